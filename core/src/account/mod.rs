@@ -1,0 +1,1 @@
+//! account: see the module's own files.

@@ -1,0 +1,1 @@
+//! bars: see the module's own files.

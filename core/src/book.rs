@@ -1,0 +1,1 @@
+//! book: see the module's own files.

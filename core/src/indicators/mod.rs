@@ -1,0 +1,1 @@
+//! indicators: see the module's own files.

@@ -1,0 +1,1 @@
+//! journal: see the module's own files.

@@ -1,0 +1,27 @@
+//! VeloZ's core: every rule about markets, orders, money, risk and matching, and nothing else.
+//!
+//! ```text
+//!  units ─► instrument ─► market events ─► book, bars, indicators
+//!                     └─► order ─► order_state ─┐
+//!                                   account ────┼─► desk ─► engine ─► replay
+//!                                   risk ───────┘     │        │         │
+//!                                                  journal  strategy  matching
+//! ```
+//!
+//! The crate is pure: no I/O, clock, thread, dice or Python. Time and randomness are arguments,
+//! so the same inputs give the same outputs, to the byte.
+
+#![forbid(unsafe_code)]
+
+pub mod account;
+pub mod bars;
+pub mod book;
+pub mod indicators;
+pub mod instrument;
+pub mod journal;
+pub mod ladder;
+pub mod market;
+pub mod matching;
+pub mod order;
+pub mod record;
+pub mod units;

@@ -1,0 +1,1 @@
+//! Binance: spot, USDT-M and COIN-M.

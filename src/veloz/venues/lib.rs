@@ -1,0 +1,2 @@
+//! The venues VeloZ speaks to, one folder each.
+pub mod binance;
