@@ -29,6 +29,40 @@ pub enum FieldKind {
     Bytes = 9,
 }
 
+impl FieldKind {
+    /// Every kind, by number from 1.
+    const ALL: [FieldKind; 9] = [
+        FieldKind::Bool,
+        FieldKind::U8,
+        FieldKind::I8,
+        FieldKind::U16,
+        FieldKind::U32,
+        FieldKind::U64,
+        FieldKind::I64,
+        FieldKind::I128,
+        FieldKind::Bytes,
+    ];
+
+    /// The kind that `number` stands for in a stored schema.
+    #[must_use]
+    pub fn from_number(number: u8) -> Option<FieldKind> {
+        FieldKind::ALL.get(usize::from(number).checked_sub(1)?).copied()
+    }
+
+    /// Bytes of a stored value; for [`FieldKind::Bytes`] those of its length alone.
+    #[inline]
+    #[must_use]
+    pub const fn size(self) -> usize {
+        match self {
+            FieldKind::Bool | FieldKind::U8 | FieldKind::I8 => 1,
+            FieldKind::U16 => 2,
+            FieldKind::U32 | FieldKind::Bytes => 4,
+            FieldKind::U64 | FieldKind::I64 => 8,
+            FieldKind::I128 => 16,
+        }
+    }
+}
+
 /// One field of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field {
@@ -36,6 +70,17 @@ pub struct Field {
     pub name: &'static str,
     /// How it is stored.
     pub kind: FieldKind,
+}
+
+/// Bytes of a stored record with these fields, without the contents of variable ones.
+#[must_use]
+pub const fn stored_size(fields: &[Field]) -> usize {
+    let (mut size, mut i) = (0, 0);
+    while i < fields.len() {
+        size += fields[i].kind.size();
+        i += 1;
+    }
+    size
 }
 
 /// A fixed-width value that a record can hold.
