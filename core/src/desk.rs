@@ -13,10 +13,10 @@
 use std::collections::VecDeque;
 
 use crate::account::{Accounts, FillInput};
+use crate::book::Book;
 use crate::facts::{self, number};
 use crate::instrument::{Asset, AssetId, Instrument, InstrumentId, Kind};
 use crate::journal::Journal;
-use crate::ladder::Ladder;
 use crate::market::{
     Bar, Funding, MarkPrice, Quote, Tick, Trade, TICK_BUY, TICK_CLEAR, TICK_EMPTY, TICK_TRADE,
 };
@@ -95,10 +95,8 @@ pub struct Outbox {
 /// What the desk knows of one instrument's market.
 #[derive(Debug)]
 pub struct MarketView {
-    /// Bids by price, if a book is kept.
-    pub bids: Ladder<i64, true>,
-    /// Asks by price, if a book is kept.
-    pub asks: Ladder<i64, false>,
+    /// Levels by price, if the run has a book feed.
+    pub book: Book,
     /// Best bid and offer from quotes, where no book is kept.
     pub quote: Option<Quote>,
     /// Last traded price, or close of the last bar; 0 before the first.
@@ -114,8 +112,7 @@ pub struct MarketView {
 impl MarketView {
     fn new(tick: i64) -> Self {
         MarketView {
-            bids: Ladder::new(tick),
-            asks: Ladder::new(tick),
+            book: Book::new(tick),
             quote: None,
             last: 0,
             mark: 0,
@@ -128,10 +125,9 @@ impl MarketView {
     #[inline]
     #[must_use]
     pub fn touch(&self) -> Option<(i64, i64)> {
-        match (self.bids.best_price(), self.asks.best_price()) {
-            (Some(bid), Some(ask)) => Some((bid, ask)),
-            _ => self.quote.map(|quote| (quote.bid_price, quote.ask_price)),
-        }
+        self.book
+            .touch()
+            .or_else(|| self.quote.map(|quote| (quote.bid_price, quote.ask_price)))
     }
 }
 
@@ -310,8 +306,7 @@ impl Desk {
             }
             if row.flags & (TICK_TRADE | TICK_CLEAR | TICK_EMPTY) != 0 {
                 if row.flags & TICK_CLEAR != 0 {
-                    market.bids.clear();
-                    market.asks.clear();
+                    market.book.clear();
                 }
                 if row.flags & TICK_TRADE != 0 {
                     market.last = row.price;
@@ -321,11 +316,7 @@ impl Desk {
                     continue;
                 }
             }
-            if row.flags & TICK_BUY != 0 {
-                market.bids.set(row.price, row.qty);
-            } else {
-                market.asks.set(row.price, row.qty);
-            }
+            market.book.set(row.flags & TICK_BUY != 0, row.price, row.qty);
         }
     }
 
@@ -729,6 +720,7 @@ impl Desk {
             fee: fill.fee,
             fee_asset: fill.fee_asset,
             reduce_only: false,
+            order: 0,
         };
         let outcome = self.accounts.fill(&input).map_err(|error| {
             let symbol = &self.instruments[spec.instrument as usize].symbol;

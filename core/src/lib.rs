@@ -16,6 +16,9 @@
 pub mod account;
 pub mod bars;
 pub mod book;
+pub mod desk;
+pub mod engine;
+pub mod facts;
 pub mod indicators;
 pub mod instrument;
 pub mod journal;
@@ -23,5 +26,8 @@ pub mod ladder;
 pub mod market;
 pub mod matching;
 pub mod order;
+pub mod order_state;
 pub mod record;
+pub mod risk;
+pub mod strategy;
 pub mod units;
