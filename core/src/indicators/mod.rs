@@ -17,6 +17,7 @@ mod adx;
 mod atr;
 mod bollinger;
 mod ema;
+pub mod floats;
 mod macd;
 mod rsi;
 mod sma;
@@ -174,6 +175,37 @@ impl IndicatorSpec {
             }
         }
         (self.make)(parameters)
+    }
+
+    /// All parameters from those a person gave: first in order, then by name, then the defaults.
+    ///
+    /// # Errors
+    ///
+    /// A sentence about the one that is unknown, given twice or too many.
+    pub fn resolve(&self, ordered: &[f64], named: &[(String, f64)]) -> Result<Vec<f64>, String> {
+        let names: Vec<_> = self.parameters.iter().map(|p| p.name).collect();
+        let all = names.join(", ");
+        if ordered.len() > names.len() {
+            return Err(format!(
+                "{}: {} parameters given, it takes {all}",
+                self.name,
+                ordered.len()
+            ));
+        }
+        let mut values = self.defaults();
+        values[..ordered.len()].copy_from_slice(ordered);
+        for (name, value) in named {
+            match names.iter().position(|known| known == name) {
+                Some(i) if i < ordered.len() => {
+                    return Err(format!("{}: {name} is given twice", self.name));
+                }
+                Some(i) => values[i] = *value,
+                None => {
+                    return Err(format!("{}: no parameter '{name}'; it takes {all}", self.name))
+                }
+            }
+        }
+        Ok(values)
     }
 
     /// The parameters used when none are given.
