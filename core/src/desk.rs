@@ -23,8 +23,8 @@ use crate::market::{
 use crate::order::{OrderId, ReportKind, Report, Request, RequestKind, Side};
 use crate::order_state::{Change, Ending, OrderTable, Pending};
 use crate::risk::{Exposure, Gate, Limits, RateWindow, Refusal};
-use crate::strategy::TimerRequest;
-use crate::units::{format_decimal, pow10, rescale, Rounding, COST_SCALE, MARK_SCALE};
+use crate::strategy::{ListenRequest, TimerRequest};
+use crate::units::{format_decimal, mul_div, pow10, rescale, Rounding, COST_SCALE, MARK_SCALE};
 
 /// What a strategy asked for, waiting for its turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +88,8 @@ pub struct Outbox {
     pub requests: Vec<Request>,
     /// Wake-ups asked for.
     pub timers: Vec<TimerRequest>,
+    /// Subscriptions made or ended.
+    pub listens: Vec<ListenRequest>,
     /// Commands and notices, first in first out.
     pub turns: VecDeque<Turn>,
 }
@@ -363,14 +365,20 @@ impl Desk {
         } else {
             market.last
         };
-        let result = if market.mark > 0 {
-            self.accounts.mark(instrument, market.mark)
+        let mark = if market.mark > 0 {
+            market.mark
         } else if price > 0 {
-            self.accounts.mark_last(instrument, price)
+            let scale = self.instruments[instrument as usize].price_scale;
+            rescale(i128::from(price), scale, MARK_SCALE, Rounding::TowardZero)
+                .ok()
+                .and_then(|mark| i64::try_from(mark).ok())
+                .ok_or_else(|| self.broken(instrument, "a price does not fit mark scale"))?
         } else {
-            Ok(())
+            return Ok(());
         };
-        result.map_err(|error| self.broken(instrument, &error.to_string()))
+        self.accounts
+            .mark(instrument, mark)
+            .map_err(|error| self.broken(instrument, &error.to_string()))
     }
 
     // ---- money ----------------------------------------------------------------------------
@@ -530,7 +538,7 @@ impl Desk {
         }
         let notional =
             if price > 0 { instrument.notional(spec.qty, price).map_err(overflow)? } else { 0 };
-        let account_position = self.accounts.net_qty(account, spec.instrument);
+        let account_position = self.net_qty(account, spec.instrument);
         let held = if reference > 0 {
             let value = instrument.notional(account_position.abs(), reference).map_err(overflow)?;
             if account_position < 0 { -value } else { value }
@@ -552,7 +560,9 @@ impl Desk {
             (false, _) => (instrument.settle, 0),
         };
         let free = if is_spot {
-            let wallet = self.accounts.wallet(account, paid_asset);
+            let balance = self.accounts.balance(account, paid_asset);
+            let balance = balance.map_err(|e| self.broken(spec.instrument, &e.to_string()))?;
+            let wallet = balance.wallet();
             let scale = self.assets[paid_asset as usize].scale;
             rescale(wallet, scale, COST_SCALE, Rounding::TowardZero).map_err(overflow)? - spoken_for
         } else {
@@ -564,7 +574,13 @@ impl Desk {
         } else {
             notional
         };
-        let equity = if is_spot { 0 } else { self.accounts.equity(account, instrument.settle) };
+        let equity = if is_spot {
+            0
+        } else {
+            self.accounts
+                .equity(account, instrument.settle)
+                .map_err(|error| self.broken(spec.instrument, &error.to_string()))?
+        };
         let leverage_at = account as usize * self.instruments.len() + row;
         let exposure = Exposure {
             instrument,
@@ -591,6 +607,15 @@ impl Desk {
         Ok(verdict)
     }
 
+    /// An account's signed position in an instrument over all legs, in quantity units.
+    #[inline]
+    #[must_use]
+    pub fn net_qty(&self, account: u16, instrument: InstrumentId) -> i64 {
+        use crate::order::PositionSide::{Both, Long, Short};
+        let leg = |side| self.accounts.account_position(account, instrument, side).qty;
+        leg(Both) + leg(Long) + leg(Short)
+    }
+
     /// Initial margin that an account's other contracts with the same settlement need (A24).
     fn margin_elsewhere(
         &self,
@@ -603,7 +628,7 @@ impl Desk {
             if row == instrument as usize || other.kind == Kind::Spot || other.settle != settle {
                 continue;
             }
-            let held = self.accounts.net_qty(account, row as InstrumentId);
+            let held = self.net_qty(account, row as InstrumentId);
             let price = self.reference_price(row as InstrumentId);
             if held != 0 && price > 0 {
                 let at = account as usize * self.instruments.len() + row;
@@ -766,5 +791,96 @@ fn report_fact(report: &Report) -> facts::VenueReport {
         reason,
         qty,
         extra,
+    }
+}
+
+/// What an account is worth, in one currency, at cost scale; `None` where a rate is missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Worth {
+    /// Balances less liabilities, and unrealised profit.
+    pub equity: Option<i128>,
+    /// Signed value of positions, coins of spot instruments included.
+    pub net_exposure: Option<i128>,
+    /// Absolute value of positions.
+    pub gross_exposure: Option<i128>,
+}
+
+impl Desk {
+    /// What an account is worth in an asset now: every balance at its instrument's price, every
+    /// contract at its mark.
+    ///
+    /// # Errors
+    ///
+    /// [`DeskError`] if a value does not fit.
+    pub fn worth(&mut self, account: u16, asset: AssetId) -> Result<Worth, DeskError> {
+        for row in 0..self.instruments.len() as InstrumentId {
+            self.value(row)?;
+        }
+        let too_large = |_| DeskError("what the account is worth does not fit".to_owned());
+        let (mut equity, mut net, mut gross) = (0_i128, 0_i128, 0_i128);
+        for row in 0..self.assets.len() as AssetId {
+            let own = self
+                .accounts
+                .equity(account, row)
+                .map_err(|error| DeskError(error.to_string()))?;
+            if own == 0 {
+                continue;
+            }
+            let Some(value) = self.convert(own, row, asset).map_err(too_large)? else {
+                return Ok(Worth::default());
+            };
+            equity += value;
+            let is_traded_coin = row != asset
+                && self.instruments.iter().any(|i| i.kind == Kind::Spot && i.base == row);
+            if is_traded_coin {
+                (net, gross) = (net + value, gross + value.abs());
+            }
+        }
+        for row in 0..self.instruments.len() {
+            let instrument = &self.instruments[row];
+            if instrument.kind == Kind::Spot {
+                continue;
+            }
+            let held = self.net_qty(account, row as InstrumentId);
+            let price = self.reference_price(row as InstrumentId);
+            if held == 0 || price == 0 {
+                continue;
+            }
+            let value = instrument.notional(held.abs(), price).map_err(too_large)?;
+            let settle = instrument.settle;
+            let Some(value) = self.convert(value, settle, asset).map_err(too_large)? else {
+                return Ok(Worth { equity: Some(equity), ..Worth::default() });
+            };
+            net += if held < 0 { -value } else { value };
+            gross += value;
+        }
+        Ok(Worth { equity: Some(equity), net_exposure: Some(net), gross_exposure: Some(gross) })
+    }
+
+    /// An amount at cost scale in another asset, by the price of an instrument between the two;
+    /// `None` if there is none with a price.
+    fn convert(
+        &self,
+        amount: i128,
+        from: AssetId,
+        to: AssetId,
+    ) -> Result<Option<i128>, crate::units::Overflow> {
+        if from == to {
+            return Ok(Some(amount));
+        }
+        for (row, instrument) in self.instruments.iter().enumerate() {
+            let price = i128::from(self.reference_price(row as InstrumentId));
+            if price == 0 {
+                continue;
+            }
+            let unit = pow10(instrument.price_scale);
+            if instrument.base == from && instrument.quote == to {
+                return mul_div(amount, price, unit, Rounding::TowardZero).map(Some);
+            }
+            if instrument.base == to && instrument.quote == from {
+                return mul_div(amount, unit, price, Rounding::TowardZero).map(Some);
+            }
+        }
+        Ok(None)
     }
 }

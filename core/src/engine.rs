@@ -13,7 +13,7 @@ use crate::instrument::InstrumentId;
 use crate::market::{Bar, Funding, MarkPrice, Quote, Tick, Trade, TICK_BUY, TICK_TRADE};
 use crate::market::{TICK_LAST, TICK_UNKNOWN_TAKER};
 use crate::order::{OrderSpec, OrderType, Report, Side};
-use crate::strategy::{wants, Event, Fault, Port, Strategy};
+use crate::strategy::{wants, Event, Fault, ListenRequest, Port, Strategy};
 
 /// Commands that strategies may cause without an input from outside before a breaker trips.
 const MAX_COMMANDS_PER_INPUT: u32 = 1_000;
@@ -78,6 +78,8 @@ pub struct Engine<S> {
     pub desk: Desk,
     seats: Vec<Seat<S>>,
     listeners: Vec<Vec<Listener>>,
+    /// True once a strategy was stopped by a fault or a breaker.
+    pub has_fault: bool,
 }
 
 /// Row of the strategy table that stands for orders placed by hand on the venue.
@@ -88,7 +90,7 @@ impl<S: Strategy> Engine<S> {
     #[must_use]
     pub fn new(desk: Desk) -> Self {
         let listeners = desk.instruments.iter().map(|_| Vec::new()).collect();
-        Engine { desk, seats: Vec::new(), listeners }
+        Engine { desk, seats: Vec::new(), listeners, has_fault: false }
     }
 
     /// Seats a strategy on an account; gives its row of the strategy table, from 1.
@@ -120,6 +122,11 @@ impl<S: Strategy> Engine<S> {
     #[must_use]
     pub fn is_watched(&self, instrument: InstrumentId, bits: u32) -> bool {
         self.listeners[instrument as usize].iter().any(|listener| listener.wants & bits != 0)
+    }
+
+    /// The strategy of a row, to change it between inputs.
+    pub fn strategy_mut(&mut self, row: u16) -> &mut S {
+        &mut self.seats[row as usize - 1].strategy
     }
 
     /// The strategy of a row.
@@ -204,6 +211,7 @@ impl<S: Strategy> Engine<S> {
     #[cold]
     fn fail(&mut self, row: u16, fault: Fault, state: u8) {
         self.note_state(row, state, &fault.message);
+        self.has_fault = true;
         let seat = &mut self.seats[row as usize - 1];
         seat.running = false;
         seat.fault = Some(fault);
@@ -234,10 +242,17 @@ impl<S: Strategy> Engine<S> {
     /// [`EngineError`] if the desk cannot go on.
     #[inline]
     pub fn settle(&mut self) -> Result<(), EngineError> {
-        if self.desk.outbox.turns.is_empty() {
-            return Ok(());
+        if !self.desk.outbox.turns.is_empty() {
+            self.settle_turns()?;
         }
-        self.settle_turns()
+        while let Some(change) = self.desk.outbox.listens.pop() {
+            let ListenRequest { strategy, instrument, wants, interval_ns, on } = change;
+            self.unlisten(strategy, instrument, wants, interval_ns);
+            if on {
+                self.listen(strategy, instrument, wants, interval_ns);
+            }
+        }
+        Ok(())
     }
 
     fn settle_turns(&mut self) -> Result<(), EngineError> {
@@ -394,22 +409,30 @@ impl<S: Strategy> Engine<S> {
         self.tell(mark.instrument, wants::MARKS, &Event::Mark(mark))
     }
 
-    /// A funding settlement, exchanged on every account's position.
+    /// A funding settlement was published.
     ///
     /// # Errors
     ///
     /// [`EngineError`] if the desk cannot go on.
-    pub fn funding(
+    pub fn funding(&mut self, funding: &Funding, now_ns: i64) -> Result<(), EngineError> {
+        self.desk.now_ns = now_ns;
+        self.tell(funding.instrument, wants::FUNDING, &Event::Funding(funding))
+    }
+
+    /// Funding was exchanged on an account's position.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the desk cannot go on.
+    pub fn funding_paid(
         &mut self,
-        accounts: u16,
+        account: u16,
         funding: &Funding,
         now_ns: i64,
     ) -> Result<(), EngineError> {
         self.desk.now_ns = now_ns;
-        for account in 0..accounts {
-            self.desk.funding(account, funding)?;
-        }
-        self.tell(funding.instrument, wants::FUNDING, &Event::Funding(funding))
+        self.desk.funding(account, funding)?;
+        self.settle()
     }
 
     fn tell(

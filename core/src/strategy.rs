@@ -187,6 +187,13 @@ impl<'a> Port<'a> {
         self.desk.outbox.timers.push(never);
     }
 
+    /// Starts or stops hearing an instrument's market events from the next input on.
+    pub fn listen(&mut self, instrument: InstrumentId, wants: u32, interval_ns: i64, on: bool) {
+        let strategy = self.strategy;
+        let change = ListenRequest { strategy, instrument, wants, interval_ns, on };
+        self.desk.outbox.listens.push(change);
+    }
+
     /// Makes the strategy's resting post-only limit orders in an instrument be exactly these.
     ///
     /// An order that already stands at a wanted price with the wanted quantity left keeps its
@@ -225,6 +232,21 @@ impl<'a> Port<'a> {
             }
         }
     }
+}
+
+/// A subscription that a strategy made or ended while it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListenRequest {
+    /// Row of the strategy table.
+    pub strategy: u16,
+    /// Row of the instrument table.
+    pub instrument: InstrumentId,
+    /// Bits of [`wants`].
+    pub wants: u32,
+    /// Length of the bars wanted, ns; 0 for any.
+    pub interval_ns: i64,
+    /// Whether it begins or ends.
+    pub on: bool,
 }
 
 /// A wake-up that a strategy asked for.
