@@ -245,6 +245,25 @@ impl Accounts {
         Ok(())
     }
 
+    /// Margin mode and leverage of an instrument.
+    ///
+    /// # Errors
+    ///
+    /// [`AccountError`] for unknown rows.
+    pub fn setting(&self, account: u16, instrument: InstrumentId) -> Result<Setting, AccountError> {
+        self.terms(instrument)?;
+        Ok(self.account(account)?.setting(instrument))
+    }
+
+    /// The currency that an account reports in.
+    ///
+    /// # Errors
+    ///
+    /// [`AccountError::UnknownAccount`].
+    pub fn reporting_asset(&self, account: u16) -> Result<Option<AssetId>, AccountError> {
+        Ok(self.account(account)?.reporting.as_ref().map(|r| r.asset))
+    }
+
     /// Sets the mark price, at mark scale.
     ///
     /// # Errors
