@@ -152,7 +152,7 @@ impl Indicator {
 
     /// Whether the outputs are numbers.
     #[getter]
-    fn ready(&self) -> bool {
+    pub fn ready(&self) -> bool {
         !self.now(0).is_nan()
     }
 

@@ -2,11 +2,30 @@
 
 use pyo3::prelude::*;
 
+mod errors;
+mod events;
 mod indicators;
+mod link;
+mod market;
+mod money;
+mod numbers;
+mod order;
+mod strategy;
 
 /// The compiled core.
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     indicators::register(module)?;
+    strategy::classes(module)?;
+    module.add_class::<events::Bar>()?;
+    module.add_class::<events::Trade>()?;
+    module.add_class::<events::Quote>()?;
+    module.add_class::<events::MarkPrice>()?;
+    module.add_class::<events::Funding>()?;
+    module.add_class::<events::Fill>()?;
+    module.add_class::<market::Book>()?;
+    module.add_class::<money::Account>()?;
+    module.add_class::<money::Position>()?;
+    module.add_class::<order::Order>()?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))
 }

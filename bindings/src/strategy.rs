@@ -197,8 +197,8 @@ impl StrategyBase {
             if pair.len() != 2 {
                 return Err(PyValueError::new_err("a quoted level is a tuple (price, qty)"));
             }
-            let price = scaled(&pair.get_borrowed_item(0)?, instrument, Meaning::Price)?;
-            let qty = scaled(&pair.get_borrowed_item(1)?, instrument, Meaning::Qty)?;
+            let price = scaled(&pair.get_item(0)?, instrument, Meaning::Price)?;
+            let qty = scaled(&pair.get_item(1)?, instrument, Meaning::Qty)?;
             out.push((price, qty));
             Ok(())
         };
@@ -584,6 +584,20 @@ impl StrategyBase {
         Ok(())
     }
 
+    /// Starts or stops a subscription while the run goes on.
+    fn _listen(
+        &self,
+        symbol: &Bound<'_, PyAny>,
+        kind: &str,
+        interval_ns: i64,
+        on: bool,
+    ) -> PyResult<()> {
+        let link = self.link()?;
+        let row = link.row(symbol)?;
+        link.port()?.listen(row, wants_of(kind)?, interval_ns, on);
+        Ok(())
+    }
+
     /// Sets a timer: `target` is a name for `on_timer`, or a function to call without arguments.
     fn _timer(
         &self,
@@ -693,6 +707,21 @@ impl PyStrategy {
         pairs.iter().filter(|(on, _)| *on).map(|(_, bit)| bit).sum()
     }
 
+    /// True if the class has a callback for one of these market events.
+    pub fn hears(&self, bits: u32) -> bool {
+        use veloz_core::strategy::wants;
+        let pairs = [
+            // Bars always count: they feed indicators.
+            (true, wants::BARS),
+            (self.callbacks.trade.is_some(), wants::TRADES),
+            (self.callbacks.quote.is_some(), wants::QUOTES),
+            (self.callbacks.book.is_some(), wants::BOOKS),
+            (self.callbacks.mark.is_some(), wants::MARKS),
+            (self.callbacks.funding.is_some(), wants::FUNDING),
+        ];
+        pairs.iter().any(|(on, bit)| *on && bits & bit != 0)
+    }
+
     /// Calls `callback(self, argument)` with the port lent.
     #[inline]
     fn call(
@@ -738,15 +767,8 @@ impl PyStrategy {
     fn feed(&self, bar: &veloz_core::market::Bar) -> bool {
         let link = &self.wiring.link;
         let face = &link.faces[bar.instrument as usize];
-        let sample = veloz_core::indicators::Sample {
-            open: bar.open,
-            high: bar.high,
-            low: bar.low,
-            close: bar.close,
-            volume: bar.volume,
-            price_scale: face.price_scale,
-            qty_scale: face.qty_scale,
-        };
+        let sample =
+            veloz_core::indicators::Sample::of_bar(bar, face.price_scale, face.qty_scale);
         let fed = self.wiring.fed.borrow();
         for fed in fed.iter() {
             let length = bar.ts_close - bar.ts_open;
@@ -756,7 +778,7 @@ impl PyStrategy {
             }
         }
         if !self.wiring.warm.get() {
-            self.wiring.warm.set(fed.iter().all(|fed| fed.indicator.get().is_ready()));
+            self.wiring.warm.set(fed.iter().all(|fed| fed.indicator.get().ready()));
         }
         self.wiring.warm.get()
     }
@@ -880,6 +902,20 @@ impl Strategy for PyStrategy {
             },
         }
     }
+}
+
+/// The bits of `veloz_core::strategy::wants` for a kind of subscription.
+pub fn wants_of(kind: &str) -> PyResult<u32> {
+    use veloz_core::strategy::wants;
+    let table = [
+        ("bars", wants::BARS),
+        ("trades", wants::TRADES),
+        ("quotes", wants::QUOTES),
+        ("books", wants::BOOKS),
+        ("marks", wants::MARKS),
+        ("funding", wants::FUNDING),
+    ];
+    choice("kind", kind, &table)
 }
 
 /// The classes of this module.

@@ -152,6 +152,18 @@ class Strategy(StrategyBase):
     def load(self, state: bytes) -> None:
         """Takes back what `save` gave; called before `on_start`."""
 
+    # -- subscriptions -----------------------------------------------------------------------
+
+    def subscribe(self, subscription: Subscription) -> None:
+        """Starts hearing market data, from the next event on; the run must have them."""
+        symbol = subscription.resolve(self)
+        self._listen(symbol, subscription.kind, subscription.interval_ns, True)
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """Stops hearing market data, from the next event on."""
+        symbol = subscription.resolve(self)
+        self._listen(symbol, subscription.kind, subscription.interval_ns, False)
+
     # -- timers ------------------------------------------------------------------------------
 
     def every(self, period: str | int, call: Callable[[], None] | str = "timer") -> int:
