@@ -94,7 +94,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
-    except Exception as error:  # noqa: BLE001 - the process's outermost loop
+    except Exception as error:
         return _report(_translated(error), _exit_code(_translated(error)), words, cause=error)
     return code
 

@@ -191,7 +191,9 @@ def _packages(_: Machine) -> Finding:
         try:
             version = metadata.version(name)
         except metadata.PackageNotFoundError:
-            return Finding("packages", "fail", f"{name} is missing", f"pip install '{name}>={floor}'")
+            return Finding(
+                "packages", "fail", f"{name} is missing", f"pip install '{name}>={floor}'"
+            )
         found = tuple(int(part) for part in version.split(".")[: len(oldest)] if part.isdigit())
         if found < oldest:
             return Finding(
@@ -206,7 +208,9 @@ def _research_packages(_: Machine) -> Finding:
     absent = [name for name, version in versions.items() if version is None]
     if absent:
         detail = f"not installed: {', '.join(absent)}"
-        return Finding("research extra", "ok", detail, "for data frames: pip install 'veloz[research]'")
+        return Finding(
+            "research extra", "ok", detail, "for data frames: pip install 'veloz[research]'"
+        )
     detail = ", ".join(f"{name} {version}" for name, version in versions.items())
     return Finding("research extra", "ok", detail)
 
@@ -220,7 +224,11 @@ def _version(package: str) -> str | None:
 
 def _venv(machine: Machine) -> Finding:
     project = next(
-        (place for place in (machine.folder, *machine.folder.parents) if (place / ".venv").is_dir()),
+        (
+            place
+            for place in (machine.folder, *machine.folder.parents)
+            if (place / ".venv").is_dir()
+        ),
         None,
     )
     if project is None:
