@@ -28,7 +28,7 @@ from veloz.storage.instruments import Instrument, InstrumentTable, table_of_json
 from veloz.storage.kinds import TICK_LAST, Kind, bar_kind, kind_named
 from veloz.storage.series import INDEX, PART_ROWS, Columns, Index, Part, read_index, read_parts
 from veloz.storage.symbols import did_you_mean, parse_symbol
-from veloz.storage.times import NS_PER_DAY, format_time, parse_time
+from veloz.storage.times import format_time, parse_time
 from veloz.storage.transaction import recover
 
 INSTRUMENTS = "instruments.json"
@@ -259,6 +259,15 @@ class Catalogue:
         content = json.dumps([symbol, kind, first, last, files, row])
         return Digest(symbol, kind, first, last, files, hashlib.sha256(content.encode()).hexdigest())
 
+    def part_columns(self, index: Index, part: Part) -> Columns:
+        """All stored columns of one file, at the file's own scales.
+
+        Raises:
+            DataError: If the file is missing or damaged.
+        """
+        shape = kind_named(index.kind)
+        return self._read(index, shape, [part], select=_selection(shape, None, raw=True), where="")
+
     def _read(
         self, index: Index, shape: Kind, group: list[Part], *, select: dict[str, str], where: str
     ) -> Columns:
@@ -360,9 +369,3 @@ def _rescale(piece: Columns, kind: Kind, part: Part, instrument: Instrument) -> 
         for name in names:
             if name in piece:
                 piece[name] = rescaled(piece[name], have, want)
-
-
-def days_between(first: int, last: int) -> list[int]:
-    """Starts of the UTC days from the day of `first` to that of `last`, ns."""
-    start = first - first % NS_PER_DAY
-    return list(range(start, last + 1, NS_PER_DAY))
