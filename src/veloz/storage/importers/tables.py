@@ -1,0 +1,318 @@
+"""Tables with named columns: Parquet and CSV of bars, trades, quotes, depth, marks and funding.
+
+The columns say what the rows are; `--kind` and `--column ours=theirs` say it where they do not.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import duckdb
+
+from veloz.errors import DataError
+from veloz.storage.deposit import Deposit
+from veloz.storage.importers.source_rows import (
+    TABLE,
+    Meaning,
+    Options,
+    Outcome,
+    need_symbol,
+    shape_of,
+    store_rows,
+)
+from veloz.storage.kinds import (
+    TICK_BUY,
+    TICK_CLEAR,
+    TICK_LAST,
+    Kind,
+    bar_kind,
+    kind_named,
+)
+from veloz.storage.symbols import Symbol
+from veloz.storage.times import format_span
+
+# Our word → the spellings found in the wild, lower case.
+_SPELLINGS = {
+    "time": (
+        "ts_ns", "ts_open", "open_time", "ts_exchange", "ts", "time", "timestamp", "datetime",
+        "date", "funding_time", "calc_time",
+    ),
+    "received": ("recv_ns", "ts_recv", "local_timestamp", "received"),
+    "open": ("open", "o"),
+    "high": ("high", "h"),
+    "low": ("low", "l"),
+    "close": ("close", "c"),
+    "volume": ("volume", "v", "vol"),
+    "price": ("price", "px"),
+    "qty": ("qty", "quantity", "size", "amount"),
+    "side": ("side",),
+    "trade_id": ("trade_id", "id"),
+    "bid_price": ("bid", "bid_price", "best_bid_price"),
+    "bid_qty": ("bid_qty", "bid_size", "bid_amount", "best_bid_qty"),
+    "ask_price": ("ask", "ask_price", "best_ask_price"),
+    "ask_qty": ("ask_qty", "ask_size", "ask_amount", "best_ask_qty"),
+    "update_id": ("update_id",),
+    "first_id": ("first_id",),
+    "final_id": ("final_id",),
+    "prev_id": ("prev_id",),
+    "is_snapshot": ("is_snapshot",),
+    "mark": ("mark_price", "mark"),
+    "index": ("index_price",),
+    "settle": ("est_settle_price",),
+    "funding_rate": ("funding_rate", "last_funding_rate"),
+    "next_funding": ("next_funding_ms", "next_funding_ns"),
+}  # fmt: skip
+
+_VENUE_FOLDERS = {
+    "spot": lambda base, quote: f"{base}/{quote}",
+    "usdm": lambda base, quote: f"{base}/{quote}:{quote}",
+    "linear": lambda base, quote: f"{base}/{quote}:{quote}",
+    "swap": lambda base, quote: f"{base}/{quote}:{quote}",
+    "coinm": lambda base, quote: f"{base}/{quote}:{base}",
+}
+QUOTES = (
+    "FDUSD", "USDT", "USDC", "TUSD", "BUSD", "USDP", "USD1", "USD", "BTC", "ETH", "BNB", "EUR",
+    "GBP", "TRY", "BRL", "JPY", "AUD", "RUB", "DAI", "UAH", "NGN", "ZAR", "PLN", "ARS", "MXN",
+)  # fmt: skip
+
+
+def read_table(path: Path, options: Options, deposit: Deposit) -> Outcome:
+    """Reads a Parquet or CSV file with named columns.
+
+    Raises:
+        DataError: If the file is damaged or its columns do not say what it holds.
+    """
+    load_file(path, deposit)
+    return store_named_columns(path.name, options, deposit, symbol_hint=symbol_from_path(path))
+
+
+def load_file(path: Path, deposit: Deposit) -> None:
+    """Loads a file into the work table as it is; CSV as text.
+
+    Raises:
+        DataError: If the file is damaged.
+    """
+    quoted = str(path).replace("'", "''")
+    if ".parquet" in path.suffixes:
+        source = f"read_parquet('{quoted}')"
+    else:
+        source = f"read_csv('{quoted}', all_varchar = true, header = true)"
+    try:
+        deposit.work.execute(f"CREATE OR REPLACE TABLE {TABLE} AS SELECT * FROM {source}")
+    except duckdb.Error as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(
+            f"{path} cannot be read ({reason}): the file is damaged or of another kind; "
+            "fetch it again"
+        ) from error
+
+
+def store_named_columns(
+    origin: str, options: Options, deposit: Deposit, *, symbol_hint: str | None
+) -> Outcome:
+    """Stores the work table by the names of its columns."""
+    columns = [row[0] for row in deposit.work.execute(f"DESCRIBE {TABLE}").fetchall()]
+    for ours, theirs in options.columns.items():
+        if theirs not in columns:
+            raise DataError(
+                f"{origin} has no column {theirs!r} (for {ours}), only {', '.join(columns)}: "
+                "correct --column"
+            )
+        if ours not in _SPELLINGS:
+            raise DataError(
+                f"--column knows no {ours!r}: ours are {', '.join(sorted(_SPELLINGS))}"
+            )
+    named = {**_by_spelling(columns), **options.columns}
+    symbol = need_symbol(options, origin, symbol_hint)
+    outcome = Outcome("table")
+    if {"open", "high", "low", "close"} <= named.keys():
+        _store_bars(origin, options, deposit, symbol, named, outcome)
+        return outcome
+    meaning = _event_meaning(origin, options, deposit, named, columns)
+    store_rows(deposit, meaning, symbol, options, outcome, origin=origin)
+    return outcome
+
+
+def interval_of(origin: str, options: Options, deposit: Deposit, time: str) -> str:
+    """The interval of bars: told, in the file's name, or the step between most rows.
+
+    Raises:
+        DataError: If none of these tells.
+    """
+    if options.interval is not None:
+        return options.interval
+    match = re.search(r"[-_](\d+(?:s|m|h|d|w))(?=[-_.])", origin)
+    if match:
+        return match.group(1)
+    row = deposit.work.execute(
+        f'SELECT mode(step) FROM (SELECT TRY_CAST("{time}" AS BIGINT) - lag(TRY_CAST("{time}" '
+        f"AS BIGINT)) OVER (ORDER BY rowid) AS step FROM {TABLE}) WHERE step > 0"
+    ).fetchone()
+    first = deposit.work.execute(f'SELECT median(TRY_CAST("{time}" AS BIGINT)) FROM {TABLE}')
+    size = first.fetchone()
+    if row is None or row[0] is None or size is None or size[0] is None:
+        raise DataError(f"{origin} does not tell the interval of its bars: add --interval, e.g. 1m")
+    unit = next(n for top, n in ((1e11, 10**9), (1e14, 10**6), (1e17, 1000), (1e20, 1)) if size[0] < top)
+    return format_span(row[0] * unit)
+
+
+def symbol_from_path(path: Path) -> str | None:
+    """The symbol that a path such as `binance_usdm/BTCUSDT_1m.parquet` tells."""
+    venue, _, market = path.parent.name.partition("_")
+    word = re.match(r"([A-Z0-9]+)(?:-([A-Z0-9]+))?", path.name)
+    if word is None:
+        return None
+    if venue == "coinbase":
+        market = "spot"
+    if market not in _VENUE_FOLDERS:
+        return None
+    pair = word.groups() if word.group(2) else split_pair(word.group(1))
+    if pair is None:
+        return None
+    return f"{venue}:{_VENUE_FOLDERS[market](*pair)}"
+
+
+def split_pair(text: str) -> tuple[str, str] | None:
+    """Base and quote of a venue string such as `BTCUSDT`; `None` if no known quote ends it."""
+    for quote in QUOTES:
+        if text.endswith(quote) and len(text) > len(quote):
+            return text.removesuffix(quote), quote
+    return None
+
+
+def store_marks_from_bars(
+    origin: str, options: Options, deposit: Deposit, symbol: Symbol, named: dict[str, str],
+    outcome: Outcome, *, kind: Kind, interval: str,
+) -> None:  # fmt: skip
+    """Stores mark or index candles as events: each open at its time, and a close before a hole.
+
+    The extremes inside a candle have no time and are left out.
+    """
+    span = bar_kind(interval).interval_ns
+    time = f'"{named["time"]}"'
+    number = f"CAST({time} AS BIGINT)"
+    work = deposit.work
+    types = {row[0]: row[1] for row in work.execute(f"DESCRIBE {TABLE}").fetchall()}
+    if types[named["time"]] not in ("BIGINT", "VARCHAR"):
+        number = f"epoch_ms({time})"
+    size = work.execute(f"SELECT median({number}) FROM {TABLE}").fetchone()
+    top = size[0] if size and size[0] is not None else 0
+    unit = next(n for lim, n in ((1e11, 10**9), (1e14, 10**6), (1e17, 1000), (1e21, 1)) if top < lim)
+    step = span // unit
+    work.execute(
+        f'CREATE OR REPLACE TABLE points AS SELECT moment, price FROM ('
+        f'SELECT {number} AS moment, "{named["open"]}" AS price, rowid AS r, 0 AS p FROM {TABLE} '
+        f'UNION ALL SELECT {number} + {step}, "{named["close"]}", rowid, 1 FROM {TABLE} '
+        f"WHERE {number} + {step} NOT IN (SELECT {number} FROM {TABLE})) ORDER BY r, p"
+    )
+    work.execute(f"DROP TABLE {TABLE}")
+    work.execute(f"ALTER TABLE points RENAME TO {TABLE}")
+    column = "mark" if kind.name == "mark" else "index"
+    meaning = Meaning(kind, "moment", numbers={column: "price"})
+    outcome.notes.append(f"{kind.name} events are the opens of {interval} candles")
+    store_rows(deposit, meaning, symbol, options, outcome, origin=origin)
+
+
+def _by_spelling(columns: list[str]) -> dict[str, str]:
+    lower = {column.lower(): column for column in columns}
+    return {
+        ours: lower[spelling]
+        for ours, spellings in reversed(_SPELLINGS.items())
+        for spelling in reversed(spellings)
+        if spelling in lower
+    }
+
+
+def _store_bars(
+    origin: str, options: Options, deposit: Deposit, symbol: Symbol, named: dict[str, str],
+    outcome: Outcome,
+) -> None:  # fmt: skip
+    if "time" not in named:
+        raise DataError(f"{origin} has no column for the time of its bars: add --column time=THEIRS")
+    interval = interval_of(origin, options, deposit, named["time"])
+    kind = shape_of(options, f"bar_{format_span(bar_kind(interval).interval_ns)}")
+    if options.kind is None and "_mark" in origin and "volume" not in named:
+        kind = kind_named("mark")
+    if kind.name in ("mark", "index"):
+        store_marks_from_bars(
+            origin, options, deposit, symbol, named, outcome, kind=kind, interval=interval
+        )
+        return
+    for column in ("volume",):
+        if column not in named:
+            raise DataError(
+                f"{origin} has no column for {column}: add --column {column}=THEIRS, "
+                "or --kind mark or index if these are mark or index prices"
+            )
+    numbers = {name: named[name] for name in ("open", "high", "low", "close", "volume")}
+    store_rows(
+        deposit, Meaning(kind, named["time"], numbers=numbers), symbol, options, outcome,
+        origin=origin,
+    )  # fmt: skip
+
+
+def _event_meaning(
+    origin: str, options: Options, deposit: Deposit, named: dict[str, str], columns: list[str]
+) -> Meaning:
+    """What rows without open, high, low and close are."""
+    received = named.get("received")
+    time = named.get("time")
+    have = named.keys()
+
+    def number(ours: str) -> str:
+        return f'coalesce(TRY_CAST("{named[ours]}" AS BIGINT), 0)' if ours in named else "0"
+
+    if {"bid_price", "ask_price", "bid_qty", "ask_qty"} <= have:
+        names = ("bid_price", "bid_qty", "ask_price", "ask_qty")
+        numbers = {name: named[name] for name in names}
+        others = {"update_id": number("update_id")}
+        if time is not None and not _any(deposit, time):
+            time = None
+        return Meaning(shape_of(options, "quote"), time, received, numbers, others)
+    if {"price", "qty", "side", "final_id"} <= have:
+        return _depth_meaning(options, named, time, received)
+    if {"price", "qty"} <= have:
+        side = f'lower("{named["side"]}")' if "side" in named else "''"
+        taker = f"CASE {side} WHEN 'buy' THEN 1 WHEN 'sell' THEN -1 ELSE 0 END"
+        numbers = {"price": named["price"], "qty": named["qty"]}
+        others = {"taker": taker, "trade_id": number("trade_id")}
+        return Meaning(shape_of(options, "trade"), time, received, numbers, others)
+    if {"mark", "funding_rate"} <= have:
+        given = {n: named[n] for n in ("mark", "index", "settle", "funding_rate") if n in named}
+        scale = 1 if named.get("next_funding", "").endswith("_ns") else 1_000_000
+        others = {"next_funding_ns": f"{number('next_funding')} * {scale}"}
+        return Meaning(shape_of(options, "mark"), time, received, given, others)
+    if {"funding_rate", "time"} <= have:
+        given = {"rate": named["funding_rate"]}
+        given |= {"mark": named["mark"]} if "mark" in named else {}
+        return Meaning(shape_of(options, "funding"), time, received, given)
+    raise DataError(
+        f"the columns of {origin} ({', '.join(columns)}) are no bars, trades, quotes, depth, marks "
+        "or funding: name them with --column ours=theirs, e.g. --column open=Open"
+    )
+
+
+def _depth_meaning(
+    options: Options, named: dict[str, str], time: str | None, received: str | None
+) -> Meaning:
+    """Level changes: rows of one message share their ids; its last row ends it."""
+    ids = ", ".join(f'"{named[name]}"' for name in ("final_id", "is_snapshot") if name in named)
+    message = f"(PARTITION BY {ids} ORDER BY rowid)"
+    ends = f"CASE WHEN lead(1) OVER {message} IS NULL THEN {TICK_LAST} ELSE 0 END"
+    bid = f"CASE WHEN lower(\"{named['side']}\") IN ('bid', 'buy') THEN {TICK_BUY} ELSE 0 END"
+    clear = "0"
+    if "is_snapshot" in named:
+        starts = f'"{named["is_snapshot"]}" AND lag(1) OVER {message} IS NULL'
+        clear = f"CASE WHEN {starts} THEN {TICK_CLEAR} ELSE 0 END"
+    others = {"flags": f"{ends} + {bid} + {clear}"}
+    for name in ("first_id", "final_id", "prev_id"):
+        if name in named:
+            others[name] = f'coalesce("{named[name]}", 0)'
+    numbers = {"price": named["price"], "qty": named["qty"]}
+    return Meaning(shape_of(options, "tick"), time, received, numbers, others)
+
+
+def _any(deposit: Deposit, column: str) -> bool:
+    row = deposit.work.execute(f'SELECT count("{column}") FROM {TABLE}').fetchone()
+    return row is not None and row[0] > 0
