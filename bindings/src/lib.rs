@@ -2,8 +2,11 @@
 
 use pyo3::prelude::*;
 
+mod journal;
+
 /// The compiled core.
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    journal::register(module)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))
 }

@@ -1,7 +1,6 @@
 //! The writing half: batches into one buffer, which the shell drains and keeps or drops.
 
-use super::frame::ROW_HEAD;
-use super::frame::{close_frame, link, open_frame, FrameKind, BATCH_HEAD, BLOCK_BYTES, FRAME_HEAD};
+use super::frame::{close_frame, link, open_batch, open_link, open_row, FrameKind, BLOCK_BYTES};
 use super::{Hash, Header};
 use crate::instrument::{Asset, Instrument};
 use crate::record::{stored_size, Record};
@@ -190,24 +189,16 @@ impl Journal {
     #[inline]
     fn open_row(&mut self, number: u16, length: usize) {
         debug_assert!(self.header.schema(number).is_some(), "record {number} is not declared");
-        self.bytes.reserve(FRAME_HEAD + BATCH_HEAD + ROW_HEAD + length);
         if self.bytes.len() == self.committed {
-            open_frame(&mut self.bytes, FrameKind::Batch, self.sequence + 1);
-            self.bytes.extend_from_slice(&self.market_sequence.to_le_bytes());
-            self.bytes.extend_from_slice(&self.now_ns.to_le_bytes());
+            open_batch(&mut self.bytes, self.sequence + 1, self.market_sequence, self.now_ns);
         }
-        let length = u32::try_from(length).expect("a record stays below 4 GiB");
-        let mut head = [0_u8; ROW_HEAD];
-        head[..2].copy_from_slice(&number.to_le_bytes());
-        head[2..].copy_from_slice(&length.to_le_bytes());
-        self.bytes.extend_from_slice(&head);
+        open_row(&mut self.bytes, number, length);
     }
 
     #[cold]
     fn link(&mut self, kind: FrameKind) {
         self.chain = self.chain_hash();
-        open_frame(&mut self.bytes, kind, self.sequence);
-        self.bytes.extend_from_slice(&self.chain);
+        open_link(&mut self.bytes, kind, self.sequence, &self.chain);
         close_frame(&mut self.bytes, self.committed);
         self.committed = self.bytes.len();
         self.block = self.committed;
