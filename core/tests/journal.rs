@@ -187,6 +187,20 @@ fn an_open_batch_is_not_pending() {
 }
 
 #[test]
+#[should_panic(expected = "a record was written outside a batch")]
+fn a_record_outside_a_batch_is_a_broken_invariant() {
+    journal_of(1).record(TRADE, &trade(2));
+}
+
+#[test]
+#[should_panic(expected = "a batch was begun inside another")]
+fn a_batch_inside_a_batch_is_a_broken_invariant() {
+    let mut journal = journal_of(1);
+    journal.begin(0, 0);
+    journal.begin(0, 0);
+}
+
+#[test]
 fn bytes_and_digest_do_not_depend_on_draining() {
     let batches = 4 * BLOCK_BYTES as u64 / 100;
     let (mut kept, mut eager, mut dropped) =
@@ -315,7 +329,7 @@ fn a_torn_segment_is_continued_from_its_last_whole_batch_and_nowhere_else() {
     let torn = &torn[..torn.len() - 10];
     let found = check(torn).unwrap();
     assert_eq!((found.last_sequence, found.is_sealed), (4, false));
-    let next = Header { segment: 2, first_sequence: 5, chain: found.chain, ..header() };
+    let next = header().after(found.last_sequence, found.chain);
     assert!(found.is_continued_by(&next));
     let cut_more = Reader::new(torn).unwrap().batches().nth(2).unwrap().end;
     assert!(!check(&torn[..cut_more]).unwrap().is_continued_by(&next));
@@ -636,7 +650,7 @@ proptest! {
             at = end;
         }
         if let Ok(forged) = Reader::new(&bytes) {
-            forged.check();
+            prop_assert!(forged.check().torn_bytes <= bytes.len() as u64);
             for schema in &forged.header().schemas {
                 let _ = forged.columns(&schema.name);
                 let _ = forged.read_all_with_text::<Trade>(schema.number);

@@ -136,6 +136,18 @@ proptest! {
         }
     }
 
+    /// Random numbers never hit a tie; `k (2q + 1) / 2k` always does, in 128 bits and beyond.
+    #[test]
+    fn a_tie_goes_to_the_even_neighbour(q in any::<i64>(), k in 1_i128..1 << 125, negate: bool) {
+        let (odd, q) = (2 * i128::from(q) + 1, i128::from(q));
+        let sign = if negate { -1 } else { 1 };
+        let even = if q % 2 == 0 { q } else { q + 1 };
+        prop_assert_eq!(mul_div(k, sign * odd, 2 * k, Rounding::HalfEven), Ok(sign * even));
+        prop_assert_eq!(mul_div(k, odd, 2 * k, Rounding::Down), Ok(q));
+        prop_assert_eq!(mul_div(k, odd, -2 * k, Rounding::Up), Ok(-q));
+        prop_assert_eq!(mul_div(k, odd, 2 * k, Rounding::Up), Ok(q + 1));
+    }
+
     #[test]
     fn div_round_agrees_with_mul_div(a in number(), c in number()) {
         for rounding in ROUNDINGS {

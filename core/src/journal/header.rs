@@ -209,6 +209,15 @@ impl Header {
         }
     }
 
+    /// The header of the segment that follows one which ends at `sequence` and `chain`.
+    ///
+    /// After a crash these are the last whole batch and the digest that a reader's check finds.
+    #[must_use]
+    pub fn after(&self, sequence: u64, chain: Hash) -> Header {
+        let segment = self.segment + 1;
+        Header { segment, first_sequence: sequence + 1, chain, ..self.clone() }
+    }
+
     /// Appends the header's bytes.
     pub fn put(&self, out: &mut Vec<u8>) {
         let start = out.len();

@@ -13,7 +13,6 @@ a crash looks, so every whole batch before it is read and `verify` says what was
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import zip_longest
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -298,18 +297,19 @@ def first_difference(path_a: Path | str, path_b: Path | str, stream: str = "trad
     Returns:
         A sentence with segment, batch, record and field; None if both say the same.
     """
-    pairs = zip_longest(segments(path_a, stream), segments(path_b, stream))
-    for a, b in pairs:
-        if a is None or b is None:
-            side = "first" if b is None else "second"
-            return f"segment {(a or b).name} is in the {side} journal only"
-        bytes_a, bytes_b = a.read_bytes(), b.read_bytes()
+    files_a, files_b = segments(path_a, stream), segments(path_b, stream)
+    for file_a, file_b in zip(files_a, files_b, strict=False):
+        bytes_a, bytes_b = file_a.read_bytes(), file_b.read_bytes()
         if bytes_a == bytes_b:
             continue
         found = JournalReader(bytes_a).first_difference(JournalReader(bytes_b))
         if found is not None:
-            return f"{a.name}: {found}"
-    return None
+            return f"{file_a.name}: {found}"
+    if len(files_a) == len(files_b):
+        return None
+    both = min(len(files_a), len(files_b))
+    longer, side = (files_a, "first") if len(files_a) > both else (files_b, "second")
+    return f"segment {longer[both].name} is in the {side} journal only"
 
 
 @dataclass(frozen=True)
