@@ -2,9 +2,11 @@
 
 use pyo3::prelude::*;
 
+mod backtest;
 mod errors;
 mod events;
 mod indicators;
+mod journal;
 mod link;
 mod market;
 mod money;
@@ -16,7 +18,9 @@ mod strategy;
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     indicators::register(module)?;
-    strategy::classes(module)?;
+    journal::register(module)?;
+    strategy::register(module)?;
+    module.add_class::<backtest::Backtest>()?;
     module.add_class::<events::Bar>()?;
     module.add_class::<events::Trade>()?;
     module.add_class::<events::Quote>()?;

@@ -919,6 +919,6 @@ pub fn wants_of(kind: &str) -> PyResult<u32> {
 }
 
 /// The classes of this module.
-pub fn classes(module: &Bound<'_, PyModule>) -> PyResult<()> {
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<StrategyBase>()
 }

@@ -28,7 +28,7 @@ pub mod matching;
 pub mod order;
 pub mod order_state;
 pub mod record;
-// pub mod replay;
+pub mod replay;
 pub mod risk;
 pub mod strategy;
 pub mod units;

@@ -89,6 +89,8 @@ pub trait FieldValue: Sized {
     const KIND: FieldKind;
     /// Appends the value, little-endian.
     fn put(&self, out: &mut Vec<u8>);
+    /// Writes the value, little-endian, to the first bytes of `to`.
+    fn write(&self, to: &mut [u8]);
     /// Reads the value from the front of `bytes` and moves past it; `None` if too short.
     fn take(bytes: &mut &[u8]) -> Option<Self>;
 }
@@ -100,6 +102,10 @@ macro_rules! field_value {
             #[inline]
             fn put(&self, out: &mut Vec<u8>) {
                 out.extend_from_slice(&self.to_le_bytes());
+            }
+            #[inline]
+            fn write(&self, to: &mut [u8]) {
+                to[..size_of::<$ty>()].copy_from_slice(&self.to_le_bytes());
             }
             #[inline]
             fn take(bytes: &mut &[u8]) -> Option<Self> {
@@ -117,6 +123,10 @@ impl FieldValue for bool {
     #[inline]
     fn put(&self, out: &mut Vec<u8>) {
         out.push(u8::from(*self));
+    }
+    #[inline]
+    fn write(&self, to: &mut [u8]) {
+        to[0] = u8::from(*self);
     }
     #[inline]
     fn take(bytes: &mut &[u8]) -> Option<Self> {
@@ -155,7 +165,17 @@ macro_rules! record {
             )*];
             #[inline]
             fn put(&self, out: &mut Vec<u8>) {
-                $($crate::record::FieldValue::put(&self.$field, out);)*
+                // Room is made once and filled in place: looking for room per field costs twice
+                // as much, and a row built on the stack stalls the copy behind its narrow stores.
+                const SIZE: usize =
+                    $crate::record::stored_size(<$name as $crate::record::Record>::FIELDS);
+                out.extend_from_slice(&[0; SIZE]);
+                let Some(row) = out.last_chunk_mut::<SIZE>() else { return };
+                let mut _at = 0;
+                $(
+                    $crate::record::FieldValue::write(&self.$field, &mut row[_at..]);
+                    _at += size_of::<$ty>();
+                )*
             }
             #[inline]
             fn take(bytes: &mut &[u8]) -> Option<Self> {

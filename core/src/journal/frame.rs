@@ -19,7 +19,7 @@ pub(super) const FRAME_HEAD: usize = 8;
 /// Kind and sequence, in every body.
 const BODY_HEAD: usize = 9;
 /// Kind, sequence, market sequence, time.
-pub(super) const BATCH_HEAD: usize = BODY_HEAD + 16;
+const BATCH_HEAD: usize = BODY_HEAD + 16;
 /// Kind, sequence, hash.
 const LINK_BODY: usize = BODY_HEAD + 32;
 /// Record number and length.
@@ -54,13 +54,35 @@ pub(super) struct Frame<'a> {
     pub end: usize,
 }
 
-/// Room for a frame's head; [`close_frame`] fills it.
+/// Appends all of a batch's frame that stands before its rows; [`close_frame`] completes it.
 #[inline]
-pub(super) fn open_frame(bytes: &mut Vec<u8>, kind: FrameKind, sequence: u64) {
-    let mut head = [0_u8; FRAME_HEAD + BODY_HEAD];
-    head[FRAME_HEAD] = kind as u8;
-    head[FRAME_HEAD + 1..].copy_from_slice(&sequence.to_le_bytes());
-    bytes.extend_from_slice(&head);
+pub(super) fn open_batch(bytes: &mut Vec<u8>, sequence: u64, market_sequence: u64, now_ns: i64) {
+    // Filled in place, not copied: a copy would wait for the narrow stores before it.
+    bytes.extend_from_slice(&[0; FRAME_HEAD + BATCH_HEAD]);
+    let Some(head) = bytes.last_chunk_mut::<{ FRAME_HEAD + BATCH_HEAD }>() else { return };
+    head[8] = FrameKind::Batch as u8;
+    head[9..17].copy_from_slice(&sequence.to_le_bytes());
+    head[17..25].copy_from_slice(&market_sequence.to_le_bytes());
+    head[25..].copy_from_slice(&now_ns.to_le_bytes());
+}
+
+/// Appends what stands before a row's fields.
+#[inline]
+pub(super) fn open_row(bytes: &mut Vec<u8>, number: u16, length: usize) {
+    let length = u32::try_from(length).expect("a record stays below 4 GiB");
+    bytes.extend_from_slice(&[0; ROW_HEAD]);
+    let Some(head) = bytes.last_chunk_mut::<ROW_HEAD>() else { return };
+    head[..2].copy_from_slice(&number.to_le_bytes());
+    head[2..].copy_from_slice(&length.to_le_bytes());
+}
+
+/// Appends a link or seal; [`close_frame`] completes it.
+pub(super) fn open_link(bytes: &mut Vec<u8>, kind: FrameKind, sequence: u64, chain: &Hash) {
+    let mut frame = [0_u8; FRAME_HEAD + LINK_BODY];
+    frame[8] = kind as u8;
+    frame[9..17].copy_from_slice(&sequence.to_le_bytes());
+    frame[17..].copy_from_slice(chain);
+    bytes.extend_from_slice(&frame);
 }
 
 /// Fills in length and checksum of the frame from `start` to the end.

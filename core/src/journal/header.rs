@@ -209,6 +209,15 @@ impl Header {
         }
     }
 
+    /// The header of the segment that follows one which ends at `sequence` and `chain`.
+    ///
+    /// After a crash these are the last whole batch and the digest that a reader's check finds.
+    #[must_use]
+    pub fn after(&self, sequence: u64, chain: Hash) -> Header {
+        let segment = self.segment + 1;
+        Header { segment, first_sequence: sequence + 1, chain, ..self.clone() }
+    }
+
     /// Appends the header's bytes.
     pub fn put(&self, out: &mut Vec<u8>) {
         let start = out.len();
@@ -228,7 +237,7 @@ impl Header {
     /// [`JournalError`] if the bytes are no header, cut, damaged, or of another format.
     pub fn parse(bytes: &[u8]) -> Result<(Header, usize), JournalError> {
         let magic = &bytes[..bytes.len().min(MAGIC.len())];
-        if bytes.is_empty() || !MAGIC.starts_with(magic) {
+        if !MAGIC.starts_with(magic) {
             return Err(JournalError::NotAJournal);
         }
         let head = bytes.get(..HEAD).ok_or(JournalError::TornHeader)?;
@@ -268,6 +277,10 @@ impl Header {
         let stream = *[Stream::Trading, Stream::Market].get(usize::from(u8::take(bytes)?))?;
         let segment = u32::take(bytes)?;
         let first_sequence = u64::take(bytes)?;
+        // Sequences count from 1; the upper end leaves room to add without a check each time.
+        if first_sequence == 0 || first_sequence > i64::MAX as u64 {
+            return None;
+        }
         let (chain, rest) = bytes.split_first_chunk::<32>()?;
         *bytes = rest;
         let assets = take_list(bytes, take_asset)?;

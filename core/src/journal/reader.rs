@@ -25,7 +25,6 @@ struct Tally {
     batches: u64,
     records: u64,
     unknown: u64,
-    links: u64,
     is_sealed: bool,
 }
 
@@ -94,9 +93,12 @@ impl Check {
     }
 
     /// True if `header` continues the segment that this check is of.
+    ///
+    /// The segment need not be sealed: after a crash the next header names the sequence and the
+    /// digest up to which it was recovered, which proves that the torn tail was never part of it.
     #[must_use]
     pub fn is_continued_by(&self, header: &Header) -> bool {
-        self.is_sealed
+        self.first_broken.is_none()
             && header.first_sequence == self.last_sequence + 1
             && header.chain == self.chain
     }
@@ -282,7 +284,6 @@ fn next_frame<'a>(
             tally.unknown += unknown;
         }
         FrameKind::Link | FrameKind::Seal if frame.sequence == last => {
-            tally.links += 1;
             tally.is_sealed = frame.kind == FrameKind::Seal;
         }
         FrameKind::Batch | FrameKind::Link | FrameKind::Seal => return None,

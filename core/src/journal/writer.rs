@@ -1,7 +1,6 @@
 //! The writing half: batches into one buffer, which the shell drains and keeps or drops.
 
-use super::frame::ROW_HEAD;
-use super::frame::{close_frame, link, open_frame, FrameKind, BATCH_HEAD, BLOCK_BYTES, FRAME_HEAD};
+use super::frame::{close_frame, link, open_batch, open_link, open_row, FrameKind, BLOCK_BYTES};
 use super::{Hash, Header};
 use crate::instrument::{Asset, Instrument};
 use crate::record::{stored_size, Record};
@@ -25,6 +24,7 @@ pub struct Journal {
     chain: Hash,
     market_sequence: u64,
     now_ns: i64,
+    is_open: bool,
     is_closed: bool,
 }
 
@@ -43,6 +43,7 @@ impl Journal {
             chain: header.chain,
             market_sequence: 0,
             now_ns: 0,
+            is_open: false,
             is_closed: false,
             header: header.clone(),
         }
@@ -58,12 +59,17 @@ impl Journal {
     #[inline]
     pub fn begin(&mut self, market_sequence: u64, now_ns: i64) {
         assert!(!self.is_closed, "a batch was begun in a closed journal");
-        assert!(self.bytes.len() == self.committed, "a batch was begun inside another");
+        assert!(!self.is_open, "a batch was begun inside another");
+        self.is_open = true;
         self.market_sequence = market_sequence;
         self.now_ns = now_ns;
     }
 
     /// Appends a record of type `number` to the open batch.
+    ///
+    /// # Panics
+    ///
+    /// If no batch is open.
     #[inline]
     pub fn record<R: Record>(&mut self, number: u16, value: &R) {
         let length = const { stored_size(R::FIELDS) };
@@ -75,7 +81,7 @@ impl Journal {
     ///
     /// # Panics
     ///
-    /// If `text` has 4 GiB or more.
+    /// If no batch is open, or `text` has 4 GiB or more.
     #[inline]
     pub fn record_with_text<R: Record>(&mut self, number: u16, value: &R, text: &[u8]) {
         let length = const { stored_size(R::FIELDS) } + 4 + text.len();
@@ -88,6 +94,7 @@ impl Journal {
     /// Ends the open batch and says its sequence; that of the last one if it has no record.
     #[inline]
     pub fn commit(&mut self) -> u64 {
+        self.is_open = false;
         if self.bytes.len() > self.committed {
             close_frame(&mut self.bytes, self.committed);
             self.committed = self.bytes.len();
@@ -158,14 +165,9 @@ impl Journal {
     pub fn roll(&mut self, assets: &[Asset], instruments: &[Instrument], rest: &mut Vec<u8>) {
         self.close();
         self.drain_into(rest);
-        let header = Header {
-            segment: self.header.segment + 1,
-            first_sequence: self.sequence + 1,
-            chain: self.chain,
-            assets: assets.to_vec(),
-            instruments: instruments.to_vec(),
-            ..self.header.clone()
-        };
+        let mut header = self.header.after(self.sequence, self.chain);
+        header.assets = assets.to_vec();
+        header.instruments = instruments.to_vec();
         *self = Journal::new(&header);
     }
 
@@ -176,7 +178,7 @@ impl Journal {
     /// If the journal is closed or a batch is open.
     pub fn close(&mut self) {
         assert!(!self.is_closed, "a journal was closed twice");
-        assert!(self.bytes.len() == self.committed, "a journal was closed inside a batch");
+        assert!(!self.is_open, "a journal was closed inside a batch");
         self.link(FrameKind::Seal);
         self.is_closed = true;
     }
@@ -189,25 +191,18 @@ impl Journal {
 
     #[inline]
     fn open_row(&mut self, number: u16, length: usize) {
+        assert!(self.is_open, "a record was written outside a batch");
         debug_assert!(self.header.schema(number).is_some(), "record {number} is not declared");
-        self.bytes.reserve(FRAME_HEAD + BATCH_HEAD + ROW_HEAD + length);
         if self.bytes.len() == self.committed {
-            open_frame(&mut self.bytes, FrameKind::Batch, self.sequence + 1);
-            self.bytes.extend_from_slice(&self.market_sequence.to_le_bytes());
-            self.bytes.extend_from_slice(&self.now_ns.to_le_bytes());
+            open_batch(&mut self.bytes, self.sequence + 1, self.market_sequence, self.now_ns);
         }
-        let length = u32::try_from(length).expect("a record stays below 4 GiB");
-        let mut head = [0_u8; ROW_HEAD];
-        head[..2].copy_from_slice(&number.to_le_bytes());
-        head[2..].copy_from_slice(&length.to_le_bytes());
-        self.bytes.extend_from_slice(&head);
+        open_row(&mut self.bytes, number, length);
     }
 
     #[cold]
     fn link(&mut self, kind: FrameKind) {
         self.chain = self.chain_hash();
-        open_frame(&mut self.bytes, kind, self.sequence);
-        self.bytes.extend_from_slice(&self.chain);
+        open_link(&mut self.bytes, kind, self.sequence, &self.chain);
         close_frame(&mut self.bytes, self.committed);
         self.committed = self.bytes.len();
         self.block = self.committed;
