@@ -12,7 +12,7 @@ use pyo3::basic::CompareOp;
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyAttributeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 use pyo3::{ffi, IntoPyObjectExt};
 use veloz_core::indicators::floats::{self, Columns, FINEST};
 use veloz_core::indicators::{self, IndicatorSpec, Sample, INDICATORS, MAX_OUTPUTS};
@@ -107,12 +107,13 @@ impl Indicator {
             let indicator = indicator.get();
             return Ok((indicator.before(0), indicator.now(0)));
         }
-        if let Ok(number) = other.extract::<f64>() {
+        let Ok(name) = other.cast::<PyString>() else {
+            let number = other.extract::<f64>().map_err(|_| {
+                PyTypeError::new_err("compare with an indicator, a number or the name of an output")
+            })?;
             return Ok((number, number));
-        }
-        let name: &str = other.extract().map_err(|_| {
-            PyTypeError::new_err("compare with an indicator, a number or the name of an output")
-        })?;
+        };
+        let name = name.to_str()?;
         let output =
             self.output(name).ok_or_else(|| PyValueError::new_err(self.no_output(name)))?;
         Ok((self.before(output), self.now(output)))

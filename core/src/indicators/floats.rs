@@ -7,7 +7,7 @@ use super::{Indicator, Sample};
 use crate::units::POW10_F64;
 
 /// Most decimals that a sample carries.
-pub const FINEST: u8 = 18;
+pub const FINEST: u8 = 22;
 
 /// Columns of bars; all of one length.
 #[derive(Clone, Copy, Debug)]
