@@ -14,7 +14,7 @@ use pyo3::exceptions::{PyAttributeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 use pyo3::{ffi, IntoPyObjectExt};
-use veloz_core::indicators::floats::{self, Columns, FINEST};
+use veloz_core::indicators::floats::{self, Columns};
 use veloz_core::indicators::{self, IndicatorSpec, Sample, INDICATORS, MAX_OUTPUTS};
 
 /// Adds the class, its output attributes and the table to the module.
@@ -120,7 +120,7 @@ impl Indicator {
     }
 
     fn feed_floats(&self, ts_open: i64, prices: [f64; 4], volume: f64) -> PyResult<()> {
-        let sample = floats::sample(ts_open, prices, volume, [FINEST; 2]);
+        let sample = floats::sample(ts_open, prices, volume);
         self.feed(&sample.map_err(PyValueError::new_err)?);
         Ok(())
     }

@@ -4,6 +4,7 @@ There is one maker for each row of `indicator_specs()`; the table lives in the c
 module has no list to keep. Indicators of a running strategy are updated by the engine; those made
 here are updated by hand, or work on whole columns with `compute`.
 
+>>> from veloz.indicators import macd, sma
 >>> fast = sma(3)
 >>> for price in (10.0, 11.0, 13.0):
 ...     fast.update_price(price)
