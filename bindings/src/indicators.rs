@@ -289,16 +289,14 @@ impl Indicator {
         for (name, given) in [("high", high), ("low", low), ("close", close), ("volume", volume)] {
             need(self.spec, name, given.is_some())?;
         }
-        let close = column::<f64>(py, close, "float64")?;
-        let or_close = |given: Option<&Bound<'py, PyAny>>| match given {
-            Some(_) => column::<f64>(py, given, "float64"),
-            None => Ok(close.clone()),
-        };
-        let (open, high, low) = (or_close(open)?, or_close(high)?, or_close(low)?);
-        let volume = column::<f64>(py, volume, "float64")?;
-        let ts_open = column::<i64>(py, ts_open, "int64")?;
+        let read = |given: Option<&Bound<'py, PyAny>>| column::<f64>(py, given, "float64");
+        let (open, high, low) = (read(open)?, read(high)?, read(low)?);
+        let (close, volume) = (read(close)?.unwrap_or_default(), read(volume)?.unwrap_or_default());
+        let ts_open = column::<i64>(py, ts_open, "int64")?.unwrap_or_default();
         let outputs = py.detach(|| {
-            let prices = [&open[..], &high[..], &low[..], &close[..]];
+            let [open, high, low] =
+                [&open, &high, &low].map(|given| given.as_deref().unwrap_or(&close));
+            let prices = [open, high, low, &close[..]];
             let columns = Columns { ts_open: &ts_open, prices, volume: &volume };
             floats::compute(&mut *self.spec.build(&self.parameters)?, &columns)
         });
@@ -394,17 +392,21 @@ fn need(spec: &IndicatorSpec, input: &str, is_given: bool) -> PyResult<()> {
     Err(PyValueError::new_err(format!("{} needs {input}; it reads {all}", spec.name)))
 }
 
-fn column<T>(py: Python<'_>, given: Option<&Bound<'_, PyAny>>, kind: &str) -> PyResult<Vec<T>>
+fn column<T>(
+    py: Python<'_>,
+    given: Option<&Bound<'_, PyAny>>,
+    kind: &str,
+) -> PyResult<Option<Vec<T>>>
 where
     T: pyo3::buffer::Element,
 {
-    let Some(given) = given else { return Ok(Vec::new()) };
+    let Some(given) = given else { return Ok(None) };
     let whole = py.import("numpy")?.call_method1("ascontiguousarray", (given, kind))?;
     let buffer = PyBuffer::<T>::get(&whole)?;
     if buffer.dimensions() != 1 {
         return Err(PyValueError::new_err("a column must have one dimension"));
     }
-    buffer.to_vec(py)
+    buffer.to_vec(py).map(Some)
 }
 
 fn array<'py>(py: Python<'py>, values: &[f64]) -> PyResult<Bound<'py, PyAny>> {
