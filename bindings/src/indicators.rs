@@ -12,9 +12,9 @@ use pyo3::basic::CompareOp;
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyAttributeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple, PyType};
+use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 use pyo3::{ffi, IntoPyObjectExt};
-use veloz_core::indicators::floats::{self, Columns, FINEST};
+use veloz_core::indicators::floats::{self, Columns};
 use veloz_core::indicators::{self, IndicatorSpec, Sample, INDICATORS, MAX_OUTPUTS};
 
 /// Adds the class, its output attributes and the table to the module.
@@ -107,19 +107,20 @@ impl Indicator {
             let indicator = indicator.get();
             return Ok((indicator.before(0), indicator.now(0)));
         }
-        if let Ok(number) = other.extract::<f64>() {
+        let Ok(name) = other.cast::<PyString>() else {
+            let number = other.extract::<f64>().map_err(|_| {
+                PyTypeError::new_err("compare with an indicator, a number or the name of an output")
+            })?;
             return Ok((number, number));
-        }
-        let name: &str = other.extract().map_err(|_| {
-            PyTypeError::new_err("compare with an indicator, a number or the name of an output")
-        })?;
+        };
+        let name = name.to_str()?;
         let output =
             self.output(name).ok_or_else(|| PyValueError::new_err(self.no_output(name)))?;
         Ok((self.before(output), self.now(output)))
     }
 
     fn feed_floats(&self, ts_open: i64, prices: [f64; 4], volume: f64) -> PyResult<()> {
-        let sample = floats::sample(ts_open, prices, volume, [FINEST; 2]);
+        let sample = floats::sample(ts_open, prices, volume);
         self.feed(&sample.map_err(PyValueError::new_err)?);
         Ok(())
     }
@@ -288,16 +289,14 @@ impl Indicator {
         for (name, given) in [("high", high), ("low", low), ("close", close), ("volume", volume)] {
             need(self.spec, name, given.is_some())?;
         }
-        let close = column::<f64>(py, close, "float64")?;
-        let or_close = |given: Option<&Bound<'py, PyAny>>| match given {
-            Some(_) => column::<f64>(py, given, "float64"),
-            None => Ok(close.clone()),
-        };
-        let (open, high, low) = (or_close(open)?, or_close(high)?, or_close(low)?);
-        let volume = column::<f64>(py, volume, "float64")?;
-        let ts_open = column::<i64>(py, ts_open, "int64")?;
+        let read = |given: Option<&Bound<'py, PyAny>>| column::<f64>(py, given, "float64");
+        let (open, high, low) = (read(open)?, read(high)?, read(low)?);
+        let (close, volume) = (read(close)?.unwrap_or_default(), read(volume)?.unwrap_or_default());
+        let ts_open = column::<i64>(py, ts_open, "int64")?.unwrap_or_default();
         let outputs = py.detach(|| {
-            let prices = [&open[..], &high[..], &low[..], &close[..]];
+            let [open, high, low] =
+                [&open, &high, &low].map(|given| given.as_deref().unwrap_or(&close));
+            let prices = [open, high, low, &close[..]];
             let columns = Columns { ts_open: &ts_open, prices, volume: &volume };
             floats::compute(&mut *self.spec.build(&self.parameters)?, &columns)
         });
@@ -393,17 +392,21 @@ fn need(spec: &IndicatorSpec, input: &str, is_given: bool) -> PyResult<()> {
     Err(PyValueError::new_err(format!("{} needs {input}; it reads {all}", spec.name)))
 }
 
-fn column<T>(py: Python<'_>, given: Option<&Bound<'_, PyAny>>, kind: &str) -> PyResult<Vec<T>>
+fn column<T>(
+    py: Python<'_>,
+    given: Option<&Bound<'_, PyAny>>,
+    kind: &str,
+) -> PyResult<Option<Vec<T>>>
 where
     T: pyo3::buffer::Element,
 {
-    let Some(given) = given else { return Ok(Vec::new()) };
+    let Some(given) = given else { return Ok(None) };
     let whole = py.import("numpy")?.call_method1("ascontiguousarray", (given, kind))?;
     let buffer = PyBuffer::<T>::get(&whole)?;
     if buffer.dimensions() != 1 {
         return Err(PyValueError::new_err("a column must have one dimension"));
     }
-    buffer.to_vec(py)
+    buffer.to_vec(py).map(Some)
 }
 
 fn array<'py>(py: Python<'py>, values: &[f64]) -> PyResult<Bound<'py, PyAny>> {

@@ -33,7 +33,10 @@ impl Indicator for Bollinger {
         self.moments.push(sample.close, sample.price_scale);
         let middle = self.moments.mean();
         let distance = self.deviations * self.moments.deviation();
-        self.values = [middle, middle + distance, middle - distance];
+        // The mean may fit where the squares do not; the bands are ready together or not at all.
+        let is_ready = !distance.is_nan();
+        let bands = [middle, middle + distance, middle - distance];
+        self.values = if is_ready { bands } else { [f64::NAN; 3] };
     }
 
     fn values(&self) -> &[f64] {

@@ -58,9 +58,9 @@ pub struct Sample {
     pub close: i64,
     /// In quantity units; not negative.
     pub volume: i64,
-    /// Decimals of the prices; at most 18.
+    /// Decimals of the prices; at most 22.
     pub price_scale: u8,
-    /// Decimals of the volume; at most 18.
+    /// Decimals of the volume; at most 22.
     pub qty_scale: u8,
 }
 

@@ -132,6 +132,12 @@ fn vwap_sessions_start_over_at_midnight_and_zero_volume_has_no_price() {
 
 #[test]
 fn what_does_not_fit_is_not_ready() {
+    // The sum of squares fits, n times the sum does not.
+    let mut bands = find("bollinger").unwrap().build(&[5000.0, 2.0]).unwrap();
+    for _ in 0..5001 {
+        bands.update(&Sample::of_price(1 << 54, 0));
+        assert!(bands.values().iter().all(|v| v.is_nan()));
+    }
     for name in ["bollinger", "zscore"] {
         let mut indicator = made(find(name).unwrap());
         for i in 0..100 {

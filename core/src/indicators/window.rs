@@ -1,8 +1,8 @@
 //! What several indicators stand on: exact windows of integers, their moments, folds of floats.
 //!
-//! Sums of prices are integers at the finest scale seen. If a sum or a change of scale does not
-//! fit its integer (prices beyond 2^56 units), the window starts over: the figure is then not
-//! ready, never wrong.
+//! Sums of prices are integers at the finest scale seen. Where one does not fit its 128 bits (a
+//! price of 2^59 units squared over 20 bars, 2^50 over 10,000), or a change of scale does not fit,
+//! the window starts over or has no value: the figure is then not ready, never wrong.
 
 use crate::units::pow10;
 
