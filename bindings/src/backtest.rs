@@ -13,7 +13,7 @@ use veloz_core::facts::{self, number};
 use veloz_core::instrument::{Asset, Filters, Instrument, Kind, Origin, Status};
 use veloz_core::journal::{Header, Journal, RecordType, Stream as JournalStream};
 use veloz_core::market::{Bar, Funding, MarkPrice, Quote, Tick, Trade};
-use veloz_core::matching::latency::{Channel, Latency};
+use veloz_core::matching::{Channel, Latency};
 use veloz_core::matching::{Level, Venue, VenueSettings};
 use veloz_core::replay::{Fetch, Replay, ReplayError, ReplaySettings, Source, Stream, TimedBar};
 use veloz_core::risk::Limits;

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::engine::{Engine, EngineError};
 use crate::instrument::InstrumentId;
 use crate::market::{Bar, Funding, MarkPrice, Quote, Tick, Trade, TICK_LAST, TICK_TRADE};
-use crate::matching::latency::Channel;
+use crate::matching::Channel;
 use crate::matching::timeline::{
     prints_first, Key, Timeline, FEED, LATE_OPEN, MARKET, NOTICE, REPORT, REQUEST, TIMER,
 };
@@ -802,7 +802,7 @@ impl<S: Strategy> Replay<S> {
                     }
                     RequestKind::Cancel => self.venue.cancel(now, account, id),
                     RequestKind::CancelAll { instrument } => {
-                        self.venue.cancel_all(now, Some(account), Some(instrument));
+                        self.venue.cancel_all(now, account, Some(instrument));
                     }
                 }
                 self.schedule();
