@@ -1,10 +1,12 @@
 //! `veloz._core`: the core seen from Python; it converts and calls, and decides nothing.
 
+
 use pyo3::prelude::*;
 
 mod backtest;
 mod errors;
 mod events;
+mod feed;
 mod indicators;
 mod journal;
 mod link;
@@ -31,5 +33,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<money::Account>()?;
     module.add_class::<money::Position>()?;
     module.add_class::<order::Order>()?;
+    feed::register(module)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))
 }

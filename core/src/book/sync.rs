@@ -150,6 +150,14 @@ impl BookSync {
         self.last_id
     }
 
+    /// The venue's time of the last kept update that a snapshot includes, else of the first kept
+    /// one: the time of a snapshot that names none.
+    #[must_use]
+    pub fn stamp_before(&self, last_id: u64) -> Option<i64> {
+        let included = self.kept.iter().take_while(|update| update.ids.last <= last_id).last();
+        included.or(self.kept.front()).map(|update| update.ts_exchange)
+    }
+
     /// What has happened so far.
     #[must_use]
     pub fn counts(&self) -> SyncCounts {
