@@ -600,6 +600,22 @@ impl Backtest {
         desk.journal.commit();
     }
 
+    /// Sets where the journal's bytes go while the run goes on: a function that takes bytes.
+    fn set_journal_sink(&mut self, sink: Py<PyAny>) {
+        let raised = Arc::clone(&self.raised);
+        self.replay.sink = Some(Box::new(move |bytes| {
+            Python::attach(|py| {
+                sink.call1(py, (PyBytes::new(py, &bytes),)).map(|_| ()).map_err(|error| {
+                    let text = error.to_string();
+                    if let Ok(mut slot) = raised.lock() {
+                        *slot = Some(error);
+                    }
+                    text
+                })
+            })
+        }));
+    }
+
     /// Runs from the first row to the last.
     fn run(&mut self) -> PyResult<()> {
         if self.has_run {
@@ -609,7 +625,6 @@ impl Backtest {
         self.link.rest(std::ptr::null_mut());
         let result = self.replay.run();
         self.link.rest(&raw mut self.replay.engine.desk);
-        self.replay.engine.desk.journal.close();
         match result {
             Ok(()) => Ok(()),
             Err(error) => {
@@ -627,11 +642,6 @@ impl Backtest {
         let message = self.replay.engine.fault(strategy)?.message.clone();
         let raised = self.replay.engine.strategy_mut(strategy).raised.take();
         Some((message, raised.map(|error| error.into_value(py).into_any())))
-    }
-
-    /// bytes: The journal so far; each call gives what came since the last.
-    fn drain_journal<'py>(&mut self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.replay.engine.desk.journal.drain())
     }
 
     /// str: Hash that seals the journal, in hexadecimal.

@@ -334,6 +334,12 @@ pub struct Sample {
     pub gross_exposure: f64,
 }
 
+/// Takes journal bytes off the engine's hands, in order.
+pub type JournalSink = Box<dyn FnMut(Vec<u8>) -> Result<(), String>>;
+
+/// Journal bytes that may wait before the sink gets them.
+const SINK_BYTES: usize = 1 << 20;
+
 /// How a replay runs.
 pub struct ReplaySettings {
     /// From sending to arrival at the venue.
@@ -360,6 +366,8 @@ pub struct Replay<S> {
     pub samples: Vec<Sample>,
     /// Event time of the last row that the engine saw.
     pub ended_ns: i64,
+    /// Where journal bytes go while the run goes on; without one they wait in the engine.
+    pub sink: Option<JournalSink>,
     settings: ReplaySettings,
     lanes: Vec<Lane>,
     timeline: Timeline<Item>,
@@ -381,6 +389,7 @@ impl<S: Strategy> Replay<S> {
             venue,
             samples: Vec::new(),
             ended_ns: 0,
+            sink: None,
             settings,
             lanes: Vec::new(),
             timeline: Timeline::default(),
@@ -433,8 +442,22 @@ impl<S: Strategy> Replay<S> {
             if !self.step()? {
                 break;
             }
+            if self.engine.desk.journal.pending().len() > SINK_BYTES {
+                self.pour()?;
+            }
         }
-        self.finish()
+        self.finish()?;
+        self.engine.desk.journal.close();
+        self.pour()
+    }
+
+    /// Gives the sink what the journal holds.
+    #[cold]
+    fn pour(&mut self) -> Result<(), ReplayError> {
+        if let Some(sink) = &mut self.sink {
+            sink(self.engine.desk.journal.drain()).map_err(ReplayError::Source)?;
+        }
+        Ok(())
     }
 
     /// What follows the last row: reports on their way, the strategies' farewell, a last sample.
