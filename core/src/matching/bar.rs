@@ -24,13 +24,22 @@ pub(super) struct BarState {
     laid: bool,
     /// The next point to come; 3 when the bar is over, or there was none.
     next: usize,
+    /// The price is on its way to a point: what acts now is inside the bar, its end included.
+    moving: bool,
     /// What own fills may still have of the bar's volume.
     pub budget: i64,
 }
 
 impl Default for BarState {
     fn default() -> Self {
-        BarState { bar: Bar::default(), points: [(0, 0); 3], laid: false, next: 3, budget: 0 }
+        BarState {
+            bar: Bar::default(),
+            points: [(0, 0); 3],
+            laid: false,
+            next: 3,
+            moving: false,
+            budget: 0,
+        }
     }
 }
 
@@ -156,7 +165,9 @@ impl Venue {
         state.next += 1;
         if self.can_trade(at) && self.markets[at].live() > 0 {
             let from = self.markets[at].last;
+            self.markets[at].bar.moving = true;
             self.travel(at, time, from, price, false);
+            self.markets[at].bar.moving = false;
         }
         self.markets[at].last = Some(price);
         self.check_margin(at, time);
@@ -272,7 +283,7 @@ impl Venue {
         let market = &self.markets[at];
         let bar = &market.bar.bar;
         let until = if market.set.bar.open_last { now <= bar.ts_close } else { now < bar.ts_close };
-        self.can_trade(at) && bar.ts_open <= now && until
+        self.can_trade(at) && bar.ts_open <= now && (until || market.bar.moving)
     }
 
     /// True if a limit meets the price now.

@@ -61,7 +61,8 @@ impl Venue {
             && (!trails || (spec.trail_bps > 0 && spec.trail_bps < 10_000))
             && (!conditional || sourced)
             && (spec.tif != Tif::Gtd || spec.expire_ns > now)
-            && (!spec.post_only || (spec.kind.has_limit() && matches!(spec.tif, Tif::Gtc | Tif::Gtd)))
+            && (!spec.post_only
+                || (spec.kind.has_limit() && matches!(spec.tif, Tif::Gtc | Tif::Gtd)))
             && (!iceberg
                 || (spec.kind == OrderType::Limit
                     && spec.tif == Tif::Gtc

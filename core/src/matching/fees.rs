@@ -3,7 +3,9 @@
 use super::settings::{FeeAsset, FeeRounding, FeeSettings};
 use crate::instrument::{Asset, AssetId, Instrument, Kind};
 use crate::order::Side;
-use crate::units::{mul_div, pow10, rescale, Overflow, Rounding, COST_SCALE, MARK_SCALE, RATE_SCALE};
+use crate::units::{
+    mul_div, pow10, rescale, Overflow, Rounding, COST_SCALE, MARK_SCALE, RATE_SCALE,
+};
 
 /// Settlement value of a signed quantity at a price, at cost scale (accounting rules A2, A5).
 ///
@@ -115,7 +117,14 @@ pub fn funding(
 }
 
 /// `a × b ÷ c`, which has `decimals` decimals, at `scale`.
-fn ratio(a: i128, b: i128, c: i128, decimals: u8, scale: u8, r: Rounding) -> Result<i128, Overflow> {
+fn ratio(
+    a: i128,
+    b: i128,
+    c: i128,
+    decimals: u8,
+    scale: u8,
+    r: Rounding,
+) -> Result<i128, Overflow> {
     if decimals >= scale {
         mul_div(a, b, c.checked_mul(pow10(decimals - scale)).ok_or(Overflow)?, r)
     } else {

@@ -49,7 +49,8 @@ impl Venue {
             return;
         };
         let inst = &self.instruments[at];
-        let closed = if leg.qty.signum() == -qty.signum() { qty.abs().min(leg.qty.abs()) } else { 0 };
+        let closed =
+            if leg.qty.signum() == -qty.signum() { qty.abs().min(leg.qty.abs()) } else { 0 };
         if closed > 0 {
             // Cost and margin leave in proportion; what is closed last takes what is left.
             let whole = i128::from(leg.qty.abs());
@@ -142,7 +143,9 @@ impl Venue {
 
     /// `margin + profit at mark ≤ maintenance`.
     fn fails(&self, at: usize, leg: Leg, margin: IsolatedMargin, mark: i64) -> bool {
-        let Ok(worth) = value(&self.instruments[at], leg.qty, mark, MARK_SCALE) else { return true };
+        let Ok(worth) = value(&self.instruments[at], leg.qty, mark, MARK_SCALE) else {
+            return true;
+        };
         let Ok(maintenance) = part(worth.abs(), margin.maintenance) else { return true };
         leg.margin + worth - leg.cost <= maintenance
     }
@@ -156,7 +159,8 @@ impl Venue {
         let leg = std::mem::take(&mut market.legs[usize::from(account)][side]);
         let closing = if leg.qty > 0 { Side::Sell } else { Side::Buy };
         let inst = &self.instruments[at];
-        let price = bankruptcy_price(market, inst.kind, leg, inst.multiplier, inst.multiplier_scale);
+        let price =
+            bankruptcy_price(market, inst.kind, leg, inst.multiplier, inst.multiplier_scale);
         let fees = &self.settings.fees;
         let paid = super::fees::fee(
             inst,

@@ -123,7 +123,8 @@ mod tests {
 
     #[test]
     fn every_model_lies_between_the_bounds() {
-        let all = ["back", "ahead", "proportional", "power:3", "power:0.5", "share:2", "sqrt", "log"];
+        let all =
+            ["back", "ahead", "proportional", "power:3", "power:0.5", "share:2", "sqrt", "log"];
         for name in all {
             let queue = Queue::parse(name).unwrap();
             for (c, a, b) in [(1, 1, 1), (5, 0, 9), (5, 9, 0), (7, 3, 5_000_000), (0, 4, 4)] {

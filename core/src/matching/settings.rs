@@ -402,9 +402,11 @@ impl TradeAhead {
         match text {
             "cross_only" => Ok(TradeAhead::CrossOnly),
             "zero" => Ok(TradeAhead::Zero),
-            number => decimal(number).filter(|v| *v >= 0).map(TradeAhead::Stated).ok_or_else(|| {
-                format!("ahead {text:?} is unknown; use cross_only, zero or a quantity")
-            }),
+            number => {
+                decimal(number).filter(|v| *v >= 0).map(TradeAhead::Stated).ok_or_else(|| {
+                    format!("ahead {text:?} is unknown; use cross_only, zero or a quantity")
+                })
+            }
         }
     }
 }
@@ -526,7 +528,8 @@ mod tests {
     #[test]
     fn a_setting_is_read_and_an_unknown_one_lists_what_exists() {
         let mut settings = VenueSettings::default();
-        for setting in ["queue=back", "level=bar", "path=worst", "consumed=refill:0.5", "stp=none"] {
+        for setting in ["queue=back", "level=bar", "path=worst", "consumed=refill:0.5", "stp=none"]
+        {
             settings.set(setting).unwrap();
         }
         assert_eq!(settings.market.book.queue, Queue::Back);

@@ -57,7 +57,9 @@ impl Slippage {
         let rate = |v: &str| i64::try_from(positive(v)? / micro).map_err(|_| unknown());
         match name {
             "ticks" if rest == "none" => Ok(Slippage::None),
-            "ticks" => rest.parse().ok().filter(|n| *n >= 0).map(Slippage::Ticks).ok_or_else(unknown),
+            "ticks" => {
+                rest.parse().ok().filter(|n| *n >= 0).map(Slippage::Ticks).ok_or_else(unknown)
+            }
             "bps" => Ok(Slippage::Bps(rate(rest)?)),
             "linear" => Ok(Slippage::Linear(rate(rest)?)),
             _ => Err(unknown()),

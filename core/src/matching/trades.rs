@@ -60,14 +60,7 @@ impl Venue {
     }
 
     /// Waiting takers take what a print of their side left, oldest first.
-    pub(super) fn serve_waiting(
-        &mut self,
-        at: usize,
-        now: i64,
-        price: i64,
-        qty: i64,
-        taker: i8,
-    ) {
+    pub(super) fn serve_waiting(&mut self, at: usize, now: i64, price: i64, qty: i64, taker: i8) {
         let market = &self.markets[at];
         if market.waiting.is_empty() || market.set.level != Level::Trade {
             return;

@@ -21,8 +21,7 @@ use super::slab::{Orders, Slot};
 use super::timeline::{Key, Timeline, CLOCK, MARKET};
 use crate::instrument::{Asset, AssetId, Instrument, Status};
 use crate::market::{
-    Quote, Tick, Trade, TICK_BUY, TICK_CLEAR, TICK_EMPTY, TICK_LAST, TICK_TRADE,
-    TICK_UNKNOWN_TAKER,
+    Quote, Tick, Trade, TICK_BUY, TICK_CLEAR, TICK_EMPTY, TICK_LAST, TICK_TRADE, TICK_UNKNOWN_TAKER,
 };
 use crate::order::{Expiry, OrderId, Report, ReportKind, Side, TriggerBy};
 

@@ -120,7 +120,9 @@ impl Venue {
         let mut list: Vec<(Slot, u64)> = Vec::new();
         if meets(side, price, self.markets[at].own_best[row(other)]) {
             let orders = &self.orders;
-            list.extend(self.markets[at].own[row(other)].at(price).map(|s| (s, orders.get(s).birth)));
+            list.extend(
+                self.markets[at].own[row(other)].at(price).map(|s| (s, orders.get(s).birth)),
+            );
         }
         let mut eaten = 0; // ghosts, in quantity units
         let mut next = 0;
@@ -285,9 +287,9 @@ impl Venue {
         if market.own[row(other)].best().is_some_and(|best| meets(side, limit, best)) {
             return true;
         }
-        self.ghost_levels(at, now, other).take_while(|(price, _)| meets(side, limit, *price)).any(
-            |(_, open)| open > 0,
-        )
+        self.ghost_levels(at, now, other)
+            .take_while(|(price, _)| meets(side, limit, *price))
+            .any(|(_, open)| open > 0)
     }
 
     /// Replayed levels from the best, each with what is open to a taker.
