@@ -13,8 +13,7 @@ use veloz_core::facts::{self, number};
 use veloz_core::instrument::{Asset, Filters, Instrument, Kind, Origin, Status};
 use veloz_core::journal::{Header, Journal, RecordType, Stream as JournalStream};
 use veloz_core::market::{Bar, Funding, MarkPrice, Quote, Tick, Trade};
-use veloz_core::matching::{Channel, Latency};
-use veloz_core::matching::{Level, Venue, VenueSettings};
+use veloz_core::matching::{assumptions, Bias, Channel, Latency, Level, Venue, VenueSettings};
 use veloz_core::replay::{Fetch, Replay, ReplayError, ReplaySettings, Source, Stream, TimedBar};
 use veloz_core::risk::Limits;
 use veloz_core::units::{format_decimal, COST_SCALE, RATE_SCALE};
@@ -392,12 +391,27 @@ fn fetch<T: 'static>(
     })
 }
 
+/// What the matching settings assume, per instrument: (symbol, id, text, maker, taker).
+type Assumed = (String, &'static str, String, &'static str, &'static str);
+
+fn bias_text(bias: Bias) -> &'static str {
+    match bias {
+        Bias::Flatters => "flatters",
+        Bias::FlattersMuch => "flatters much",
+        Bias::Fair => "fair",
+        Bias::Hurts => "hurts",
+        Bias::Either => "either",
+        Bias::None => "",
+    }
+}
+
 /// A run of strategies over stored data. Made and driven by `veloz.environments.backtest`.
 #[pyclass(unsendable, module = "veloz._core")]
 pub struct Backtest {
     replay: Box<Replay<PyStrategy>>,
     link: Arc<Link>,
     raised: Arc<std::sync::Mutex<Option<PyErr>>>,
+    latency: [Latency; 2],
     has_run: bool,
 }
 
@@ -467,11 +481,11 @@ impl Backtest {
             venue.overrides.insert(row as u32, market);
         }
         let seed: u64 = get_or(settings, "seed", 0)?;
-        let channel = |key: &str, stream: u64| -> PyResult<Channel> {
+        let model = |key: &str| -> PyResult<Latency> {
             let text: String = get_or(settings, key, "0ns".to_owned())?;
-            let model = Latency::parse(&text).map_err(|error| errors::config_error(&error))?;
-            Ok(Channel::new(model, seed, stream))
+            Latency::parse(&text).map_err(|error| errors::config_error(&error))
         };
+        let latency = [model("entry_latency")?, model("report_latency")?];
         let report_asset: String = get(settings, "report_asset")?;
         let at = assets.iter().position(|asset| asset.name == report_asset);
         let report_asset = at.ok_or_else(|| {
@@ -479,8 +493,8 @@ impl Backtest {
         })?;
         let open_last = venue.market.bar.open_last;
         let replay_settings = ReplaySettings {
-            entry: channel("entry_latency", 1)?,
-            report: channel("report_latency", 2)?,
+            entry: Channel::new(latency[0].clone(), seed, 1),
+            report: Channel::new(latency[1].clone(), seed, 2),
             sampled: (0, report_asset as u16),
             sample_every_ns: get_or(settings, "sample_every_ns", 0)?,
             open_last,
@@ -502,7 +516,7 @@ impl Backtest {
         let mut replay = Box::new(Replay::new(Engine::new(desk), venue, replay_settings));
         let link = Arc::new(Link::new(py, instruments, assets));
         link.rest(&raw mut replay.engine.desk);
-        Ok(Backtest { replay, link, raised: Arc::default(), has_run: false })
+        Ok(Backtest { replay, link, raised: Arc::default(), latency, has_run: false })
     }
 
     /// Deposits an exact amount of an asset.
@@ -723,8 +737,32 @@ impl Backtest {
         all.set_item("rows", self.replay.rows())?;
         all.set_item("ended_ns", self.replay.ended_ns)?;
         let evidence = self.replay.venue.evidence();
-        all.set_item("evidence", format!("{evidence:?}"))?;
+        let by_evidence = PyDict::new(py);
+        for (name, count) in [
+            ("through", evidence.through),
+            ("queue", evidence.at_price),
+            ("cross", evidence.crossing),
+            ("walk", evidence.walk),
+            ("path", evidence.path),
+            ("own", evidence.own),
+        ] {
+            by_evidence.set_item(name, count)?;
+        }
+        all.set_item("evidence", by_evidence)?;
         Ok(all.unbind())
+    }
+
+    /// list: What the matching settings assume: (symbol, id, text, maker bias, taker bias).
+    fn assumptions(&self) -> Vec<Assumed> {
+        let [entry, report] = &self.latency;
+        let mut all = Vec::new();
+        for (row, instrument) in self.link.instruments.iter().enumerate() {
+            for one in assumptions(self.replay.venue.settings(), row as u32, entry, report) {
+                let (maker, taker) = (bias_text(one.maker), bias_text(one.taker));
+                all.push((instrument.symbol.clone(), one.id, one.text, maker, taker));
+            }
+        }
+        all
     }
 
     /// None: Raises if the money identity of the account does not hold exactly.

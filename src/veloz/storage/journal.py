@@ -25,6 +25,7 @@ __all__ = [
     "JournalBroken",
     "JournalCheck",
     "JournalFile",
+    "columns_of",
     "first_difference",
     "header",
     "read_columns",
@@ -266,6 +267,12 @@ def read_columns(path: Path | str, record_name: str, stream: str = "trading") ->
     if not parts:
         raise KeyError(f"the journal at {path} declares no record type {record_name}")
     return {name: _joined(name, kind, parts) for name, kind in kinds.items()}
+
+
+def columns_of(segment: bytes, record_name: str) -> dict[str, Column]:
+    """As `read_columns`, of one segment that is in memory."""
+    reader = JournalReader(segment)
+    return {name: _array(kind, values) for name, kind, values in reader.columns(record_name)}
 
 
 def records(path: Path | str, stream: str = "trading") -> Iterator[dict[str, Any]]:
