@@ -99,7 +99,7 @@ METRICS: tuple[Metric, ...] = tuple(_metric(*row) for row in (
     ("benchmark_return", "Benchmark return", "benchmark", "fraction", "none",
      returns.compound, "benchmark"),
     ("beta", "Beta", "benchmark", "ratio", "none", ratios.beta, "daily benchmark"),
-    ("alpha", "Alpha", "benchmark", "fraction/year", "up", ratios.alpha, "daily benchmark"),
+    ("alpha", "Alpha, a year", "benchmark", "fraction/year", "up", ratios.alpha, "daily benchmark"),
     ("correlation", "Correlation", "benchmark", "ratio", "none",
      ratios.correlation, "daily benchmark"),
     ("tracking_error", "Tracking error", "benchmark", "fraction/year", "none",
