@@ -84,7 +84,7 @@ METRICS: tuple[Metric, ...] = tuple(_metric(*row) for row in (
     ("autocorrelation", "Autocorrelation, lag 1", "risk", "ratio", "none",
      risk.autocorrelation, "daily"),
     ("sharpe", "Sharpe", "ratio", "ratio", "up", ratios.sharpe_ratio, "daily"),
-    ("sharpe_standard_error", "Sharpe, standard error", "ratio", "ratio", "down",
+    ("sharpe_standard_error", "Sharpe, standard error", "ratio", "ratio", "none",
      ratios.sharpe_standard_error, "daily"),
     ("probabilistic_sharpe", "Probability of Sharpe > 0", "ratio", "fraction", "up",
      ratios.probabilistic_sharpe_ratio, "daily"),
