@@ -25,7 +25,8 @@ def signed_cost_bps(side: ArrayLike, price: ArrayLike, reference: ArrayLike) -> 
     Args:
         side: Shape (n,), +1 bought, -1 sold.
         price: Shape (n,), fill prices.
-        reference: Shape (n,), mid at arrival, decision price or touch; NaN if unknown.
+        reference: Shape (n,), mid at arrival, decision price or touch; NaN (or not
+            positive) if unknown.
 
     Returns:
         Shape (n,), bps, positive is worse than the reference; NaN where that is unknown.
@@ -37,7 +38,8 @@ def signed_cost_bps(side: ArrayLike, price: ArrayLike, reference: ArrayLike) -> 
     [100.0, 100.0]
     """
     signs, prices = np.asarray(side, np.float64), np.asarray(price, np.float64)
-    return signs * (prices / np.asarray(reference, np.float64) - 1.0) * BPS
+    known = np.asarray(reference, np.float64)
+    return signs * (prices / np.where(known > 0.0, known, np.nan) - 1.0) * BPS
 
 
 def mean_slippage_bps(

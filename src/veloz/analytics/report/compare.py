@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from importlib.resources import files
 from typing import Any
 
 from veloz.analytics.metrics import METRICS, Metric
@@ -58,11 +59,30 @@ def compare_html(summaries: Mapping[str, Mapping[str, Any]], names: Sequence[str
             f'<td class="n{" best" if i == best else ""}">{escape(text)}</td>'
             for i, text in enumerate(cells)
         )
-        body.append(f'<tr><th scope="row">{escape(metric.title)}</th>{columns}</tr>')
+        body.append(f'<tr><td>{escape(metric.title)}</td>{columns}</tr>')
     note = _not_comparable(summaries)
     return (
-        f'<table class="compare"><thead><tr><th></th>{head}</tr></thead>'
+        f'<table class="grid compare"><thead><tr><th></th>{head}</tr></thead>'
         f"<tbody>{''.join(body)}</tbody></table>" + (f"<p>{escape(note)}</p>" if note else "")
+    )
+
+
+def compare_page(summaries: Mapping[str, Mapping[str, Any]], names: Sequence[str] = NAMES) -> str:
+    """The same table as one self-contained HTML document without script.
+
+    Raises:
+        ValueError: If there is no run.
+    """
+    style = (files("veloz.analytics.report") / "assets" / "report.css").read_text("utf-8")
+    policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>{len(summaries)} runs · VeloZ</title><style>{style}</style></head><body>"
+        f'<header class="top"><div class="who"><h1>{len(summaries)} runs, side by side</h1></div>'
+        '</header><main><section class="panel wide"><div class="scroll">'
+        f"{compare_html(summaries, names)}</div></section></main></body></html>\n"
     )
 
 

@@ -92,7 +92,9 @@ def return_bins(returns: Floats) -> dict[str, Any] | None:
     low, high = np.quantile(returns, [0.25, 0.75])
     wish = max(2.0 * (high - low) / returns.size ** (1 / 3), np.ptp(returns) / MAX_BINS)
     power = 10.0 ** math.floor(math.log10(wish))
-    width = next(step * power for step in (1, 2, 5, 10) if step * power >= wish * 0.999)
+    width = next(step * power for step in (5, 2, 1) if step * power <= wish * 1.001)
+    if np.ptp(returns) / width > MAX_BINS:
+        width *= 5.0
     bins = np.floor(returns / width + 1e-9).astype(np.int64)
     first = int(bins.min())
     return {"first": first, "width": float(f"{width:.6g}"), "counts": np.bincount(bins - first).tolist()}
@@ -132,17 +134,18 @@ def _exposure(tables: RunTables) -> dict[str, Any] | None:
 
 
 def _benchmark(tables: RunTables, figures: Figures) -> dict[str, Any] | None:
+    """Holding the benchmark with the opening equity, at the end of every bar of the run."""
     if figures.benchmark is None:
         return None
-    growth = np.concatenate([[1.0], np.cumprod(1.0 + figures.benchmark)]) * tables.equity.equity[0]
-    ends = np.minimum((figures.days.day + 1) * 86_400, int(tables.equity.ts_ns[-1]) // _NS)
-    times = np.concatenate([[int(tables.equity.ts_ns[0]) // _NS], ends])
+    bars, ts_ns = tables.bars[figures.benchmark_symbol], tables.equity.ts_ns
+    closed_at = bars.ts_ns + bars.interval_ns
+    first, last = np.searchsorted(closed_at, [ts_ns[0], ts_ns[-1]], side="right")
+    opening = bars.close[first - 1] if first else bars.open[0]
+    prices = np.concatenate([[opening], bars.close[first:last]])
+    times = np.concatenate([ts_ns[:1], closed_at[first:last]])
+    growth = prices / opening * tables.equity.equity[0]
     rows = keep_extremes(growth, MAX_POINTS)
-    return {
-        "name": figures.benchmark_symbol,
-        "t": times[rows].tolist(),
-        "v": [_short(v) for v in growth[rows].tolist()],
-    }
+    return _series(times, growth, rows) | {"name": figures.benchmark_symbol}
 
 
 def _candles(tables: RunTables, figures: Figures) -> list[dict[str, Any]]:

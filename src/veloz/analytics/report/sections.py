@@ -83,12 +83,12 @@ def warnings(summary: Summary) -> str:
     """Reasons to doubt the result, each with its mark and word, and the money identity."""
     marks = {"error": ("Wrong", "!"), "warn": ("Weak", "▲"), "note": ("Note", "·")}
     rows = "".join(
-        f'<li class="{row["level"]}"><b><span aria-hidden="true">{marks[row["level"]][1]}</span> '
+        f'<li class="is-{row["level"]}"><b><span aria-hidden="true">{marks[row["level"]][1]}</span> '
         f"{marks[row['level']][0]}</b><span>{escape(row['text'])}</span></li>"
         for row in summary["warnings"]
     )
     checks = "".join(
-        f'<li class="{"pass" if row["identity"] == "pass" else "error"}">'
+        f'<li class="is-{"pass" if row["identity"] == "pass" else "error"}">'
         f"<b>{'✓ Pass' if row['identity'] == 'pass' else '! Fail'}</b><span>Money identity, "
         f"{escape(row['currency'])}: equity explained "
         f"{'to the last unit' if row['identity'] == 'pass' else 'except for ' + escape(str(row['unexplained']))}"
@@ -111,7 +111,7 @@ def curves(summary: Summary) -> str:
         _chart("equity", "Equity, net of fees and funding", 300)
         + '<h3>Below the high-water mark</h3>'
         + _chart("depth", "Drawdown", 120)
-        + '<h3 id="exposure-title">Exposure, net and gross</h3>'
+        + '<h3 id="exposure-title">Exposure <span class="k long">— net</span> <span class="k short">┄ gross</span></h3>'
         + _chart("exposure", "Exposure", 120)
     )
     rows = [
@@ -121,7 +121,7 @@ def curves(summary: Summary) -> str:
         for row in summary["drawdowns"]
     ]  # fmt: skip
     head = ("Depth", summary["currency"], "Peak", "Trough", "Recovered", "Length")
-    table = _table(head, rows, "nntttn", "Equity never fell below a high.", minor=(1, 3))
+    table = _table(head, rows, "tntttn", "Equity never fell below a high.", minor=(1, 3))
     return _panel("Equity", charts, "wide", "equity-panel", controls) + _panel(
         "Worst drawdowns", table, "wide", "drawdowns"
     )
@@ -168,7 +168,7 @@ def costs(summary: Summary) -> str:
     """From gross to net profit, as bars that add up; and the quality of execution."""
     metrics, currency = summary["metrics"], escape(summary["currency"])
     groups = summary["by_symbol"]
-    quality = [(_METRIC[n].title, _value(summary, n)) for n in (
+    quality = [(_label(summary, n), _value(summary, n)) for n in (
         "slippage_bps", "decision_slippage_bps", "impact_bps", "slippage_money", "break_even_fee_bps",
         "cost_share", "maker_share", "turnover", "fill_rate", "cancel_rate", "order_to_fill",
     )]  # fmt: skip
@@ -267,9 +267,7 @@ def figures(summary: Summary) -> str:
     parts = []
     for group, title in _GROUPS:
         rows = [
-            (metric.title + (f", {summary['currency']}" if metric.unit == "money" else "")
-             + (" a year" if metric.unit == "fraction/year" and metric.name == "alpha" else ""),
-             _value(summary, metric.name))
+            (_label(summary, metric.name), _value(summary, metric.name))
             for metric in METRICS if metric.group == group
         ]  # fmt: skip
         parts.append(f"<section><h3>{title}</h3>{_pairs(rows)}</section>")
@@ -390,23 +388,28 @@ def _points(value: float) -> str:
 
 
 def _calendar(days: Sequence[Mapping[str, Any]]) -> str:
-    """One square a day, a column a week, Monday on top; left out above 54 weeks."""
+    """The days as a calendar: a row a week with figures while it is short, else a square a day
+    and a column a week; left out above 54 weeks."""
     if not days or len(days) > 378:
         return ""
     top = max((abs(row["return"]) for row in days if row["return"] is not None), default=0.0) or 1.0
     first = date.fromisoformat(days[0]["period"])
     monday = first - timedelta(days=first.weekday())
+    is_short = len(days) <= 70
     cells = []
     for row in days:
         day = date.fromisoformat(row["period"])
-        column, line = (day - monday).days // 7 + 1, day.weekday() + 1
+        week, weekday = (day - monday).days // 7 + 1, day.weekday() + 1
         value = row["return"] or 0.0
-        strength = round(min(abs(value) / top, 1.0) * 70 + (8 if value else 0))
+        strength = round(min(abs(value) / top, 1.0) * 55 + (6 if value else 0))
+        area = f"{week}/{weekday}" if is_short else f"{weekday}/{week}"
+        inside = f"<s>{day.day}</s>{_points(value)}" if is_short else ""
         cells.append(
-            f'<i class="{_tone(value) or "flat"}" style="grid-area:{line}/{column};--w:{strength}%" '
-            f'title="{row["period"]} {percent(value, sign=True).replace("-", MINUS)}"></i>'
+            f'<i class="{_tone(value) or "flat"}" style="grid-area:{area};--w:{strength}%" '
+            f'title="{row["period"]} {percent(value, sign=True).replace("-", MINUS)}">{inside}</i>'
         )
-    return f'<div class="scroll"><div class="calendar" aria-hidden="true">{"".join(cells)}</div></div>'
+    kind = "calendar weeks" if is_short else "calendar"
+    return f'<div class="scroll"><div class="{kind}">{"".join(cells)}</div></div>'
 
 
 def _flat(values: Any, prefix: str = "") -> list[tuple[str, str]]:
@@ -424,6 +427,11 @@ def _flat(values: Any, prefix: str = "") -> list[tuple[str, str]]:
 
 def _value(summary: Summary, name: str) -> str:
     return show(summary["metrics"][name], _METRIC[name].unit, sign=name in _SIGNED)
+
+
+def _label(summary: Summary, name: str) -> str:
+    metric = _METRIC[name]
+    return metric.title + (f", {summary['currency']}" if metric.unit == "money" else "")
 
 
 def _money(amount: Any, *, sign: bool = False) -> str:

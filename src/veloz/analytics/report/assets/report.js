@@ -42,7 +42,8 @@ const MON = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 const two = n => String(n).padStart(2, "0");
 const stamp = s => { const d = new Date(s * 1000); return d.getUTCDate() + " " + MON[d.getUTCMonth()] + " " + d.getUTCFullYear() + " " + two(d.getUTCHours()) + ":" + two(d.getUTCMinutes()); };
 const brief = s => { const d = new Date(s * 1000); return d.toISOString().slice(0, 16).replace("T", " "); };
-const span = s => s >= 86400 ? (s / 86400).toFixed(1) + " d" : s >= 3600 ? (s / 3600).toFixed(1) + " h" : s >= 60 ? Math.round(s / 60) + " min" : s + " s";
+const tenth = v => (Math.round(v * 10) / 10).toString();
+const span = s => s >= 86400 ? tenth(s / 86400) + " d" : s >= 3600 ? tenth(s / 3600) + " h" : s >= 60 ? Math.round(s / 60) + " min" : s + " s";
 const STEPS = [1, 5, 15, 60, 300, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400, 172800, 432000, 604800, 1209600];
 const timeTicks = (a, b, count) => {
   const step = STEPS.find(s => (b - a) / s <= count);
@@ -56,7 +57,7 @@ const timeTicks = (a, b, count) => {
 const dayName = t => { const d = new Date(t * 1000); return d.getUTCDate() + " " + MON[d.getUTCMonth()]; };
 const valueTicks = (a, b, count) => {
   const raw = (b - a) / count || 1, p = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 5, 10].map(k => k * p).find(s => s >= raw * 0.999);
+  const step = [1, 2, 5, 10].map(k => k * p).find(s => s >= raw * 0.72);
   const out = []; for (let v = Math.ceil(a / step - 1e-9) * step; v <= b + step * 1e-9; v += step) out.push(Math.abs(v) < step * 1e-9 ? 0 : v);
   return out;
 };
@@ -66,12 +67,12 @@ const PAD = { l: 6, r: 62, t: 10, b: 22 };
 const frame = (el, lo, hi, t0, t1, fmt, log) => {
   const w = el.clientWidth, h = el.clientHeight;
   for (const e of all("svg", el)) e.remove();
-  const root = draw("svg", { viewBox: `0 0 ${w} ${h}`, preserveAspectRatio: "none", "aria-hidden": "true" });
+  const root = draw("svg", { viewBox: `0 0 ${w} ${h}`, preserveAspectRatio: "xMidYMid meet", "aria-hidden": "true" });
   el.prepend(root);
   const f = log ? Math.log : v => v, a = f(lo), b = f(hi) === f(lo) ? f(lo) + 1 : f(hi);
   const x = t => PAD.l + (t - t0) / (t1 - t0 || 1) * (w - PAD.l - PAD.r);
   const y = v => PAD.t + (b - f(v)) / (b - a) * (h - PAD.t - PAD.b);
-  const ticks = valueTicks(lo, hi, Math.max(2, Math.round(h / 62))).filter(v => !log || v > 0);
+  const ticks = valueTicks(lo, hi, Math.max(3, Math.round(h / 62))).filter(v => !log || v > 0);
   for (const v of ticks) {
     draw("line", { class: v === 0 ? "zero" : "grid", x1: PAD.l, x2: w - PAD.r, y1: y(v), y2: y(v) }, root);
     draw("text", { x: w - PAD.r + 7, y: y(v) + 3.5 }, root, fmt(v));
@@ -87,11 +88,11 @@ const frame = (el, lo, hi, t0, t1, fmt, log) => {
   return { root, x, y, w, h, t0, t1, inv: px => t0 + (px - PAD.l) / (w - PAD.l - PAD.r) * (t1 - t0) };
 };
 const pathOf = (c, t, v, step) => {
-  let d = "", py = 0;
+  let d = "";
   for (let i = 0; i < t.length; i++) {
-    if (v[i] === null) { d += ""; continue; }
+    if (v[i] === null) continue;
     const px = c.x(t[i]).toFixed(1), y = c.y(v[i]).toFixed(1);
-    d += !d ? `M${px} ${y}` : step ? `H${px}V${y}` : `L${px} ${y}`; py = y;
+    d += !d ? `M${px} ${y}` : step ? `H${px}V${y}` : `L${px} ${y}`;
   }
   return d;
 };
@@ -159,8 +160,7 @@ curve("equity", it => {
   draw("path", { class: "area", d: `${d}L${c.x(E.t[E.t.length - 1])} ${c.h - PAD.b}L${c.x(E.t[0])} ${c.h - PAD.b}Z` }, c.root);
   if (B) draw("path", { class: "line b", d: pathOf(c, B.t, B.v) }, c.root);
   draw("path", { class: "line", d }, c.root);
-  const key = draw("text", { x: PAD.l + 6, y: PAD.t + 8 }, c.root, B ? "\u2014 equity   \u2504 hold " + B.name : "\u2014 equity");
-  key.setAttribute("class", "legend");
+  draw("text", { x: PAD.l + 6, y: PAD.t + 8 }, c.root, B ? "\u2014 equity   \u2504 hold " + B.name : "\u2014 equity");
   it.rows = (t, g) => {
     const i = atOrBefore(E.t, t), rows = [["Equity", money(E.v[i]) + " " + D.currency], ["Return", pct(E.v[i] / E.v[0] - 1)]];
     draw("circle", { class: "dot", cx: c.x(t), cy: c.y(E.v[i]), r: 3.5 }, g);
@@ -184,7 +184,6 @@ if (X) curve("exposure", it => {
   draw("path", { class: "area", d: `${d}V${c.y(0)}H${c.x(X.t[0])}Z` }, c.root);
   draw("path", { class: "line g", d: pathOf(c, X.t, X.gross, true) }, c.root);
   draw("path", { class: "line", d }, c.root);
-  draw("text", { x: PAD.l + 6, y: PAD.t + 8 }, c.root, "\u2014 net   \u2504 gross");
   it.rows = t => { const i = atOrBefore(X.t, t); return [["Net", money(X.v[i])], ["Gross", money(X.gross[i])]]; };
 });
 else { one("[data-chart=exposure]").remove(); one("#exposure-title").remove(); }
@@ -196,9 +195,9 @@ const bins = () => {
   if (!H) { el.replaceWith(node("p", { class: "empty" }, null, "Fewer than five different days: no distribution.")); return; }
   const w = el.clientWidth, h = el.clientHeight, n = H.counts.length, top = Math.max(...H.counts);
   for (const e of all("svg", el)) e.remove();
-  const root = draw("svg", { viewBox: `0 0 ${w} ${h}`, preserveAspectRatio: "none" }); el.prepend(root);
+  const root = draw("svg", { viewBox: `0 0 ${w} ${h}`, preserveAspectRatio: "xMidYMid meet" }); el.prepend(root);
   const x = i => PAD.l + i / n * (w - PAD.l - 34), y = v => PAD.t + (1 - v / top) * (h - PAD.t - PAD.b);
-  for (const v of valueTicks(0, top, 4)) if (v % 1 === 0) { draw("line", { class: "grid", x1: PAD.l, x2: w - 34, y1: y(v), y2: y(v) }, root); draw("text", { x: w - 28, y: y(v) + 3.5 }, root, v + (v === 0 ? "" : "")); }
+  for (const v of valueTicks(0, top, 4)) if (v % 1 === 0) { draw("line", { class: "grid", x1: PAD.l, x2: w - 34, y1: y(v), y2: y(v) }, root); draw("text", { x: w - 28, y: y(v) + 3.5 }, root, String(v)); }
   H.counts.forEach((v, i) => {
     const from = (H.first + i) * H.width, bar = draw("rect", { class: from < -H.width / 2 ? "cd" : "cu", x: x(i) + 1, width: Math.max(1, x(i + 1) - x(i) - 2), y: y(v), height: Math.max(0, y(0) - y(v)), rx: 1.5 }, root);
     draw("title", {}, bar, `${pct(from, 1)} to ${pct(from + H.width, 1)}: ${v} day${v === 1 ? "" : "s"}`);
@@ -265,7 +264,7 @@ const candles = () => {
     }
   }
   for (const i of trips) {
-    if (T.exit[i] && inside(T.exit[i]) && T.out[i] !== null) draw("circle", { class: "mx", cx: c.x(T.exit[i]), cy: c.y(T.out[i]), r: r * 0.62 }, c.root);
+    if (T.exit[i] && inside(T.exit[i]) && T.out[i] !== null) draw("circle", { class: "mx", cx: c.x(T.exit[i]), cy: c.y(T.out[i]), r: r * (many ? 0.45 : 0.62), "stroke-width": many ? 1 : 1.5 }, c.root);
     if (inside(T.entry[i])) {
       const x = c.x(T.entry[i]), y = c.y(T.in[i]), s = T.side[i] > 0 ? 1 : -1;
       draw("path", { class: "m " + (s > 0 ? "ml" : "ms"), d: `M${x} ${y}l${r} ${s * r * 1.7}h${-2 * r}Z` }, c.root);
@@ -335,6 +334,14 @@ if (table && count) {
     ["MAE", i => T.mae[i], i => T.mae[i] === null ? "—" : pct(T.mae[i]), "n minor"], ["MFE", i => T.mfe[i], i => T.mfe[i] === null ? "—" : pct(T.mfe[i]), "n minor"],
     ["Exit reason", i => words[T.end[i]], i => T.exit[i] ? words[T.end[i]] || "—" : "open", ""],
   ];
+  // A phone shows the day without its year and a contract without its settlement asset.
+  const shorten = (td, value) => {
+    const part = /^(\d{4}-)(\d.*)$/.exec(value) || /^(?:())([^:\s]+\/[^:\s]+)(:\S+)$/.exec(value);
+    if (!part) { td.textContent = value; return; }
+    if (part[1]) node("span", { class: "minor" }, td, part[1]);
+    td.append(part[2]);
+    if (part[3]) node("span", { class: "minor" }, td, part[3]);
+  };
   const PAGE = 20; let by = 0, down = true, page = 0, wanted = "";
   const head = node("tr", {}, node("thead", {}, table)), body = node("tbody", {}, table), pager = one("#pager");
   const heads = COLS.map(([name, , , cls], j) => {
@@ -353,7 +360,7 @@ if (table && count) {
     body.textContent = "";
     for (const i of rows.slice(page * PAGE, page * PAGE + PAGE)) {
       const tr = node("tr", { tabindex: "0", title: "Show on the chart" }, body);
-      for (const [, , show, cls, colour] of COLS) { const td = node("td", { class: (cls + " " + (colour ? colour(i) : "")).trim() }, tr, show(i)); td.title = td.textContent; }
+      for (const [, , show, cls, colour] of COLS) { const td = node("td", { class: (cls + " " + (colour ? colour(i) : "")).trim() }, tr), value = show(i); td.title = value; shorten(td, value); }
       tr.addEventListener("click", () => showTrip(i));
       tr.addEventListener("keydown", e => { if (e.key === "Enter") showTrip(i); });
     }
