@@ -156,7 +156,8 @@ fn instrument_of(row: &Bound<'_, PyDict>, assets: &[Asset]) -> PyResult<Instrume
 /// A contiguous column of 64-bit integers.
 fn column(py: Python<'_>, columns: &Bound<'_, PyDict>, name: &str) -> PyResult<Vec<i64>> {
     let value = columns.get_item(name)?;
-    let value = value.ok_or_else(|| errors::data_error(&format!("the data have no column {name:?}")))?;
+    let value =
+        value.ok_or_else(|| errors::data_error(&format!("the data have no column {name:?}")))?;
     let buffer = PyBuffer::<i64>::get(&value).map_err(|_| {
         errors::data_error(&format!("column {name:?} is not a contiguous array of 64-bit integers"))
     })?;
@@ -287,8 +288,8 @@ fn trades_of(py: Python<'_>, columns: &Bound<'_, PyDict>, row: u32) -> PyResult<
 fn quotes_of(py: Python<'_>, columns: &Bound<'_, PyDict>, row: u32) -> PyResult<Vec<Quote>> {
     let exchange = column(py, columns, "ts_exchange")?;
     let recv = column(py, columns, "ts_recv")?;
-    let [bid, bid_qty, ask, ask_qty] = ["bid_price", "bid_qty", "ask_price", "ask_qty"]
-        .map(|name| column(py, columns, name));
+    let [bid, bid_qty, ask, ask_qty] =
+        ["bid_price", "bid_qty", "ask_price", "ask_qty"].map(|name| column(py, columns, name));
     let (bid, bid_qty, ask, ask_qty) = (bid?, bid_qty?, ask?, ask_qty?);
     same_length(&[
         ("ts_exchange", exchange.len()),
@@ -440,8 +441,10 @@ impl Backtest {
     ) -> PyResult<Self> {
         let assets: Vec<Asset> =
             assets.into_iter().map(|(name, scale)| Asset { name, scale }).collect();
-        let instruments =
-            instruments.iter().map(|row| instrument_of(row, &assets)).collect::<PyResult<Vec<_>>>()?;
+        let instruments = instruments
+            .iter()
+            .map(|row| instrument_of(row, &assets))
+            .collect::<PyResult<Vec<_>>>()?;
         let mut accounts = Accounts::new(&assets, &instruments)
             .map_err(|error| errors::config_error(&error.to_string()))?;
         accounts
@@ -489,7 +492,9 @@ impl Backtest {
         let report_asset: String = get(settings, "report_asset")?;
         let at = assets.iter().position(|asset| asset.name == report_asset);
         let report_asset = at.ok_or_else(|| {
-            errors::config_error(&format!("report currency {report_asset:?} is no asset of the run"))
+            errors::config_error(&format!(
+                "report currency {report_asset:?} is no asset of the run"
+            ))
         })?;
         let open_last = venue.market.bar.open_last;
         let replay_settings = ReplaySettings {
@@ -500,13 +505,8 @@ impl Backtest {
             open_last,
             accounts: 1,
         };
-        let mut desk = Desk::new(
-            assets.clone(),
-            instruments.clone(),
-            accounts,
-            Journal::new(&header),
-            limits,
-        );
+        let mut desk =
+            Desk::new(assets.clone(), instruments.clone(), accounts, Journal::new(&header), limits);
         desk.check_identity = get_or(settings, "check_identity", false)?;
         let leverage: Vec<i64> = get_or(settings, "leverage", Vec::new())?;
         for (row, leverage) in leverage.into_iter().enumerate() {
@@ -527,7 +527,8 @@ impl Backtest {
             errors::config_error(&format!("{asset:?} is no asset of the run's instruments"))
         })?;
         let amount = parse(amount, desk.assets[row].scale)?;
-        desk.deposit(0, row as u16, amount).map_err(|error| errors::config_error(&error.to_string()))
+        desk.deposit(0, row as u16, amount)
+            .map_err(|error| errors::config_error(&error.to_string()))
     }
 
     /// Seats a strategy; gives its row of the strategy table.
@@ -660,7 +661,14 @@ impl Backtest {
 
     /// str: Hash that seals the journal, in hexadecimal.
     fn journal_hash(&self) -> String {
-        self.replay.engine.desk.journal.chain_hash().iter().map(|byte| format!("{byte:02x}")).collect()
+        self.replay
+            .engine
+            .desk
+            .journal
+            .chain_hash()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 
     /// The equity curve: bytes of (int64 ts_ns, float64 equity, net, gross exposure) columns.
@@ -768,8 +776,8 @@ impl Backtest {
     /// None: Raises if the money identity of the account does not hold exactly.
     fn check_identity(&self) -> PyResult<()> {
         let accounts = &self.replay.engine.desk.accounts;
-        accounts
-            .check_identity(0)
-            .map_err(|broken| PyRuntimeError::new_err(format!("the money identity is broken: {broken}")))
+        accounts.check_identity(0).map_err(|broken| {
+            PyRuntimeError::new_err(format!("the money identity is broken: {broken}"))
+        })
     }
 }

@@ -8,7 +8,7 @@ use pyo3::types::PyString;
 use veloz_core::facts;
 use veloz_core::instrument::{Asset, Instrument};
 use veloz_core::market;
-use veloz_core::units::{to_f64, MARK_SCALE, RATE_SCALE};
+use veloz_core::units::{small_to_f64, MARK_SCALE, RATE_SCALE};
 
 use crate::numbers::decimal;
 
@@ -78,7 +78,7 @@ macro_rules! event {
                 #[doc = $pdoc]
                 #[getter]
                 fn $price(&self) -> f64 {
-                    to_f64(i128::from(self.record.$price), self.face.price_scale)
+                    small_to_f64(self.record.$price, self.face.price_scale)
                 }
                 #[doc = concat!("Decimal: `", stringify!($price), "`, exactly.")]
                 #[getter]
@@ -90,7 +90,7 @@ macro_rules! event {
                 #[doc = $qdoc]
                 #[getter]
                 fn $qty(&self) -> f64 {
-                    to_f64(i128::from(self.record.$qty), self.face.qty_scale)
+                    small_to_f64(self.record.$qty, self.face.qty_scale)
                 }
                 #[doc = concat!("Decimal: `", stringify!($qty), "`, exactly.")]
                 #[getter]
@@ -102,7 +102,7 @@ macro_rules! event {
                 #[doc = $mdoc]
                 #[getter]
                 fn $mark(&self) -> f64 {
-                    to_f64(i128::from(self.record.$mark), MARK_SCALE)
+                    small_to_f64(self.record.$mark, MARK_SCALE)
                 }
                 #[doc = concat!("Decimal: `", stringify!($mark), "`, exactly.")]
                 #[getter]
@@ -114,7 +114,7 @@ macro_rules! event {
                 #[doc = $rdoc]
                 #[getter]
                 fn $rate(&self) -> f64 {
-                    to_f64(i128::from(self.record.$rate), RATE_SCALE)
+                    small_to_f64(self.record.$rate, RATE_SCALE)
                 }
                 #[doc = concat!("Decimal: `", stringify!($rate), "`, exactly.")]
                 #[getter]
@@ -278,7 +278,7 @@ impl Fill {
     /// float: Price.
     #[getter]
     fn price(&self) -> f64 {
-        to_f64(i128::from(self.record.price), self.face.price_scale)
+        small_to_f64(self.record.price, self.face.price_scale)
     }
 
     /// Decimal: `price`, exactly.
@@ -290,7 +290,7 @@ impl Fill {
     /// float: Quantity, positive.
     #[getter]
     fn qty(&self) -> f64 {
-        to_f64(i128::from(self.record.qty), self.face.qty_scale)
+        small_to_f64(self.record.qty, self.face.qty_scale)
     }
 
     /// Decimal: `qty`, exactly.

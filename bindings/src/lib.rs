@@ -1,6 +1,5 @@
 //! `veloz._core`: the core seen from Python; it converts and calls, and decides nothing.
 
-
 use pyo3::prelude::*;
 
 mod backtest;

@@ -88,7 +88,9 @@ impl Link {
         }
         let desk = self.resting.get();
         if desk.is_null() {
-            return Err(PyRuntimeError::new_err("the run that this belongs to is not there any more"));
+            return Err(PyRuntimeError::new_err(
+                "the run that this belongs to is not there any more",
+            ));
         }
         Ok(unsafe { &mut *desk })
     }

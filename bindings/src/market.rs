@@ -7,7 +7,7 @@ use pyo3::types::PyString;
 use veloz_core::book::{BookSide, PriceLevel};
 use veloz_core::desk::MarketView;
 use veloz_core::instrument::Instrument;
-use veloz_core::units::to_f64;
+use veloz_core::units::small_to_f64;
 
 use crate::link::Link;
 use crate::numbers::{scaled, Meaning};
@@ -39,13 +39,13 @@ impl Book {
     #[inline]
     fn price(&self, price: Option<i64>) -> f64 {
         let scale = self.link.faces[self.row as usize].price_scale;
-        price.map_or(f64::NAN, |price| to_f64(i128::from(price), scale))
+        price.map_or(f64::NAN, |price| small_to_f64(price, scale))
     }
 
     #[inline]
     fn qty(&self, qty: Option<i64>) -> f64 {
         let scale = self.link.faces[self.row as usize].qty_scale;
-        qty.map_or(f64::NAN, |qty| to_f64(i128::from(qty), scale))
+        qty.map_or(f64::NAN, |qty| small_to_f64(qty, scale))
     }
 
     /// A mean price that the core gives in price units.
@@ -158,7 +158,7 @@ impl Book {
     #[getter]
     fn mark(&self) -> PyResult<f64> {
         let mark = self.view()?.mark;
-        Ok(if mark > 0 { to_f64(i128::from(mark), veloz_core::units::MARK_SCALE) } else { f64::NAN })
+        Ok(if mark > 0 { small_to_f64(mark, veloz_core::units::MARK_SCALE) } else { f64::NAN })
     }
 
     /// list[tuple[float, float]]: The best `n` bids as (price, qty), best first.

@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use veloz_core::desk::Desk;
 use veloz_core::order::PositionSide;
-use veloz_core::units::{to_f64, COST_SCALE};
+use veloz_core::units::{small_to_f64, COST_SCALE};
 
 use crate::numbers::decimal;
 
@@ -54,7 +54,7 @@ impl Position {
     /// float: Signed quantity: positive is long.
     #[getter]
     fn qty(&self) -> f64 {
-        to_f64(i128::from(self.qty), self.qty_scale)
+        small_to_f64(self.qty, self.qty_scale)
     }
 
     /// Decimal: `qty`, exactly.
@@ -165,8 +165,10 @@ impl Account {
 
     /// Decimal: What may be spent of an asset.
     fn free(&self, py: Python<'_>, asset: &str) -> PyResult<Py<PyAny>> {
-        self.row(asset)
-            .map_or_else(|| decimal(py, 0, 0), |row| decimal(py, row.wallet - row.locked, row.scale))
+        self.row(asset).map_or_else(
+            || decimal(py, 0, 0),
+            |row| decimal(py, row.wallet - row.locked, row.scale),
+        )
     }
 
     /// Decimal: Balance and unrealised profit in an asset.

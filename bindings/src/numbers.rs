@@ -18,7 +18,11 @@ pub enum Meaning {
 ///
 /// A float within a millionth of a step of a multiple is that multiple; ints, strings and
 /// `Decimal`s must be exact.
-pub fn scaled(value: &Bound<'_, PyAny>, instrument: &Instrument, meaning: Meaning) -> PyResult<i64> {
+pub fn scaled(
+    value: &Bound<'_, PyAny>,
+    instrument: &Instrument,
+    meaning: Meaning,
+) -> PyResult<i64> {
     let result = match meaning {
         Meaning::Price => grid(value, instrument.price_scale, instrument.tick)?,
         Meaning::Qty => grid(value, instrument.qty_scale, instrument.lot)?,
@@ -48,9 +52,9 @@ pub fn grid(value: &Bound<'_, PyAny>, scale: u8, step: i64) -> PyResult<Result<i
     match parse_decimal(text.to_str()?, scale) {
         Ok(units) => Ok(exact(units, step)),
         Err(BadDecimal::TooFine) => {
-            let float: f64 = value.extract::<f64>().or_else(|_| text.to_str()?.parse().map_err(|_| {
-                PyValueError::new_err("not a number")
-            }))?;
+            let float: f64 = value.extract::<f64>().or_else(|_| {
+                text.to_str()?.parse().map_err(|_| PyValueError::new_err("not a number"))
+            })?;
             // Finer than the scale, so it cannot be on the grid: name its neighbours.
             Ok(Err(match Instrument::on_grid(float, scale, step) {
                 Err(problem) => problem,
@@ -74,15 +78,25 @@ fn exact(units: i128, step: i64) -> Result<i64, OffGrid> {
     }
 }
 
-fn words(instrument: &Instrument, meaning: Meaning) -> (&'static str, &'static str, &'static str, u8, i64) {
+fn words(
+    instrument: &Instrument,
+    meaning: Meaning,
+) -> (&'static str, &'static str, &'static str, u8, i64) {
     match meaning {
-        Meaning::Price => ("price", "tick", "self.round_price", instrument.price_scale, instrument.tick),
+        Meaning::Price => {
+            ("price", "tick", "self.round_price", instrument.price_scale, instrument.tick)
+        }
         Meaning::Qty => ("quantity", "lot", "self.round_qty", instrument.qty_scale, instrument.lot),
     }
 }
 
 #[cold]
-fn refuse(value: &Bound<'_, PyAny>, instrument: &Instrument, meaning: Meaning, what: &str) -> PyErr {
+fn refuse(
+    value: &Bound<'_, PyAny>,
+    instrument: &Instrument,
+    meaning: Meaning,
+    what: &str,
+) -> PyErr {
     let (name, ..) = words(instrument, meaning);
     let shown = value.repr().map_or_else(|_| "?".to_owned(), |text| text.to_string());
     PyValueError::new_err(format!("{name} {shown} of {} {what}", instrument.symbol))
@@ -97,7 +111,9 @@ fn off_grid(
 ) -> PyErr {
     let (_, step_name, helper, scale, step) = words(instrument, meaning);
     match problem {
-        OffGrid::NotANumber => refuse(value, instrument, meaning, "is not a finite number in range"),
+        OffGrid::NotANumber => {
+            refuse(value, instrument, meaning, "is not a finite number in range")
+        }
         OffGrid::Between(below, above) => {
             let text = |units: i64| format_decimal(i128::from(units), scale);
             let what = format!(

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::PyString;
-use veloz_core::order::{OrderId, OrderType, Reject, Side, Tif, Expiry};
+use veloz_core::order::{Expiry, OrderId, OrderType, Reject, Side, Tif};
 use veloz_core::order_state::{Ending, Order as Row, Status};
-use veloz_core::units::{div_round, format_decimal, to_f64, Rounding};
+use veloz_core::units::{div_round, format_decimal, small_to_f64, Rounding};
 
 use crate::errors;
 use crate::link::Link;
@@ -151,7 +151,7 @@ impl Order {
     fn qty(&self) -> PyResult<f64> {
         let row = self.row()?;
         let face = &self.link.faces[row.spec.instrument as usize];
-        Ok(to_f64(i128::from(row.spec.qty), face.qty_scale))
+        Ok(small_to_f64(row.spec.qty, face.qty_scale))
     }
 
     /// float: Limit price; 0 for a market order.
@@ -159,7 +159,7 @@ impl Order {
     fn price(&self) -> PyResult<f64> {
         let row = self.row()?;
         let face = &self.link.faces[row.spec.instrument as usize];
-        Ok(to_f64(i128::from(row.spec.price), face.price_scale))
+        Ok(small_to_f64(row.spec.price, face.price_scale))
     }
 
     /// float: Trigger price of a conditional order; 0 otherwise.
@@ -167,7 +167,7 @@ impl Order {
     fn trigger_price(&self) -> PyResult<f64> {
         let row = self.row()?;
         let face = &self.link.faces[row.spec.instrument as usize];
-        Ok(to_f64(i128::from(row.spec.trigger_price), face.price_scale))
+        Ok(small_to_f64(row.spec.trigger_price, face.price_scale))
     }
 
     /// float: Quantity filled so far.
@@ -175,7 +175,7 @@ impl Order {
     fn filled_qty(&self) -> PyResult<f64> {
         let row = self.row()?;
         let face = &self.link.faces[row.spec.instrument as usize];
-        Ok(to_f64(i128::from(row.filled_qty), face.qty_scale))
+        Ok(small_to_f64(row.filled_qty, face.qty_scale))
     }
 
     /// float: Quantity that may still trade.
@@ -183,7 +183,7 @@ impl Order {
     fn leaves_qty(&self) -> PyResult<f64> {
         let row = self.row()?;
         let face = &self.link.faces[row.spec.instrument as usize];
-        Ok(to_f64(i128::from(row.leaves_qty()), face.qty_scale))
+        Ok(small_to_f64(row.leaves_qty(), face.qty_scale))
     }
 
     /// Decimal: Mean price of the fills, six digits beyond the price's own; None before the first.

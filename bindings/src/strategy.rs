@@ -8,11 +8,9 @@ use pyo3::exceptions::PyValueError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
-use veloz_core::order::{
-    OrderSpec, OrderType, PositionSide, Side, Stp, Tif, TriggerBy,
-};
+use veloz_core::order::{OrderSpec, OrderType, PositionSide, Side, Stp, Tif, TriggerBy};
 use veloz_core::strategy::{Event, Fault, Port, Strategy};
-use veloz_core::units::to_f64;
+use veloz_core::units::small_to_f64;
 
 use crate::errors;
 use crate::events::{Bar, Fill, Funding, MarkPrice, Quote, Trade};
@@ -55,7 +53,7 @@ impl Wiring {
 }
 
 /// The calls of a strategy; `veloz.Strategy` extends it.
-#[pyclass(subclass, dict, weakref, frozen, module = "veloz")]
+#[pyclass(subclass, frozen, module = "veloz")]
 pub struct StrategyBase {
     wiring: OnceLock<Arc<Wiring>>,
 }
@@ -84,7 +82,9 @@ fn side_of(text: &Bound<'_, PyString>) -> PyResult<Side> {
     match text.to_str()? {
         "buy" | "BUY" => Ok(Side::Buy),
         "sell" | "SELL" => Ok(Side::Sell),
-        other => Err(PyValueError::new_err(format!("side {other:?} is neither \"buy\" nor \"sell\""))),
+        other => {
+            Err(PyValueError::new_err(format!("side {other:?} is neither \"buy\" nor \"sell\"")))
+        }
     }
 }
 
@@ -138,7 +138,12 @@ fn note(why: Option<&str>, tag: Option<&str>) -> Option<Box<[u8]>> {
 
 impl StrategyBase {
     #[inline]
-    fn send(&self, py: Python<'_>, spec: OrderSpec, text: Option<Box<[u8]>>) -> PyResult<Py<Order>> {
+    fn send(
+        &self,
+        py: Python<'_>,
+        spec: OrderSpec,
+        text: Option<Box<[u8]>>,
+    ) -> PyResult<Py<Order>> {
         let link = self.link()?;
         let id = link.port()?.place(spec, text);
         Py::new(py, Order::new(id, link))
@@ -188,12 +193,17 @@ impl StrategyBase {
         self.send(py, spec, note(why, tag))
     }
 
-    fn levels(&self, row: u32, levels: &Bound<'_, PyAny>, out: &mut Vec<(i64, i64)>) -> PyResult<()> {
+    fn levels(
+        &self,
+        row: u32,
+        levels: &Bound<'_, PyAny>,
+        out: &mut Vec<(i64, i64)>,
+    ) -> PyResult<()> {
         let instrument = &self.link()?.instruments[row as usize];
         let mut push = |level: &Bound<'_, PyAny>| -> PyResult<()> {
-            let pair = level.cast::<PyTuple>().map_err(|_| {
-                PyValueError::new_err("a quoted level is a tuple (price, qty)")
-            })?;
+            let pair = level
+                .cast::<PyTuple>()
+                .map_err(|_| PyValueError::new_err("a quoted level is a tuple (price, qty)"))?;
             if pair.len() != 2 {
                 return Err(PyValueError::new_err("a quoted level is a tuple (price, qty)"));
             }
@@ -305,7 +315,8 @@ impl StrategyBase {
         spec.trigger_price = as_price(trigger_price)?;
         let wants_trigger = kind.is_conditional() && kind != OrderType::TrailingStop;
         if wants_trigger != (spec.trigger_price > 0) {
-            let text = if wants_trigger { "needs a trigger_price" } else { "takes no trigger_price" };
+            let text =
+                if wants_trigger { "needs a trigger_price" } else { "takes no trigger_price" };
             return refuse(&format!("a {} order {text}", r#type));
         }
         if (kind == OrderType::TrailingStop) != trail_bps.is_some_and(|bps| bps > 0) {
@@ -508,7 +519,7 @@ impl StrategyBase {
         let wiring = self.wiring()?;
         let row = wiring.link.row(symbol)?;
         let held = wiring.link.port()?.position(row);
-        Ok(to_f64(i128::from(held), wiring.link.faces[row as usize].qty_scale))
+        Ok(small_to_f64(held, wiring.link.faces[row as usize].qty_scale))
     }
 
     /// Position: The strategy's own position in an instrument, with its exact figures.
@@ -517,9 +528,7 @@ impl StrategyBase {
         let row = link.row(symbol)?;
         let port = link.port()?;
         let (account, strategy) = (port.account(), port.strategy());
-        port.desk_mut()
-            .value(row)
-            .map_err(|error| errors::strategy_error(&error.to_string()))?;
+        port.desk_mut().value(row).map_err(|error| errors::strategy_error(&error.to_string()))?;
         let position = Position::read(port.desk(), account, strategy, row);
         Py::new(py, position)
     }
@@ -599,12 +608,7 @@ impl StrategyBase {
     }
 
     /// Sets a timer: `target` is a name for `on_timer`, or a function to call without arguments.
-    fn _timer(
-        &self,
-        target: &Bound<'_, PyAny>,
-        at_ns: i64,
-        every_ns: i64,
-    ) -> PyResult<u32> {
+    fn _timer(&self, target: &Bound<'_, PyAny>, at_ns: i64, every_ns: i64) -> PyResult<u32> {
         let wiring = self.wiring()?;
         let mut timers = wiring.timers.borrow_mut();
         let number = timers.len() as u32;
@@ -624,10 +628,12 @@ impl StrategyBase {
 fn rounded(value: f64, scale: u8, step: i64, towards: &str) -> PyResult<f64> {
     use veloz_core::instrument::{Instrument, OffGrid};
     match Instrument::on_grid(value, scale, step) {
-        Ok(units) => Ok(to_f64(i128::from(units), scale)),
-        Err(OffGrid::NotANumber) => Err(PyValueError::new_err(format!("{value} is not a finite number"))),
+        Ok(units) => Ok(small_to_f64(units, scale)),
+        Err(OffGrid::NotANumber) => {
+            Err(PyValueError::new_err(format!("{value} is not a finite number")))
+        }
         Err(OffGrid::Between(below, above)) => {
-            let (low, high) = (to_f64(i128::from(below), scale), to_f64(i128::from(above), scale));
+            let (low, high) = (small_to_f64(below, scale), small_to_f64(above, scale));
             match towards {
                 "down" => Ok(low),
                 "up" => Ok(high),
@@ -767,12 +773,12 @@ impl PyStrategy {
     fn feed(&self, bar: &veloz_core::market::Bar) -> bool {
         let link = &self.wiring.link;
         let face = &link.faces[bar.instrument as usize];
-        let sample =
-            veloz_core::indicators::Sample::of_bar(bar, face.price_scale, face.qty_scale);
+        let sample = veloz_core::indicators::Sample::of_bar(bar, face.price_scale, face.qty_scale);
         let fed = self.wiring.fed.borrow();
         for fed in fed.iter() {
             let length = bar.ts_close - bar.ts_open;
-            if fed.instrument == bar.instrument && (fed.interval_ns == 0 || fed.interval_ns == length)
+            if fed.instrument == bar.instrument
+                && (fed.interval_ns == 0 || fed.interval_ns == length)
             {
                 fed.indicator.get().feed(&sample);
             }

@@ -20,7 +20,7 @@ use crate::journal::Journal;
 use crate::market::{
     Bar, Funding, MarkPrice, Quote, Tick, Trade, TICK_BUY, TICK_CLEAR, TICK_EMPTY, TICK_TRADE,
 };
-use crate::order::{OrderId, ReportKind, Report, Request, RequestKind, Side};
+use crate::order::{OrderId, Report, ReportKind, Request, RequestKind, Side};
 use crate::order_state::{Change, Ending, OrderTable, Pending};
 use crate::risk::{Exposure, Gate, Limits, RateWindow, Refusal};
 use crate::strategy::{ListenRequest, TimerRequest};
@@ -113,23 +113,14 @@ pub struct MarketView {
 
 impl MarketView {
     fn new(tick: i64) -> Self {
-        MarketView {
-            book: Book::new(tick),
-            quote: None,
-            last: 0,
-            mark: 0,
-            bar: None,
-            events: 0,
-        }
+        MarketView { book: Book::new(tick), quote: None, last: 0, mark: 0, bar: None, events: 0 }
     }
 
     /// Best bid and best offer prices, if both sides are there.
     #[inline]
     #[must_use]
     pub fn touch(&self) -> Option<(i64, i64)> {
-        self.book
-            .touch()
-            .or_else(|| self.quote.map(|quote| (quote.bid_price, quote.ask_price)))
+        self.book.touch().or_else(|| self.quote.map(|quote| (quote.bid_price, quote.ask_price)))
     }
 }
 
@@ -415,8 +406,13 @@ impl Desk {
         if amount == 0 {
             return Ok(());
         }
-        let fact =
-            facts::FundingPaid { account, instrument, rate: funding.rate, mark: funding.mark, amount };
+        let fact = facts::FundingPaid {
+            account,
+            instrument,
+            rate: funding.rate,
+            mark: funding.mark,
+            amount,
+        };
         self.journal.begin(self.market_seq, self.now_ns);
         self.journal.record(number::FUNDING, &fact);
         self.journal.commit();
@@ -521,7 +517,9 @@ impl Desk {
         let (mut buy_value, mut sell_value) = (0_i128, 0_i128);
         for &other in self.orders.open() {
             let Some(other) = self.orders.get(other) else { continue };
-            if other.id == id || other.account != account || other.spec.instrument != spec.instrument
+            if other.id == id
+                || other.account != account
+                || other.spec.instrument != spec.instrument
             {
                 continue;
             }
@@ -530,7 +528,8 @@ impl Desk {
             }
             let leaves = other.leaves_qty();
             let at = if other.spec.price > 0 { other.spec.price } else { reference };
-            let value = if at > 0 { instrument.notional(leaves, at).map_err(overflow)? } else { 0 };
+            let value =
+                if at > 0 { instrument.notional(leaves, at).map_err(overflow)? } else { 0 };
             match other.spec.side {
                 Side::Buy => (buys, buy_value) = (buys + leaves, buy_value + value),
                 Side::Sell => (sells, sell_value) = (sells + leaves, sell_value + value),
@@ -541,7 +540,11 @@ impl Desk {
         let account_position = self.net_qty(account, spec.instrument);
         let held = if reference > 0 {
             let value = instrument.notional(account_position.abs(), reference).map_err(overflow)?;
-            if account_position < 0 { -value } else { value }
+            if account_position < 0 {
+                -value
+            } else {
+                value
+            }
         } else {
             0
         };
@@ -555,7 +558,9 @@ impl Desk {
         let after = (held + buy_value).abs().max((held - sell_value).abs());
         let is_spot = instrument.kind == Kind::Spot;
         let (paid_asset, spoken_for) = match (is_spot, spec.side) {
-            (true, Side::Sell) => (instrument.base, i128::from(sells) * pow10(18 - instrument.qty_scale)),
+            (true, Side::Sell) => {
+                (instrument.base, i128::from(sells) * pow10(18 - instrument.qty_scale))
+            }
             (true, Side::Buy) => (instrument.quote, buy_value - notional),
             (false, _) => (instrument.settle, 0),
         };
@@ -652,7 +657,12 @@ impl Desk {
         self.journal.record(number::SENT, &facts::Sent { order: id, request: 2 });
         self.journal.commit();
         let ts_sent = self.now_ns;
-        self.outbox.requests.push(Request { order: id, account, ts_sent, kind: RequestKind::Cancel });
+        self.outbox.requests.push(Request {
+            order: id,
+            account,
+            ts_sent,
+            kind: RequestKind::Cancel,
+        });
     }
 
     fn amend(&mut self, id: OrderId, strategy: u16, qty: i64, price: i64) {
@@ -663,7 +673,8 @@ impl Desk {
         order.amend = Pending::Sent;
         let account = order.account;
         self.journal.begin(self.market_seq, self.now_ns);
-        self.journal.record(number::AMEND, &facts::AmendCommand { order: id, strategy, qty, price });
+        self.journal
+            .record(number::AMEND, &facts::AmendCommand { order: id, strategy, qty, price });
         self.journal.record(number::SENT, &facts::Sent { order: id, request: 1 });
         self.journal.commit();
         let kind = RequestKind::Amend { qty, price };
@@ -753,7 +764,9 @@ impl Desk {
                 i128::from(fill.qty),
                 self.instruments[spec.instrument as usize].qty_scale,
             );
-            DeskError(format!("a fill of {qty} {symbol} on order {order} cannot be booked: {error}"))
+            DeskError(format!(
+                "a fill of {qty} {symbol} on order {order} cannot be booked: {error}"
+            ))
         })?;
         let at = strategy as usize * self.instruments.len() + spec.instrument as usize;
         if self.positions.len() <= at {
@@ -817,16 +830,17 @@ impl Desk {
             self.value(row)?;
         }
         let too_large = |_| DeskError("what the account is worth does not fit".to_owned());
+        let refused = |error: crate::account::AccountError| DeskError(error.to_string());
         let (mut equity, mut net, mut gross) = (0_i128, 0_i128, 0_i128);
         for row in 0..self.assets.len() as AssetId {
-            let own = self
-                .accounts
-                .equity(account, row)
-                .map_err(|error| DeskError(error.to_string()))?;
-            if own == 0 {
+            let balance = self.accounts.balance(account, row).map_err(refused)?;
+            let held = balance.wallet() - balance.liability;
+            if held == 0 {
                 continue;
             }
-            let Some(value) = self.convert(own, row, asset).map_err(too_large)? else {
+            let up = pow10(COST_SCALE - self.assets[row as usize].scale);
+            let held = held.checked_mul(up).ok_or(crate::units::Overflow).map_err(too_large)?;
+            let Some(value) = self.convert(held, row, asset).map_err(too_large)? else {
                 return Ok(Worth::default());
             };
             equity += value;
@@ -836,22 +850,25 @@ impl Desk {
                 (net, gross) = (net + value, gross + value.abs());
             }
         }
-        for row in 0..self.instruments.len() {
-            let instrument = &self.instruments[row];
-            if instrument.kind == Kind::Spot {
+        for position in self.accounts.positions(account).map_err(refused)? {
+            let row = position.instrument;
+            let instrument = &self.instruments[row as usize];
+            if position.qty == 0 || instrument.kind == Kind::Spot {
                 continue;
             }
-            let held = self.net_qty(account, row as InstrumentId);
-            let price = self.reference_price(row as InstrumentId);
-            if held == 0 || price == 0 {
-                continue;
-            }
-            let value = instrument.notional(held.abs(), price).map_err(too_large)?;
-            let settle = instrument.settle;
-            let Some(value) = self.convert(value, settle, asset).map_err(too_large)? else {
-                return Ok(Worth { equity: Some(equity), ..Worth::default() });
+            let profit = self.accounts.unrealised(position).map_err(refused)?;
+            let price = self.reference_price(row);
+            let value = if price > 0 {
+                instrument.notional(position.qty.abs(), price).map_err(too_large)?
+            } else {
+                0
             };
-            net += if held < 0 { -value } else { value };
+            let settle = instrument.settle;
+            let profit = self.convert(profit, settle, asset).map_err(too_large)?;
+            let value = self.convert(value, settle, asset).map_err(too_large)?;
+            let (Some(profit), Some(value)) = (profit, value) else { return Ok(Worth::default()) };
+            equity += profit;
+            net += if position.qty < 0 { -value } else { value };
             gross += value;
         }
         Ok(Worth { equity: Some(equity), net_exposure: Some(net), gross_exposure: Some(gross) })

@@ -101,7 +101,13 @@ impl<S: Strategy> Engine<S> {
     }
 
     /// Makes a strategy hear an instrument's market events.
-    pub fn listen(&mut self, strategy: u16, instrument: InstrumentId, wants: u32, interval_ns: i64) {
+    pub fn listen(
+        &mut self,
+        strategy: u16,
+        instrument: InstrumentId,
+        wants: u32,
+        interval_ns: i64,
+    ) {
         self.listeners[instrument as usize].push(Listener { seat: strategy, wants, interval_ns });
     }
 
@@ -113,9 +119,8 @@ impl<S: Strategy> Engine<S> {
         wants: u32,
         interval_ns: i64,
     ) {
-        self.listeners[instrument as usize].retain(|l| {
-            !(l.seat == strategy && l.wants == wants && l.interval_ns == interval_ns)
-        });
+        self.listeners[instrument as usize]
+            .retain(|l| !(l.seat == strategy && l.wants == wants && l.interval_ns == interval_ns));
     }
 
     /// True if some strategy is called for each book message or print of an instrument.

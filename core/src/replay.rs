@@ -18,10 +18,10 @@ use std::collections::{BTreeMap, VecDeque};
 use crate::engine::{Engine, EngineError};
 use crate::instrument::InstrumentId;
 use crate::market::{Bar, Funding, MarkPrice, Quote, Tick, Trade, TICK_LAST, TICK_TRADE};
-use crate::matching::Channel;
 use crate::matching::timeline::{
     prints_first, Key, Timeline, FEED, LATE_OPEN, MARKET, NOTICE, REPORT, REQUEST, TIMER,
 };
+use crate::matching::Channel;
 use crate::matching::{AccountReport, Venue, VenueEvent};
 use crate::order::{Request, RequestKind};
 use crate::strategy::{wants, Strategy};
@@ -483,7 +483,9 @@ impl<S: Strategy> Replay<S> {
     fn watch(&mut self) {
         for lane in &mut self.lanes {
             let (bits, instrument) = match &lane.source {
-                Source::Ticks(s) => (wants::BOOKS | wants::TRADES, s.venue_rows().first().map(Row::instrument)),
+                Source::Ticks(s) => {
+                    (wants::BOOKS | wants::TRADES, s.venue_rows().first().map(Row::instrument))
+                }
                 // Bars drive indicators, marks drive equity: they are seen at their own time.
                 _ => (u32::MAX, None),
             };
@@ -902,9 +904,8 @@ fn message_len(rows: &[Tick]) -> usize {
         return 1;
     }
     let ts = rows[0].ts_recv;
-    let ends = rows.iter().position(|row| {
-        row.flags & (TICK_LAST | TICK_TRADE) != 0 || row.ts_recv != ts
-    });
+    let ends =
+        rows.iter().position(|row| row.flags & (TICK_LAST | TICK_TRADE) != 0 || row.ts_recv != ts);
     match ends {
         Some(end) if rows[end].flags & TICK_TRADE == 0 && rows[end].ts_recv == ts => end + 1,
         Some(end) => end.max(1),

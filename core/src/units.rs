@@ -236,6 +236,13 @@ pub fn to_f64(value: i128, scale: u8) -> f64 {
     value as f64 / POW10_F64[scale as usize]
 }
 
+/// As [`to_f64`], for prices and quantities: one instruction cheaper by far.
+#[inline]
+#[must_use]
+pub fn small_to_f64(value: i64, scale: u8) -> f64 {
+    value as f64 / POW10_F64[scale as usize]
+}
+
 /// Powers of ten as floats; exact up to 10^22.
 #[rustfmt::skip]
 pub const POW10_F64: [f64; 23] = [

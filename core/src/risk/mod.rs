@@ -138,7 +138,10 @@ impl Gate {
             notional: MaxNotional { limit: limits.max_order_notional },
             position: MaxPosition { limits: limits.max_position.clone() },
             band: PriceBand { band_bps: limits.price_band_bps },
-            rate: OrderRate { limit: limits.max_orders_in_window, window_ns: limits.rate_window_ns },
+            rate: OrderRate {
+                limit: limits.max_orders_in_window,
+                window_ns: limits.rate_window_ns,
+            },
             leverage: MaxLeverage { limit: limits.max_leverage },
             funds: Funds { on: limits.check_funds },
         }

@@ -17,7 +17,8 @@ impl Rule for MaxNotional {
         }
         let value = format_decimal(e.notional, COST_SCALE);
         let limit = format_decimal(self.limit, COST_SCALE);
-        let detail = format!("notional {value} exceeds the limit {limit} on {}", e.instrument.symbol);
+        let detail =
+            format!("notional {value} exceeds the limit {limit} on {}", e.instrument.symbol);
         Err(Refusal { rule: "max_notional", detail })
     }
 }

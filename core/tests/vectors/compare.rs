@@ -150,8 +150,7 @@ fn totals(accounts: &Accounts, tables: &Tables, expected: &Value) -> Outcome<Val
         row.insert("unrealised".into(), at(totals.unrealised, COST_SCALE));
         row.insert("equity".into(), at(totals.equity, COST_SCALE));
         // Only currencies that contracts settle in have a margin pool.
-        let settles =
-            tables.instrument_rows.iter().any(|i| i.kind != Kind::Spot && i.settle == id);
+        let settles = tables.instrument_rows.iter().any(|i| i.kind != Kind::Spot && i.settle == id);
         if settles {
             pool(&mut row, accounts, tables, id, scale)?;
         }
@@ -242,10 +241,7 @@ fn strategy_books(accounts: &Accounts, tables: &Tables, names: &[String]) -> Out
                 }
             }
         }
-        rows.insert(
-            name.clone(),
-            json!({"positions": books, "fees": fees, "funding": funding}),
-        );
+        rows.insert(name.clone(), json!({"positions": books, "fees": fees, "funding": funding}));
     }
     Ok(Value::Object(rows))
 }

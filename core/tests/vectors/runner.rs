@@ -104,8 +104,7 @@ impl Run {
             return Ok(Some(found));
         }
         self.accounts.check_identity(0).map_err(|e| Stop::Broken(e.to_string()))?;
-        let actual =
-            state(&self.accounts, &self.tables, &self.strategies, &step["state"])?;
+        let actual = state(&self.accounts, &self.tables, &self.strategies, &step["state"])?;
         Ok(difference(&step["state"], &actual, "state"))
     }
 
@@ -281,8 +280,7 @@ impl Run {
             (Some(_), None) => FeeRule::Received { rate },
             (None, _) => FeeRule::Settle { rate },
         };
-        let fee =
-            self.accounts.fee(0, fill.instrument, fill.side, qty, fill.price, rule)?;
+        let fee = self.accounts.fee(0, fill.instrument, fill.side, qty, fill.price, rule)?;
         if asset.is_some_and(|wanted| wanted != fee.asset) {
             return Err(Stop::Unknown("a fee in a coin that is not received".into()));
         }

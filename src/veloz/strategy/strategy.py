@@ -82,7 +82,9 @@ class Strategy(StrategyBase):
 
     def __init__(self, **parameters: object) -> None:
         values = settle(self._declared, parameters)
-        self.__dict__.update(values)
+        # One by one: touching `__dict__` would cost every later read of an attribute its fast path.
+        for name, value in values.items():
+            setattr(self, name, value)
         self.random = random.Random(0)  # replaced by the run's own dice
 
     @classmethod
@@ -97,7 +99,7 @@ class Strategy(StrategyBase):
 
     def parameter_values(self) -> dict[str, Any]:
         """The parameters' present values, by name."""
-        return {name: self.__dict__[name] for name in self._declared}
+        return {name: getattr(self, name) for name in self._declared}
 
     # -- what happens ------------------------------------------------------------------------
 

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use veloz_core::instrument::{Asset, AssetId, Filters, Instrument, Kind, Origin, PercentPrice, Status};
+use veloz_core::instrument::{
+    Asset, AssetId, Filters, Instrument, Kind, Origin, PercentPrice, Status,
+};
 use veloz_core::units::{parse_decimal, pow10, BadDecimal};
 
 use super::json::{named_fields, DecodeError, Problem, Scanner, Type, Value};
@@ -148,8 +150,7 @@ impl Listing {
         super::decode::check_length(body)?;
         let mut scan = Scanner::new(body);
         let [symbols] = named_fields(&mut scan, &["symbols"])?;
-        let missing =
-            DecodeError { field: "symbols", offset: scan.at, problem: Problem::Missing };
+        let missing = DecodeError { field: "symbols", offset: scan.at, problem: Problem::Missing };
         let symbols = symbols.ok_or(missing)?;
         scan.finish()?;
         let mut scan = Scanner::over(body, symbols);
@@ -197,7 +198,9 @@ impl Listing {
         });
         let (maker_fee, taker_fee) = fees(market);
         let precision = |at: usize| match body.found[at] {
-            Some(value) => super::number::whole(body.bytes, value, SYMBOL[at]).map(|n| n.min(18) as u8),
+            Some(value) => {
+                super::number::whole(body.bytes, value, SYMBOL[at]).map(|n| n.min(18) as u8)
+            }
             None => Ok(8),
         };
         let quote_scale = precision(11)?.min(precision(10)?);
@@ -345,7 +348,8 @@ impl Row<'_> {
             Some(value) => figure(self.bytes, value, FILTER[at]),
             None => Ok(0),
         };
-        let count = |at: usize| read(at).map(|n| u32::try_from(n / pow10(FINE)).unwrap_or(u32::MAX));
+        let count =
+            |at: usize| read(at).map(|n| u32::try_from(n / pow10(FINE)).unwrap_or(u32::MAX));
         match found[0].map_or(&b""[..], |name| name.of(self.bytes)) {
             b"PRICE_FILTER" => raw.price = [read(1)?, read(2)?, read(3)?],
             b"LOT_SIZE" => raw.lot = [read(4)?, read(5)?, read(6)?],
