@@ -164,6 +164,36 @@ fn column(py: Python<'_>, columns: &Bound<'_, PyDict>, name: &str) -> PyResult<V
     buffer.to_vec(py)
 }
 
+/// A column that is read where it lies.
+struct View {
+    name: &'static str,
+    buffer: PyBuffer<i64>,
+}
+
+impl View {
+    fn of(columns: &Bound<'_, PyDict>, name: &'static str) -> PyResult<Self> {
+        let value = columns.get_item(name)?;
+        let value =
+            value.ok_or_else(|| errors::data_error(&format!("the data have no column {name:?}")))?;
+        let buffer = PyBuffer::<i64>::get(&value).ok().filter(|buffer| buffer.is_c_contiguous());
+        let buffer = buffer.ok_or_else(|| {
+            let text = format!("column {name:?} is not a contiguous array of 64-bit integers");
+            errors::data_error(&text)
+        })?;
+        Ok(View { name, buffer })
+    }
+
+    fn rows(views: &[&View]) -> PyResult<usize> {
+        let lengths: Vec<_> = views.iter().map(|v| (v.name, v.buffer.item_count())).collect();
+        same_length(&lengths)?;
+        Ok(lengths[0].1)
+    }
+
+    fn cells<'a>(&'a self, py: Python<'a>) -> &'a [pyo3::buffer::ReadOnlyCell<i64>] {
+        self.buffer.as_slice(py).unwrap_or_default()
+    }
+}
+
 fn column_or(
     py: Python<'_>,
     columns: &Bound<'_, PyDict>,
@@ -190,33 +220,30 @@ fn same_length(columns: &[(&str, usize)]) -> PyResult<()> {
 }
 
 fn bars_of(py: Python<'_>, columns: &Bound<'_, PyDict>, row: u32) -> PyResult<Vec<TimedBar>> {
-    let ts_open = column(py, columns, "ts_open")?;
-    let ts_close = column(py, columns, "ts_close")?;
-    let ts_recv = column_or(py, columns, "ts_recv", || ts_close.clone())?;
-    let [open, high, low, close, volume] =
-        ["open", "high", "low", "close", "volume"].map(|name| column(py, columns, name));
-    let (open, high, low, close, volume) = (open?, high?, low?, close?, volume?);
-    same_length(&[
-        ("ts_open", ts_open.len()),
-        ("ts_close", ts_close.len()),
-        ("ts_recv", ts_recv.len()),
-        ("open", open.len()),
-        ("high", high.len()),
-        ("low", low.len()),
-        ("close", close.len()),
-        ("volume", volume.len()),
-    ])?;
-    let mut rows = Vec::with_capacity(ts_open.len());
-    for at in 0..ts_open.len() {
+    let ts_open = View::of(columns, "ts_open")?;
+    let ts_close = View::of(columns, "ts_close")?;
+    let recv = if columns.contains("ts_recv")? { "ts_recv" } else { "ts_close" };
+    let ts_recv = View::of(columns, recv)?;
+    let open = View::of(columns, "open")?;
+    let high = View::of(columns, "high")?;
+    let low = View::of(columns, "low")?;
+    let close = View::of(columns, "close")?;
+    let volume = View::of(columns, "volume")?;
+    let views = [&ts_open, &ts_close, &ts_recv, &open, &high, &low, &close, &volume];
+    let count = View::rows(&views)?;
+    let [ts_open, ts_close, ts_recv, open, high, low, close, volume] =
+        views.map(|view| view.cells(py));
+    let mut rows = Vec::with_capacity(count);
+    for at in 0..count {
         let bar = Bar {
-            ts_open: ts_open[at],
-            ts_close: ts_close[at],
+            ts_open: ts_open[at].get(),
+            ts_close: ts_close[at].get(),
             instrument: row,
-            open: open[at],
-            high: high[at],
-            low: low[at],
-            close: close[at],
-            volume: volume[at],
+            open: open[at].get(),
+            high: high[at].get(),
+            low: low[at].get(),
+            close: close[at].get(),
+            volume: volume[at].get(),
         };
         let inside = bar.low > 0
             && bar.low <= bar.open.min(bar.close)
@@ -230,32 +257,28 @@ fn bars_of(py: Python<'_>, columns: &Bound<'_, PyDict>, row: u32) -> PyResult<Ve
                 bar.ts_open
             )));
         }
-        rows.push(TimedBar { bar, ts_recv: ts_recv[at] });
+        rows.push(TimedBar { bar, ts_recv: ts_recv[at].get() });
     }
     Ok(rows)
 }
 
 fn ticks_of(py: Python<'_>, columns: &Bound<'_, PyDict>, row: u32) -> PyResult<Vec<Tick>> {
-    let [exchange, recv, price, qty, flags] =
-        ["ts_exchange", "ts_recv", "price", "qty", "flags"].map(|name| column(py, columns, name));
-    let (exchange, recv, price, qty, flags) = (exchange?, recv?, price?, qty?, flags?);
-    same_length(&[
-        ("ts_exchange", exchange.len()),
-        ("ts_recv", recv.len()),
-        ("price", price.len()),
-        ("qty", qty.len()),
-        ("flags", flags.len()),
-    ])?;
-    Ok((0..exchange.len())
-        .map(|at| Tick {
-            ts_exchange: exchange[at],
-            ts_recv: recv[at],
-            price: price[at],
-            qty: qty[at],
-            flags: flags[at] as u32,
-            instrument: row,
-        })
-        .collect())
+    let exchange = View::of(columns, "ts_exchange")?;
+    let recv = View::of(columns, "ts_recv")?;
+    let (price, qty) = (View::of(columns, "price")?, View::of(columns, "qty")?);
+    let flags = View::of(columns, "flags")?;
+    let views = [&exchange, &recv, &price, &qty, &flags];
+    let count = View::rows(&views)?;
+    let [exchange, recv, price, qty, flags] = views.map(|view| view.cells(py));
+    let row_at = |at: usize| Tick {
+        ts_exchange: exchange[at].get(),
+        ts_recv: recv[at].get(),
+        price: price[at].get(),
+        qty: qty[at].get(),
+        flags: flags[at].get() as u32,
+        instrument: row,
+    };
+    Ok((0..count).map(row_at).collect())
 }
 
 fn trades_of(py: Python<'_>, columns: &Bound<'_, PyDict>, row: u32) -> PyResult<Vec<Trade>> {

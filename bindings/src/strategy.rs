@@ -670,6 +670,9 @@ pub struct PyStrategy {
     object: Py<PyAny>,
     wiring: Arc<Wiring>,
     callbacks: Callbacks,
+    spare_bar: Option<Py<Bar>>,
+    spare_trade: Option<Py<Trade>>,
+    spare_quote: Option<Py<Quote>>,
     /// What a callback raised, kept for the caller of the run.
     pub raised: Option<PyErr>,
 }
@@ -698,7 +701,15 @@ impl PyStrategy {
             timer: find("on_timer")?,
             stop: find("on_stop")?,
         };
-        Ok(PyStrategy { object: object.clone().unbind(), wiring, callbacks, raised: None })
+        Ok(PyStrategy {
+            object: object.clone().unbind(),
+            wiring,
+            callbacks,
+            spare_bar: None,
+            spare_trade: None,
+            spare_quote: None,
+            raised: None,
+        })
     }
 
     /// The bits of `veloz_core::strategy::wants` for the events that the class has callbacks for.
@@ -807,6 +818,24 @@ macro_rules! deliver {
     }};
 }
 
+/// As `deliver`, with an object that is used again unless the callback kept it.
+macro_rules! deliver_renewed {
+    ($self:ident, $port:ident, $name:ident, $class:ident, $spare:ident, $record:expr) => {{
+        let Some(callback) = &$self.callbacks.$name else { return Ok(()) };
+        let callback = callback.as_ptr();
+        let py = unsafe { Python::assume_attached() };
+        let record = $record;
+        let face = &$self.wiring.link.faces[record.instrument as usize];
+        let event = match $class::renew(py, &mut $self.$spare, record, face) {
+            Ok(event) => event,
+            Err(error) => return Err(Fault { message: error.to_string() }),
+        };
+        let result = $self.call(callback, event.as_ptr(), $port);
+        $self.$spare = Some(event);
+        result
+    }};
+}
+
 impl Strategy for PyStrategy {
     #[inline]
     fn on_event(&mut self, event: &Event<'_>, port: &mut Port<'_>) -> Result<(), Fault> {
@@ -816,16 +845,13 @@ impl Strategy for PyStrategy {
                 if !self.feed(bar) {
                     return Ok(());
                 }
-                let face = self.wiring.link.faces[bar.instrument as usize].clone();
-                deliver!(self, port, bar, Bar::new(**bar, face))
+                deliver_renewed!(self, port, bar, Bar, spare_bar, **bar)
             }
             Event::Trade(trade) => {
-                let face = self.wiring.link.faces[trade.instrument as usize].clone();
-                deliver!(self, port, trade, Trade::new(**trade, face))
+                deliver_renewed!(self, port, trade, Trade, spare_trade, **trade)
             }
             Event::Quote(quote) => {
-                let face = self.wiring.link.faces[quote.instrument as usize].clone();
-                deliver!(self, port, quote, Quote::new(**quote, face))
+                deliver_renewed!(self, port, quote, Quote, spare_quote, **quote)
             }
             Event::Book(instrument) => {
                 deliver!(self, port, book, Book::new(*instrument, Arc::clone(&self.wiring.link)))

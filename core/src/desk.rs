@@ -109,11 +109,13 @@ pub struct MarketView {
     pub bar: Option<Bar>,
     /// Prints and levels seen.
     pub events: u64,
+    /// What positions were last valued at, at mark scale.
+    valued: i64,
 }
 
 impl MarketView {
     fn new(tick: i64) -> Self {
-        MarketView { book: Book::new(tick), quote: None, last: 0, mark: 0, bar: None, events: 0 }
+        MarketView { book: Book::new(tick), quote: None, last: 0, mark: 0, bar: None, events: 0, valued: 0 }
     }
 
     /// Best bid and best offer prices, if both sides are there.
@@ -347,7 +349,7 @@ impl Desk {
     /// [`DeskError`] if the value does not fit.
     #[inline]
     pub fn value(&mut self, instrument: InstrumentId) -> Result<(), DeskError> {
-        let market = &self.markets[instrument as usize];
+        let market = &mut self.markets[instrument as usize];
         let price = if self.instruments[instrument as usize].kind == Kind::Spot {
             match market.touch() {
                 Some((bid, ask)) => (bid + ask) / 2,
@@ -360,13 +362,18 @@ impl Desk {
             market.mark
         } else if price > 0 {
             let scale = self.instruments[instrument as usize].price_scale;
-            rescale(i128::from(price), scale, MARK_SCALE, Rounding::TowardZero)
-                .ok()
-                .and_then(|mark| i64::try_from(mark).ok())
-                .ok_or_else(|| self.broken(instrument, "a price does not fit mark scale"))?
+            let mark = rescale(i128::from(price), scale, MARK_SCALE, Rounding::TowardZero);
+            match mark.ok().and_then(|mark| i64::try_from(mark).ok()) {
+                Some(mark) => mark,
+                None => return Err(self.broken(instrument, "a price does not fit mark scale")),
+            }
         } else {
             return Ok(());
         };
+        if mark == market.valued {
+            return Ok(());
+        }
+        market.valued = mark;
         self.accounts
             .mark(instrument, mark)
             .map_err(|error| self.broken(instrument, &error.to_string()))
@@ -403,6 +410,8 @@ impl Desk {
             .accounts
             .funding(account, instrument, funding.rate, funding.mark)
             .map_err(|error| self.broken(instrument, &error.to_string()))?;
+        // The settlement's mark became the account's; the market's own is put back when next read.
+        self.markets[instrument as usize].valued = funding.mark;
         if amount == 0 {
             return Ok(());
         }
@@ -851,18 +860,13 @@ impl Desk {
             }
         }
         for position in self.accounts.positions(account).map_err(refused)? {
-            let row = position.instrument;
-            let instrument = &self.instruments[row as usize];
+            let instrument = &self.instruments[position.instrument as usize];
             if position.qty == 0 || instrument.kind == Kind::Spot {
                 continue;
             }
             let profit = self.accounts.unrealised(position).map_err(refused)?;
-            let price = self.reference_price(row);
-            let value = if price > 0 {
-                instrument.notional(position.qty.abs(), price).map_err(too_large)?
-            } else {
-                0
-            };
+            // What a position is worth is what it cost and what it gained since.
+            let value = (position.cost + profit).abs();
             let settle = instrument.settle;
             let profit = self.convert(profit, settle, asset).map_err(too_large)?;
             let value = self.convert(value, settle, asset).map_err(too_large)?;
