@@ -65,8 +65,9 @@ impl Accounts {
             FeeRule::Discount { rate, discount, asset, asset_price } => {
                 let row = self.balance(account, asset)?;
                 let scale = self.asset_scale(asset)?;
-                let amount = discounted(terms, (qty, price), (rate, discount), (asset_price, scale))
-                    .map_err(|_| terms.overflow())?;
+                let amount =
+                    discounted(terms, (qty, price), (rate, discount), (asset_price, scale))
+                        .map_err(|_| terms.overflow())?;
                 if row.free() >= amount {
                     return Ok(Fee { asset, amount });
                 }
@@ -84,7 +85,8 @@ impl Accounts {
             return Ok(Fee { asset: terms.base, amount: amount.map_err(over)? });
         }
         let amount = if terms.kind == Kind::Spot {
-            let quote = terms.post(terms.notional(terms.units(qty), price, terms.price_scale).map_err(over)?);
+            let quote = terms
+                .post(terms.notional(terms.units(qty), price, terms.price_scale).map_err(over)?);
             mul_div(quote, i128::from(rate), pow10(RATE_SCALE), Rounding::TowardZero)
         } else {
             terms.at_rate(i128::from(qty), price, terms.price_scale, rate)

@@ -159,19 +159,15 @@ impl Account {
         if !fill.reduce_only {
             return Ok(fill.qty);
         }
-        let opens = fill.position_side != PositionSide::Both
-            && !closes_leg(fill.position_side, fill.side);
+        let opens =
+            fill.position_side != PositionSide::Both && !closes_leg(fill.position_side, fill.side);
         if room == 0 || opens {
             return Err(AccountError::ReduceOnly(terms.symbol.clone()));
         }
         Ok(room.min(fill.qty))
     }
 
-    pub(crate) fn check_side(
-        &self,
-        terms: &Terms,
-        side: PositionSide,
-    ) -> Result<(), AccountError> {
+    pub(crate) fn check_side(&self, terms: &Terms, side: PositionSide) -> Result<(), AccountError> {
         let hedge = self.hedge && terms.kind != Kind::Spot;
         if hedge == (side == PositionSide::Both) {
             return Err(AccountError::BadSide(terms.symbol.clone()));
@@ -243,10 +239,8 @@ impl Account {
             if step.opened > 0 {
                 let (price, scale) = trade.price;
                 let value = terms.fraction(step.opened, price, scale)?;
-                let margin =
-                    terms.post(terms.fine_over_leverage(value, setting.leverage)?.floor());
-                leg.isolated_wallet =
-                    leg.isolated_wallet.checked_add(margin).ok_or(Overflow)?;
+                let margin = terms.post(terms.fine_over_leverage(value, setting.leverage)?.floor());
+                leg.isolated_wallet = leg.isolated_wallet.checked_add(margin).ok_or(Overflow)?;
                 row.isolate(margin)?;
             }
         }
@@ -382,9 +376,5 @@ impl Position {
 /// True if a fill on `side` can only close this leg.
 #[inline]
 pub(crate) fn closes_leg(leg: PositionSide, side: Side) -> bool {
-    matches!(
-        (leg, side),
-        (PositionSide::Long, Side::Sell) | (PositionSide::Short, Side::Buy)
-    )
+    matches!((leg, side), (PositionSide::Long, Side::Sell) | (PositionSide::Short, Side::Buy))
 }
-

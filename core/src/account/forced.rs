@@ -88,12 +88,8 @@ impl Accounts {
         } else {
             draft.row(books, terms.settle).cross
         };
-        let fee = terms.at_rate(
-            i128::from(closed),
-            price,
-            terms.price_scale,
-            terms.liquidation_fee,
-        )?;
+        let fee =
+            terms.at_rate(i128::from(closed), price, terms.price_scale, terms.liquidation_fee)?;
         let clearance = fee.min(left.max(0));
         draft.post(books, terms.settle, Line::Clearance, clearance)?;
         let mut deficit = (-left).max(0);
@@ -110,12 +106,7 @@ impl Accounts {
         draft.commit(books);
         books.legs.put(&leg);
         books.share_close(terms, &before, closed, (price, terms.price_scale))?;
-        Ok(Liquidated {
-            qty: closed,
-            realised: step.realised,
-            clearance,
-            insurance: deficit,
-        })
+        Ok(Liquidated { qty: closed, realised: step.realised, clearance, insurance: deficit })
     }
 
     /// True if another cross position of the leg's currency is open.

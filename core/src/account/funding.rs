@@ -61,8 +61,7 @@ impl Accounts {
             let mut draft = Draft::of(books);
             draft.post(books, terms.settle, Line::Funding, amount)?;
             if books.setting(instrument).is_isolated {
-                leg.isolated_wallet =
-                    leg.isolated_wallet.checked_add(amount).ok_or(Overflow)?;
+                leg.isolated_wallet = leg.isolated_wallet.checked_add(amount).ok_or(Overflow)?;
                 draft.row(books, terms.settle).isolate(amount)?;
             }
             let at_cost = terms.at_cost(amount)?;

@@ -249,9 +249,8 @@ impl Price {
             Kind::Spot | Kind::Linear => (face, self.above, self.below),
         };
         let size = size.checked_mul(pow10(RATE_SCALE)).ok_or(Overflow)?;
-        let fits = |limit: i128, wanted: Ordering| {
-            compare_products(size, above, limit, below) != wanted
-        };
+        let fits =
+            |limit: i128, wanted: Ordering| compare_products(size, above, limit, below) != wanted;
         let below_cap = tier.cap.is_none_or(|cap| fits(cap, Ordering::Greater));
         Ok(below_cap && fits(tier.floor, Ordering::Less))
     }
@@ -264,9 +263,7 @@ impl Price {
             Kind::Spot | Kind::Linear => {
                 scaled(self.above, self.below, shown + decimals + extra, COST_SCALE)
             }
-            Kind::Inverse => {
-                scaled(self.above, self.below, shown + COST_SCALE, decimals + extra)
-            }
+            Kind::Inverse => scaled(self.above, self.below, shown + COST_SCALE, decimals + extra),
         }
     }
 }

@@ -82,11 +82,7 @@ impl Accounts {
     }
 
     /// Margin of all open orders of a currency, and of those in isolated instruments.
-    fn open_order_margin(
-        &self,
-        account: u16,
-        asset: AssetId,
-    ) -> Result<OrderSums, AccountError> {
+    fn open_order_margin(&self, account: u16, asset: AssetId) -> Result<OrderSums, AccountError> {
         let books = self.account(account)?;
         let mut sums = OrderSums::default();
         let mut seen: Vec<InstrumentId> = Vec::new();
@@ -207,8 +203,7 @@ impl Account {
         }
         let (mut buys, mut sells) = (0_i128, 0_i128);
         for order in self.orders.iter().filter(|o| o.instrument == instrument && o.opens()) {
-            let value =
-                terms.notional(i128::from(order.qty), order.price, terms.price_scale)?;
+            let value = terms.notional(i128::from(order.qty), order.price, terms.price_scale)?;
             let sum = match order.side {
                 Side::Buy => &mut buys,
                 Side::Sell => &mut sells,

@@ -79,12 +79,7 @@ impl Position {
 
     /// Profit of what is held at a mark price.
     #[inline]
-    pub(crate) fn unrealised(
-        &self,
-        terms: &Terms,
-        mark: i64,
-        scale: u8,
-    ) -> Result<i128, Overflow> {
+    pub(crate) fn unrealised(&self, terms: &Terms, mark: i64, scale: u8) -> Result<i128, Overflow> {
         if self.is_flat() {
             return Ok(0);
         }
@@ -129,7 +124,12 @@ impl Position {
 
     /// Takes base coins that a fee consumed out of the book, at the fill's price and without
     /// profit (rule A11).
-    pub(crate) fn dispose(&mut self, terms: &Terms, fee: i128, worth: i128) -> Result<(), Overflow> {
+    pub(crate) fn dispose(
+        &mut self,
+        terms: &Terms,
+        fee: i128,
+        worth: i128,
+    ) -> Result<(), Overflow> {
         let left = self.units(terms).checked_sub(fee).ok_or(Overflow)?;
         self.set_units(left, terms)?;
         self.cost = self.cost.checked_sub(worth).ok_or(Overflow)?;

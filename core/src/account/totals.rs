@@ -103,11 +103,7 @@ impl Accounts {
     }
 
     /// Unrealised profit of the contracts that settle in an asset, at cost scale.
-    pub(crate) fn unrealised_of(
-        &self,
-        account: u16,
-        asset: AssetId,
-    ) -> Result<i128, AccountError> {
+    pub(crate) fn unrealised_of(&self, account: u16, asset: AssetId) -> Result<i128, AccountError> {
         let mut sum = 0_i128;
         for leg in self.account(account)?.legs.iter() {
             let terms = self.terms(leg.instrument)?;

@@ -23,8 +23,8 @@ pub fn difference(expected: &Value, actual: &Value, path: &str) -> Option<String
             Some(format!("{path}/{extra}: found {}, expected nothing", found[extra]))
         }
         (Value::String(wanted), Value::String(found)) => {
-            // Thirty decimals hold every figure of the accounts.
-            let equal = match (number(wanted, 26), number(found, 26)) {
+            // The finest figures are those of the reporting currency.
+            let equal = match (number(wanted, REPORTING_SCALE), number(found, REPORTING_SCALE)) {
                 (Ok(a), Ok(b)) => a == b,
                 _ => wanted == found,
             };
@@ -150,8 +150,7 @@ fn totals(accounts: &Accounts, tables: &Tables, expected: &Value) -> Outcome<Val
         row.insert("unrealised".into(), at(totals.unrealised, COST_SCALE));
         row.insert("equity".into(), at(totals.equity, COST_SCALE));
         // Only currencies that contracts settle in have a margin pool.
-        let settles =
-            tables.instrument_rows.iter().any(|i| i.kind != Kind::Spot && i.settle == id);
+        let settles = tables.instrument_rows.iter().any(|i| i.kind != Kind::Spot && i.settle == id);
         if settles {
             pool(&mut row, accounts, tables, id, scale)?;
         }
@@ -233,6 +232,10 @@ fn strategy_books(accounts: &Accounts, tables: &Tables, names: &[String]) -> Out
                 }),
             );
         }
+        if books.is_empty() {
+            // Named by an event that was refused.
+            continue;
+        }
         let (mut fees, mut funding) = (Map::new(), Map::new());
         for (asset, row) in tables.asset_rows.iter().enumerate() {
             let totals = accounts.strategy_totals(0, id, asset as u16).map_err(say)?;
@@ -242,10 +245,7 @@ fn strategy_books(accounts: &Accounts, tables: &Tables, names: &[String]) -> Out
                 }
             }
         }
-        rows.insert(
-            name.clone(),
-            json!({"positions": books, "fees": fees, "funding": funding}),
-        );
+        rows.insert(name.clone(), json!({"positions": books, "fees": fees, "funding": funding}));
     }
     Ok(Value::Object(rows))
 }

@@ -78,7 +78,16 @@ pub fn run_file(path: &Path) -> Verdict {
 fn start(vector: &Value) -> Outcome<Run> {
     let tables = Tables::of(vector)?;
     let accounts = tables.accounts(&vector["account"])?;
-    Ok(Run { tables, accounts, strategies: Vec::new(), orders: Vec::new() })
+    // Ties go to the smallest id, so ids follow the names' order.
+    let mut strategies: Vec<String> = Vec::new();
+    for step in vector["steps"].as_array().into_iter().flatten() {
+        for key in ["strategy", "buyer", "seller"] {
+            strategies.extend(step["event"][key].as_str().map(str::to_owned));
+        }
+    }
+    strategies.sort();
+    strategies.dedup();
+    Ok(Run { tables, accounts, strategies, orders: Vec::new() })
 }
 
 impl Run {
@@ -104,18 +113,13 @@ impl Run {
             return Ok(Some(found));
         }
         self.accounts.check_identity(0).map_err(|e| Stop::Broken(e.to_string()))?;
-        let actual =
-            state(&self.accounts, &self.tables, &self.strategies, &step["state"])?;
+        let actual = state(&self.accounts, &self.tables, &self.strategies, &step["state"])?;
         Ok(difference(&step["state"], &actual, "state"))
     }
 
-    fn strategy(&mut self, name: Option<&str>) -> u16 {
-        let Some(name) = name else { return 0 };
-        let place = self.strategies.iter().position(|s| s == name).unwrap_or_else(|| {
-            self.strategies.push(name.to_owned());
-            self.strategies.len() - 1
-        });
-        place as u16 + 1
+    fn strategy(&self, name: Option<&str>) -> u16 {
+        let place = name.and_then(|name| self.strategies.iter().position(|s| s == name));
+        place.map_or(0, |place| place as u16 + 1)
     }
 
     fn order(&mut self, name: Option<&str>) -> u64 {
@@ -281,8 +285,7 @@ impl Run {
             (Some(_), None) => FeeRule::Received { rate },
             (None, _) => FeeRule::Settle { rate },
         };
-        let fee =
-            self.accounts.fee(0, fill.instrument, fill.side, qty, fill.price, rule)?;
+        let fee = self.accounts.fee(0, fill.instrument, fill.side, qty, fill.price, rule)?;
         if asset.is_some_and(|wanted| wanted != fee.asset) {
             return Err(Stop::Unknown("a fee in a coin that is not received".into()));
         }

@@ -88,9 +88,9 @@ impl Tables {
             Some(rate) => small(rate, RATE_SCALE)?,
             None => 0,
         };
-        let tiers = spec["tiers"].as_array().map_or(Ok(Vec::new()), |rows| {
-            rows.iter().map(tier).collect::<Outcome<Vec<Tier>>>()
-        })?;
+        let tiers = spec["tiers"]
+            .as_array()
+            .map_or(Ok(Vec::new()), |rows| rows.iter().map(tier).collect::<Outcome<Vec<Tier>>>())?;
         Ok(Instrument {
             symbol: name.to_owned(),
             venue_symbol: name.to_owned(),
