@@ -15,8 +15,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from oracle.ledger import Ledger, Refused
 from test_accounting_oracle import apply, start, state
+
+from oracle.ledger import Ledger, Refused
 
 TIERS = {
     "linear": [("0", "20000", "0.004"), ("20000", "90000", "0.005"), ("90000", None, "0.0325")],
