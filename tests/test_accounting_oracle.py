@@ -17,7 +17,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from oracle import margin
-from oracle.ledger import COSTS, GAINS, Book, Ledger, Order, Refused
+from oracle.books import COSTS, GAINS, Book, Order, Refused
+from oracle.ledger import Ledger
 from oracle.money import shown
 
 pytestmark = pytest.mark.vectors

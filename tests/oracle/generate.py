@@ -17,7 +17,8 @@ from typing import Any
 
 from test_accounting_oracle import apply, start, state
 
-from oracle.ledger import Ledger, Refused
+from oracle.books import Refused
+from oracle.ledger import Ledger
 
 TIERS = {
     "linear": [("0", "20000", "0.004"), ("20000", "90000", "0.005"), ("90000", None, "0.0325")],

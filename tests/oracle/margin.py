@@ -10,7 +10,8 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from oracle.ledger import ZERO, Book, Ledger
+from oracle.books import ZERO, Book
+from oracle.ledger import Ledger
 from oracle.money import COST_DECIMALS, cut, exact, shown
 
 

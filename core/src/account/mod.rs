@@ -231,7 +231,7 @@ impl Accounts {
         instrument: InstrumentId,
         is_isolated: bool,
     ) -> Result<(), AccountError> {
-        let symbol = self.terms(instrument)?.symbol.clone();
+        let symbol = self.contract(instrument)?.symbol.clone();
         let books = self.account_mut(account)?;
         let held = books.legs.iter().any(|leg| leg.instrument == instrument && !leg.is_flat());
         if held || books.orders.iter().any(|order| order.instrument == instrument) {
