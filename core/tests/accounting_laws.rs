@@ -66,7 +66,8 @@ fn accounts(hedge: bool) -> Accounts {
         instrument(Kind::Spot, 2, 5, 1),
     ];
     let mut accounts = Accounts::new(&assets, &instruments).unwrap();
-    accounts.add_account(hedge, None).unwrap();
+    accounts.add_account(hedge, Some(USDT)).unwrap();
+    accounts.rate(BTC, USDT, 30_000 * pow10(8) as i64).unwrap();
     for row in [LINEAR, INVERSE] {
         accounts.leverage(0, row, 10 * 10_i64.pow(u32::from(LEVERAGE_SCALE))).unwrap();
     }
@@ -133,6 +134,8 @@ enum Event {
     Borrow { amount: i128 },
     Cross { signed: i64, price: i64 },
     Liquidate { instrument: u32, price: i64 },
+    Settle { instrument: u32, price: i64 },
+    Rate { price: i64 },
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -154,6 +157,9 @@ fn event() -> impl Strategy<Value = Event> {
         1 => (signed(), price()).prop_map(|(signed, price)| Event::Cross { signed, price }),
         1 => (0_u32..2, price()).prop_map(
             |(instrument, price)| Event::Liquidate { instrument, price }),
+        1 => (0_u32..2, price()).prop_map(
+            |(instrument, price)| Event::Settle { instrument, price }),
+        1 => price().prop_map(|price| Event::Rate { price }),
     ]
 }
 
@@ -192,6 +198,10 @@ fn apply(accounts: &mut Accounts, event: &Event, number: u64) -> Result<(), Acco
         Event::Cross { signed, price } => {
             accounts.internal_cross(0, (LINEAR, BOTH), (1, 2), signed.abs(), price)
         }
+        Event::Settle { instrument, price } => {
+            accounts.settle(0, instrument, price * 1_000_003, pow10(15) as i64 / 3).map(drop)
+        }
+        Event::Rate { price } => accounts.rate(BTC, USDT, price * 1_000_007),
         Event::Liquidate { instrument, price } => {
             accounts.liquidation(0, instrument, BOTH, None, at(instrument, price)).map(drop)
         }
