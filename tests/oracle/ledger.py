@@ -336,7 +336,8 @@ class Ledger:
         settle = self.instruments[instrument]["settle"]
         if instrument not in self.isolated or book.qty == 0:
             raise Refused("no isolated position")
-        if moved > self.cross[settle] or -moved > book.isolated:
+        payer = self.cross[settle] - self.locked(settle) if moved > 0 else book.isolated
+        if abs(moved) > payer:
             raise Refused("not enough margin")
         book.isolated += moved
         self.cross[settle] -= moved
