@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -78,14 +79,14 @@ def test_a_python_that_was_named_must_fit(tmp_path: Path) -> None:
 def test_without_cargo_it_says_what_to_install(tmp_path: Path) -> None:
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "-q", ROOT, clone], check=True)
-    python = subprocess.run(
-        [ROOT / "tools" / "find_python.sh"], capture_output=True, text=True, check=True
-    ).stdout.strip()
-    path = path_with(tmp_path, python)
     ended = subprocess.run(
         [shutil.which("make"), "build"],
         cwd=clone,
-        env={**os.environ, "PATH": path},
+        env={
+            **os.environ,
+            "PATH": path_with(tmp_path),
+            "PYTHON": os.path.realpath(sys.executable),  # noqa: PTH - as the linker sees it
+        },
         capture_output=True,
         text=True,
         check=False,
