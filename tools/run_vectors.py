@@ -4,9 +4,9 @@ A Rust integration test is one of these if it reads a VELOZ_GOLDEN_* variable, a
 
     <kind>: <passed> passed, <failed> failed, <left out> left out
 
-for each kind. A Python test carries the mark `vectors`; its kind is the mark's argument, else the name
-of its folder or file, and a skip counts as left out. Reasons are printed. VELOZ_GOLDEN_* names another
-folder of the same form.
+for each kind. A Python test carries the mark `vectors`; its kind is the mark's argument, else the
+name of its folder or file, and a skip counts as left out. Reasons are printed. VELOZ_GOLDEN_* names
+another folder of the same form.
 """
 
 import re
