@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def make(*words: str, folder: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if name != "MAKEFLAGS"}
+    of_the_outer_make = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
+    environment = {k: value for k, value in os.environ.items() if k not in of_the_outer_make}
     return subprocess.run(
         ["make", *words],
         cwd=folder,
