@@ -1,4 +1,4 @@
-"""What we stand on: permissive licences for all that users install, and a core that needs little."""
+"""What we stand on: permissive licences in all that users install, and a core of few needs."""
 
 from __future__ import annotations
 
