@@ -1,4 +1,4 @@
-"""What we stand on: permissive licences in all that users install, and a core of few needs."""
+"""What we stand on: permissive licences for users, and few needs in the core."""
 
 from __future__ import annotations
 

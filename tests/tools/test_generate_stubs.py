@@ -90,6 +90,14 @@ def test_an_attribute_without_a_known_type_is_any_and_is_named(stubs, doc: str) 
     assert made.untyped == ["Book.best"]
 
 
+def test_a_type_before_the_first_colon_is_the_result(stubs) -> None:
+    made = stubs.Stubs({"Decimal"})
+    free = Told("Decimal: What may be spent.", "($self, asset)")
+    text = made.of_function("Account", "free", free, first="self")
+    assert text.splitlines()[0] == "def free(self, asset: Any) -> Decimal:"
+    assert made.untyped == []
+
+
 def test_sections_of_the_docstring_give_types_too(stubs) -> None:
     doc = """Buys.
 
