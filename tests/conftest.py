@@ -58,4 +58,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         mark = item.get_closest_marker("vectors")
         if mark is not None:
-            item.user_properties.append(("vectors", mark.args[0] if mark.args else "other"))
+            folder = item.path.parent.name
+            place = item.path.stem.removeprefix("test_") if folder == "tests" else folder
+            item.user_properties.append(("vectors", mark.args[0] if mark.args else place))
