@@ -217,6 +217,9 @@ fn main() {
              ({fills} reports, {sent} requests), {behind:.1} three ticks behind"
         );
         let (place, cancel) = requests(200_000);
-        println!("run {run}: place {place:.0} ns, cancel {cancel:.0} ns, bar {:.1} ns", bars(2_000_000));
+        println!(
+            "run {run}: place {place:.0} ns, cancel {cancel:.0} ns, bar {:.1} ns",
+            bars(2_000_000)
+        );
     }
 }
