@@ -170,7 +170,7 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn set_slot(&mut self, slot: usize, level: L) {
         let (word, bit) = (slot / 64, 1_u64 << (slot % 64));
         let was = self.present[word] & bit != 0;
@@ -197,6 +197,7 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
     }
 
     /// The best slot at or behind the old best, or the best of the levels outside.
+    #[inline(never)]
     fn find_best(&mut self) {
         let Some(slot) = self.scan(self.best as usize) else {
             self.best = NONE;

@@ -262,6 +262,14 @@ impl RestingSide {
         self.rows.iter().rev().copied()
     }
 
+    /// The newest order at one price.
+    #[inline]
+    pub fn newest_at(&self, price: i64) -> Option<Slot> {
+        let key = price * self.sign;
+        let from = self.rows.partition_point(|(p, _)| p * self.sign < key);
+        self.rows.get(from).filter(|(p, _)| *p == price).map(|(_, slot)| *slot)
+    }
+
     /// Orders at one price, oldest first.
     pub fn at(&self, price: i64) -> impl Iterator<Item = Slot> + '_ {
         let key = price * self.sign;
