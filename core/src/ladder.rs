@@ -48,9 +48,10 @@ pub struct Ladder<L, const BID: bool> {
     count: usize,
 }
 
-const NONE: i64 = -1;
-
 impl<L: Level, const BID: bool> Ladder<L, BID> {
+    /// In place of the best slot if there is none: behind every slot.
+    const NONE: i64 = if BID { -1 } else { SLOTS as i64 };
+
     /// An empty side whose neighbouring prices are `step` units apart.
     #[must_use]
     pub fn new(step: i64) -> Self {
@@ -59,7 +60,7 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
             step: step.clamp(1, STEP_MAX),
             slots: vec![L::default(); SLOTS].into_boxed_slice(),
             present: [0; WORDS],
-            best: NONE,
+            best: Self::NONE,
             outside: BTreeMap::new(),
             off_grid: false,
             count: 0,
@@ -90,7 +91,7 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
         }
         self.outside.clear();
         self.off_grid = false;
-        self.best = NONE;
+        self.best = Self::NONE;
         self.count = 0;
         self.base = i64::MIN;
     }
@@ -121,14 +122,14 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
     #[inline]
     #[must_use]
     pub fn best_price(&self) -> Option<i64> {
-        (self.best != NONE).then(|| self.base + self.best * self.step)
+        (self.best != Self::NONE).then(|| self.base + self.best * self.step)
     }
 
     /// Best price and what stands there, if any.
     #[inline]
     #[must_use]
     pub fn best(&self) -> Option<(i64, L)> {
-        (self.best != NONE)
+        (self.best != Self::NONE)
             .then(|| (self.base + self.best * self.step, self.slots[self.best as usize]))
     }
 
@@ -143,34 +144,34 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
 
     #[inline]
     fn set_slot(&mut self, slot: usize, level: L) {
-        let (word, bit) = (slot / 64, 1_u64 << (slot % 64));
-        let was = self.present[word] & bit != 0;
+        let (word, bit) = (slot / 64, slot % 64);
+        let (was, is) = (self.present[word] >> bit & 1, u64::from(!level.is_absent()));
         self.slots[slot] = level;
-        let index = slot as i64;
-        if level.is_absent() {
-            if was {
-                self.present[word] &= !bit;
-                self.count -= 1;
-                if index == self.best {
-                    self.find_best();
-                }
+        // Whether a level comes or goes is anybody's guess, so there is no branch on it.
+        self.present[word] = self.present[word] & !(1 << bit) | is << bit;
+        self.count = self.count + is as usize - was as usize;
+        if !is_better::<BID>(self.best, slot as i64) {
+            self.touch(slot as i64, is == 1);
+        }
+    }
+
+    /// What follows for the best level from a change of it or ahead of it.
+    #[inline]
+    fn touch(&mut self, slot: i64, is_present: bool) {
+        if is_present && slot != self.best {
+            self.best = slot;
+            if slot < MARGIN || slot >= SLOTS as i64 - MARGIN {
+                self.recenter();
             }
-        } else if !was {
-            self.present[word] |= bit;
-            self.count += 1;
-            if self.best == NONE || is_better::<BID>(index, self.best) {
-                self.best = index;
-                if index < MARGIN || index >= SLOTS as i64 - MARGIN {
-                    self.recenter();
-                }
-            }
+        } else if !is_present && slot == self.best {
+            self.find_best();
         }
     }
 
     /// The best slot at or behind the old best, or the best of the levels outside.
     fn find_best(&mut self) {
         let Some(slot) = self.scan(self.best as usize) else {
-            self.best = NONE;
+            self.best = Self::NONE;
             if !self.outside.is_empty() {
                 self.recenter();
             }
@@ -251,7 +252,7 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
                 None => self.off_grid = true,
             }
         }
-        self.best = self.slot(best).map_or(NONE, |slot| slot as i64);
+        self.best = self.slot(best).map_or(Self::NONE, |slot| slot as i64);
     }
 
     /// Takes all levels out of the window, by rising price.
@@ -266,7 +267,7 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
             }
             self.present[word] = 0;
         }
-        self.best = NONE;
+        self.best = Self::NONE;
         levels
     }
 
@@ -316,7 +317,7 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
     }
 
     fn next_slot(&self, price: i64) -> Option<(i64, L)> {
-        if self.best == NONE {
+        if self.best == Self::NONE {
             return None;
         }
         // The first slot strictly behind `price`; prices may lie anywhere in the number range.
