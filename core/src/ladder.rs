@@ -38,6 +38,9 @@ pub struct Ladder<L, const BID: bool> {
     base: i64,
     /// Price units between neighbouring slots: the tick.
     step: i64,
+    /// Inverse of the odd part of `step`, modulo 2^64, and how many twos the rest is.
+    step_inverse: u64,
+    step_twos: u32,
     slots: Box<[L]>,
     present: [u64; WORDS],
     /// Slot of the best level, or `NONE`.
@@ -55,9 +58,13 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
     /// An empty side whose neighbouring prices are `step` units apart.
     #[must_use]
     pub fn new(step: i64) -> Self {
+        let step = step.clamp(1, STEP_MAX);
+        let step_twos = step.trailing_zeros();
         Ladder {
             base: i64::MIN,
-            step: step.clamp(1, STEP_MAX),
+            step,
+            step_inverse: inverse((step >> step_twos) as u64),
+            step_twos,
             slots: vec![L::default(); SLOTS].into_boxed_slice(),
             present: [0; WORDS],
             best: Self::NONE,
@@ -97,15 +104,15 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
     }
 
     /// The slot of a price, if it lies in the window and on the grid.
+    ///
+    /// Division by multiplication: `step` is an odd number times a power of two, and multiplying by
+    /// the inverse of the odd part, then rotating, maps exact multiples to their quotients and
+    /// everything else to numbers far beyond any slot.
     #[inline]
     fn slot(&self, price: i64) -> Option<usize> {
         let distance = price.wrapping_sub(self.base) as u64;
-        if self.step == 1 {
-            return (distance < SLOTS as u64).then_some(distance as usize);
-        }
-        let step = self.step as u64;
-        let slot = distance / step;
-        (slot < SLOTS as u64 && slot * step == distance).then_some(slot as usize)
+        let slot = distance.wrapping_mul(self.step_inverse).rotate_right(self.step_twos);
+        (slot < SLOTS as u64).then_some(slot as usize)
     }
 
     /// What stands at a price; the default if nothing does.
@@ -332,6 +339,13 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
         let slot = self.scan(from.clamp(0, last) as usize)?;
         Some((self.price(slot), self.slots[slot]))
     }
+}
+
+/// The inverse of an odd number modulo 2^64: each round doubles the bits that are right.
+fn inverse(odd: u64) -> u64 {
+    (0..5).fold(odd.wrapping_mul(3) ^ 2, |x, _| {
+        x.wrapping_mul(2_u64.wrapping_sub(odd.wrapping_mul(x)))
+    })
 }
 
 /// True if price `a` comes before price `b` on this side.
