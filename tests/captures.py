@@ -2,11 +2,14 @@
 
 Keys of a line: `t` receive time in ns, `ch` "ws" or "rest", `url`, `dir` "in", "out" or "open",
 `data` the text exactly as received.
+
+Run as a program, this writes the golden summary of every capture in a folder beside it.
 """
 
 import gzip
 import hashlib
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -149,3 +152,14 @@ def compare_with_quotes(result: Replay) -> tuple[int, int]:
         seen[int(quote["instrument"]), int(quote["update_id"])] = tuple(int(x) for x in top)
     both = [key for key in result.tops if key in seen]
     return len(both), sum(result.tops[key] == seen[key] for key in both)
+
+
+def write_goldens(folder: Path) -> None:
+    """Write the summary of each capture that the folder's manifest lists."""
+    for entry in json.loads((folder / "manifest.json").read_text())["captures"]:
+        found = summary(replay(folder / entry["file"], entry["venue"].removeprefix("binance_")))
+        (folder / (entry["file"] + ".golden.json")).write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    write_goldens(Path(sys.argv[1]))

@@ -1,0 +1,3 @@
+"""Plugins that every test run has."""
+
+pytest_plugins = ("vector_count",)
