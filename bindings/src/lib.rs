@@ -1,5 +1,6 @@
 //! `veloz._core`: the core seen from Python; it converts and calls, and decides nothing.
 
+mod bars;
 mod feed;
 
 use pyo3::prelude::*;
@@ -7,6 +8,7 @@ use pyo3::prelude::*;
 /// The compiled core.
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    bars::register(module)?;
     feed::register(module)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))
 }
