@@ -297,7 +297,11 @@ fn slow_level(
     scan.expect(b'[', field, "a [price, quantity] pair")?;
     let at = scan.value(field)?;
     let price = quoted(scan.bytes, at, price, field)?;
-    scan.expect(b',', field, "a quantity behind the price")?;
+    if scan.peek() == Some(b']') {
+        let problem = Problem::WrongType("a quantity behind the price");
+        return Err(DecodeError { field, offset: scan.at, problem });
+    }
+    scan.expect(b',', field, "a comma")?;
     let at = scan.value(field)?;
     let qty = quoted(scan.bytes, at, qty, field)?;
     while scan.more(b']', field)? {
