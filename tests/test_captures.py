@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from captures import Replay, compare_with_quotes, prepared, read, replay, summary
 
 SHIPPED = Path(__file__).parent / "vectors" / "captures"
@@ -76,7 +75,9 @@ def test_a_capture_decodes_and_its_books_are_the_venues(entry: dict[str, Any]) -
 
 
 def test_every_shipped_capture_has_a_golden_summary() -> None:
-    files = [entry["file"] for entry in json.loads((SHIPPED / "manifest.json").read_text())["captures"]]
+    files = [
+        entry["file"] for entry in json.loads((SHIPPED / "manifest.json").read_text())["captures"]
+    ]
     assert files
     assert [file for file in files if not (SHIPPED / (file + ".golden.json")).exists()] == []
 
@@ -86,7 +87,11 @@ def test_a_lost_update_is_a_gap_and_a_snapshot_heals_it() -> None:
     decoder = prepared(path, "spot")
     book = decoder.book("BTCUSDT")
     rows = list(read(path))
-    updates = [at for at, row in enumerate(rows) if '"e":"depthUpdate"' in row.data and "BTCUSDT" in row.data]
+    updates = [
+        at
+        for at, row in enumerate(rows)
+        if '"e":"depthUpdate"' in row.data and "BTCUSDT" in row.data
+    ]
     lost = updates[len(updates) // 2]
     for at, row in enumerate(rows):
         if at == lost:
@@ -100,7 +105,11 @@ def test_a_lost_update_is_a_gap_and_a_snapshot_heals_it() -> None:
             assert book.state == "stale"
             assert book.best == before
     assert (book.state, book.counts["gaps"]) == ("stale", 1)
-    healed = {"lastUpdateId": book.last_update_id + 10**9, "bids": [["1", "2"]], "asks": [["3", "4"]]}
+    healed = {
+        "lastUpdateId": book.last_update_id + 10**9,
+        "bids": [["1", "2"]],
+        "asks": [["3", "4"]],
+    }
     decoder.rest("/api/v3/depth?symbol=BTCUSDT", json.dumps(healed), 0)
     assert (book.state, book.counts["resyncs"]) == ("live", 1)
     assert book.best == (1.0, 2.0, 3.0, 4.0)

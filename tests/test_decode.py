@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from veloz._core import BinanceDecoder, BinanceInference, DecodeError, record_schemas
 
 import veloz
-from veloz._core import BinanceDecoder, BinanceInference, DecodeError, record_schemas
 
 FIXTURES = Path(veloz.__file__).parent / "venues" / "binance" / "fixtures"
 RECEIVED_NS = 2_000_000_000_000_000_000
@@ -24,8 +24,18 @@ SPOT_INFO = {
             "baseAssetPrecision": 8,
             "quotePrecision": 8,
             "filters": [
-                {"filterType": "PRICE_FILTER", "minPrice": "0.01", "maxPrice": "1000000.00", "tickSize": "0.01"},
-                {"filterType": "LOT_SIZE", "minQty": "0.00001", "maxQty": "9000.0", "stepSize": "0.00001"},
+                {
+                    "filterType": "PRICE_FILTER",
+                    "minPrice": "0.01",
+                    "maxPrice": "1000000.00",
+                    "tickSize": "0.01",
+                },
+                {
+                    "filterType": "LOT_SIZE",
+                    "minQty": "0.00001",
+                    "maxQty": "9000.0",
+                    "stepSize": "0.00001",
+                },
                 {"filterType": "NOTIONAL", "minNotional": "5.0", "maxNotional": "9000000.0"},
             ],
         }
@@ -133,7 +143,9 @@ def test_a_wrong_message_names_field_and_byte(old: str, new: str, message: str) 
 
 def test_fields_may_come_in_any_order_with_spaces_and_strangers_among_them() -> None:
     plain, other = spot(), spot()
-    depth = '{"e":"depthUpdate","E":5,"s":"BTCUSDT","U":1,"u":2,"b":[["1.5","2"]],"a":[["1.6","3"]]}'
+    depth = (
+        '{"e":"depthUpdate","E":5,"s":"BTCUSDT","U":1,"u":2,"b":[["1.5","2"]],"a":[["1.6","3"]]}'
+    )
     mixed = (
         ' { "a" : [ [ "1.6" , "3" , [] ] ] , "new":{"x":[1,{"y":"}"}]}, "b":[["1.5","2.000"]],'
         ' "u":2,"U":1,"E":5,"s":"BTCUSDT","e":"depthUpdate" } '

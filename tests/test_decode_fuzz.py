@@ -9,7 +9,6 @@ import re
 from pathlib import Path
 
 import pytest
-
 from captures import Row, prepared, read
 from test_decode import fixtures, inferred
 from veloz._core import BinanceDecoder, DecodeError
@@ -41,7 +40,9 @@ def mutate(frame: bytes, dice: random.Random) -> bytes:
         end = min(len(frame), at + dice.randrange(1, 20))
         return frame[:at] + frame[end:] if dice.random() < 0.5 else frame[:end] + frame[at:]
     if way == 3:  # a number grew
-        return re.sub(rb"\d+", lambda m: m[0] * dice.randrange(1, 4), frame, count=dice.randrange(1, 9))
+        return re.sub(
+            rb"\d+", lambda m: m[0] * dice.randrange(1, 4), frame, count=dice.randrange(1, 9)
+        )
     pairs = list(re.finditer(rb'"(\w+)":("[^"]*"|[-\d.]+|true|false|\[|\{)', frame))
     if not pairs:
         return frame + b","

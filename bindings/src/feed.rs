@@ -484,9 +484,8 @@ impl BookView {
     /// Number of (bids, asks).
     #[getter]
     fn depth(&self, py: Python<'_>) -> PyResult<(usize, usize)> {
-        let depth = self.read(py, |sync| {
-            (sync.book().len(BookSide::Bids), sync.book().len(BookSide::Asks))
-        })?;
+        let depth = self
+            .read(py, |sync| (sync.book().len(BookSide::Bids), sync.book().len(BookSide::Asks)))?;
         Ok(depth.unwrap_or_default())
     }
 

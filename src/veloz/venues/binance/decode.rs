@@ -242,7 +242,9 @@ impl Decoder {
             let key = scan.key()?;
             match fields::slot(key) {
                 // Beside a wrapper's `data` only its name counts.
-                Some(slot) if is_outer && self.fields.has(fields::DATA) && slot != fields::STREAM => {
+                Some(slot)
+                    if is_outer && self.fields.has(fields::DATA) && slot != fields::STREAM =>
+                {
                     if slot == fields::DATA {
                         self.fields.claim(slot, scan.at)?;
                     }
@@ -299,11 +301,7 @@ impl Decoder {
     }
 
     /// A list of messages; the kind is that of the last.
-    fn array(
-        &mut self,
-        scan: &mut Scanner<'_>,
-        ts_recv: i64,
-    ) -> Result<MessageKind, DecodeError> {
+    fn array(&mut self, scan: &mut Scanner<'_>, ts_recv: i64) -> Result<MessageKind, DecodeError> {
         let mut kind = MessageKind::Ignored;
         scan.expect(b'[', "frame", "a list")?;
         if scan.eat(b']') {
@@ -358,12 +356,8 @@ impl Decoder {
             self.fields.text(bytes, letter(b's'))?;
             return Ok((kind, Content::UnknownSymbol(self.fields.get(letter(b's'))?)));
         };
-        let message = Message {
-            fields: &self.fields,
-            bytes,
-            listed: self.symbols.at(place),
-            ts_recv,
-        };
+        let message =
+            Message { fields: &self.fields, bytes, listed: self.symbols.at(place), ts_recv };
         let event = match kind {
             MessageKind::Trade => message.trade()?,
             MessageKind::AggTrade => message.agg_trade()?,
@@ -549,10 +543,11 @@ impl Decoder {
         };
         // The average price may be finer than the tick: it is a mean, and rounded to the scale.
         let price = self.inner.get(fields::AP)?;
-        let price = quoted(bytes, price, &listed.price, "ap").or_else(|error| match error.problem {
-            Problem::TooFine => rounded(bytes, price, &listed.price),
-            _ => Err(error),
-        })?;
+        let price =
+            quoted(bytes, price, &listed.price, "ap").or_else(|error| match error.problem {
+                Problem::TooFine => rounded(bytes, price, &listed.price),
+                _ => Err(error),
+            })?;
         self.events.push(Event::Liquidation(Liquidation {
             ts_exchange: stamp(bytes, self.inner.get(letter(b'T'))?, "T")?,
             ts_recv,

@@ -211,9 +211,7 @@ impl Feed {
         let row = &mut self.rows[message.instrument as usize];
         let instrument = &self.instruments[message.instrument as usize];
         let chain = self.decoder.market.chain();
-        let sync = row
-            .sync
-            .get_or_insert_with(|| Box::new(BookSync::new(instrument.tick, chain)));
+        let sync = row.sync.get_or_insert_with(|| Box::new(BookSync::new(instrument.tick, chain)));
         let (bids, asks) = (&self.decoder.bids[..], &self.decoder.asks[..]);
         if !message.is_whole {
             let stamps = (message.ts_exchange, ts_recv);
@@ -235,10 +233,11 @@ impl Feed {
             (stamp, _) => stamp,
         };
         let stamps = (ts_exchange, ts_recv);
-        let mut rows = self
-            .columns
-            .as_mut()
-            .map(|columns| TickRows { columns, instrument: message.instrument, stamps });
+        let mut rows = self.columns.as_mut().map(|columns| TickRows {
+            columns,
+            instrument: message.instrument,
+            stamps,
+        });
         if kind == MessageKind::PartialDepth {
             if sync.replace(message.ids.last, bids, asks) {
                 if let Some(rows) = &mut rows {

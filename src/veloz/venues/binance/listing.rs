@@ -5,7 +5,9 @@
 
 use std::fmt;
 
-use veloz_core::instrument::{Asset, AssetId, Filters, Instrument, Kind, Origin, PercentPrice, Status};
+use veloz_core::instrument::{
+    Asset, AssetId, Filters, Instrument, Kind, Origin, PercentPrice, Status,
+};
 use veloz_core::units::{parse_decimal, pow10, BadDecimal};
 
 use super::json::{named_fields, DecodeError, Problem, Scanner, Type, Value};
@@ -91,7 +93,10 @@ pub(super) fn decimals(figure: i128) -> u8 {
 
 /// Decimals that a quantity may have so that volumes of many largest orders still fit an `i64`.
 fn room(max_qty: i128) -> u8 {
-    (0..8).rev().find(|&scale| max_qty / pow10(FINE) * pow10(scale + 1) <= pow10(13)).map_or(0, |s| s + 1)
+    (0..8)
+        .rev()
+        .find(|&scale| max_qty / pow10(FINE) * pow10(scale + 1) <= pow10(13))
+        .map_or(0, |s| s + 1)
 }
 
 const SYMBOL: [&str; 16] = [
@@ -157,8 +162,7 @@ impl Listing {
         super::decode::check_length(body)?;
         let mut scan = Scanner::new(body);
         let [symbols] = named_fields(&mut scan, &["symbols"])?;
-        let missing =
-            DecodeError { field: "symbols", offset: scan.at, problem: Problem::Missing };
+        let missing = DecodeError { field: "symbols", offset: scan.at, problem: Problem::Missing };
         let symbols = symbols.ok_or(missing)?;
         scan.finish()?;
         let mut scan = Scanner::over(body, symbols);
@@ -183,7 +187,9 @@ impl Listing {
         let raw = body.filters()?;
         let [_, _, tick] = raw.price;
         let precision = |at: usize| match body.found[at] {
-            Some(value) => super::number::whole(body.bytes, value, SYMBOL[at]).map(|n| n.min(8) as u8),
+            Some(value) => {
+                super::number::whole(body.bytes, value, SYMBOL[at]).map(|n| n.min(8) as u8)
+            }
             None => Ok(8),
         };
         let price_scale = decimals(tick).max(decimals(raw.price[0])).max(precision(14)?);
@@ -356,7 +362,8 @@ impl Row<'_> {
             Some(value) => figure(self.bytes, value, FILTER[at]),
             None => Ok(0),
         };
-        let count = |at: usize| read(at).map(|n| u32::try_from(n / pow10(FINE)).unwrap_or(u32::MAX));
+        let count =
+            |at: usize| read(at).map(|n| u32::try_from(n / pow10(FINE)).unwrap_or(u32::MAX));
         match found[0].map_or(&b""[..], |name| name.of(self.bytes)) {
             b"PRICE_FILTER" => raw.price = [read(1)?, read(2)?, read(3)?],
             b"LOT_SIZE" => raw.lot = [read(4)?, read(5)?, read(6)?],

@@ -3,7 +3,9 @@
 use veloz_core::book::UpdateIds;
 use veloz_core::market::{AggTrade, Bar, Funding, MarkPrice, OpenInterest, Trade};
 
-use super::decode::{after, check_length, signed, BookMessage, Content, Decoder, Event, MessageKind};
+use super::decode::{
+    after, check_length, signed, BookMessage, Content, Decoder, Event, MessageKind,
+};
 use super::json::{named_fields, DecodeError, Problem, Scanner, Type, Value};
 use super::number::{levels, quoted, stamp, whole};
 
@@ -129,7 +131,10 @@ impl Decoder {
             _ => return Ok((MessageKind::Ignored, Content::Nothing)),
         };
         let content = match (kind, place) {
-            (MessageKind::OpenInterest | MessageKind::PremiumIndex | MessageKind::FundingRate, _) => {
+            (
+                MessageKind::OpenInterest | MessageKind::PremiumIndex | MessageKind::FundingRate,
+                _,
+            ) => {
                 self.rows(&mut scan, |decoder, scan| decoder.market_row(kind, scan, ts_recv))?;
                 Content::Events
             }
