@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 
 mod backtest;
+mod bars;
 mod errors;
 mod events;
 mod feed;
@@ -32,6 +33,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<money::Account>()?;
     module.add_class::<money::Position>()?;
     module.add_class::<order::Order>()?;
+    bars::register(module)?;
     feed::register(module)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))
 }
