@@ -89,7 +89,10 @@ def _add_import(verbs: Any) -> None:
     parser.add_argument("--instruments", metavar="FILE", help="units and limits, TOML or JSON")
     parser.add_argument("--time-unit", choices=("s", "ms", "us", "ns"), help="of numeric times")
     parser.add_argument(
-        "--utc-offset", default="+00:00", metavar="+HH:MM", help="of times without one (default UTC)"
+        "--utc-offset",
+        default="+00:00",
+        metavar="+HH:MM",
+        help="of times without one (default UTC)",
     )
     parser.add_argument(
         "--clock-floor", default="1ms", metavar="SPAN",
@@ -233,11 +236,15 @@ def _head(args: argparse.Namespace) -> int:
         return text(value, MARK_SCALE) if name in ("mark", "index", "settle") else value
 
     columns = {name: [shown(name, int(v)) for v in column] for name, column in piece.items()}
-    rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    rows = [
+        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
+    ]
     if args.json:
         _print_json({"symbol": args.symbol, "kind": args.kind, "rows": rows})
         return 0
-    widths = {name: max(len(name), *(len(str(v)) for v in column)) for name, column in columns.items()}
+    widths = {
+        name: max(len(name), *(len(str(v)) for v in column)) for name, column in columns.items()
+    }
     _say("  ".join(name.rjust(width) for name, width in widths.items()))
     for row in rows:
         _say("  ".join(str(row[name]).rjust(width) for name, width in widths.items()))

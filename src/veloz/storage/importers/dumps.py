@@ -135,7 +135,9 @@ def _unpack(path: Path, scratch: Path) -> Path:
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if name.endswith(".csv")]
             if len(names) != 1:
-                raise DataError(f"{path.name} holds {len(names)} CSV files, not one: unpack it first")
+                raise DataError(
+                    f"{path.name} holds {len(names)} CSV files, not one: unpack it first"
+                )
             with archive.open(names[0]) as source, target.open("wb") as sink:
                 shutil.copyfileobj(source, sink, 1 << 20)
     except (zipfile.BadZipFile, EOFError, OSError) as error:
@@ -224,9 +226,7 @@ def _load(
         ) from error
 
 
-def _check_layout(
-    layout: tuple[str, ...], path: Path, *, header: bool, fields: list[str]
-) -> None:
+def _check_layout(layout: tuple[str, ...], path: Path, *, header: bool, fields: list[str]) -> None:
     """Refuses a file whose columns are not the layout's."""
     if len(fields) > len(layout) or len(fields) < 3:
         raise DataError(
@@ -302,9 +302,7 @@ def _store(
         others = {"update_id": "update_id"}
         meaning = Meaning(kind_named("quote"), "transaction_time", numbers=numbers, others=others)
     elif kind == "fundingRate":
-        meaning = Meaning(
-            kind_named("funding"), "calc_time", numbers={"rate": "last_funding_rate"}
-        )
+        meaning = Meaning(kind_named("funding"), "calc_time", numbers={"rate": "last_funding_rate"})
     else:
         deposit.work.execute(
             f"CREATE OR REPLACE TABLE {TABLE} AS SELECT * FROM {TABLE} ORDER BY create_time"
@@ -319,7 +317,9 @@ def _interval(path: Path, named: str | None) -> str:
     word = named if named and named[0].isdigit() else None
     word = word or next((p for p in path.parts if re.fullmatch(r"\d+[smhdw]|1mo", p)), None)
     if word is None:
-        raise DataError(f"{path.name} does not tell the interval of its bars: add --interval, e.g. 1m")
+        raise DataError(
+            f"{path.name} does not tell the interval of its bars: add --interval, e.g. 1m"
+        )
     if word == "1mo":
         raise DataError(
             f"{path.name} holds monthly bars, whose length varies: import daily bars instead"

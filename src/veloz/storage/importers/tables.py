@@ -120,9 +120,7 @@ def store_named_columns(
                 "correct --column"
             )
         if ours not in _SPELLINGS:
-            raise DataError(
-                f"--column knows no {ours!r}: ours are {', '.join(sorted(_SPELLINGS))}"
-            )
+            raise DataError(f"--column knows no {ours!r}: ours are {', '.join(sorted(_SPELLINGS))}")
     named = {**_by_spelling(columns), **options.columns}
     symbol = need_symbol(options, origin, symbol_hint)
     outcome = Outcome("table")
@@ -153,7 +151,9 @@ def interval_of(origin: str, options: Options, deposit: Deposit, time: str) -> s
     size = first.fetchone()
     if row is None or row[0] is None or size is None or size[0] is None:
         raise DataError(f"{origin} does not tell the interval of its bars: add --interval, e.g. 1m")
-    unit = next(n for top, n in ((1e11, 10**9), (1e14, 10**6), (1e17, 1000), (1e20, 1)) if size[0] < top)
+    unit = next(
+        n for top, n in ((1e11, 10**9), (1e14, 10**6), (1e17, 1000), (1e20, 1)) if size[0] < top
+    )
     return format_span(row[0] * unit)
 
 
@@ -198,10 +198,12 @@ def store_marks_from_bars(
         number = f"epoch_ms({time})"
     size = work.execute(f"SELECT median({number}) FROM {TABLE}").fetchone()
     top = size[0] if size and size[0] is not None else 0
-    unit = next(n for lim, n in ((1e11, 10**9), (1e14, 10**6), (1e17, 1000), (1e21, 1)) if top < lim)
+    unit = next(
+        n for lim, n in ((1e11, 10**9), (1e14, 10**6), (1e17, 1000), (1e21, 1)) if top < lim
+    )
     step = span // unit
     work.execute(
-        f'CREATE OR REPLACE TABLE points AS SELECT moment, price FROM ('
+        f"CREATE OR REPLACE TABLE points AS SELECT moment, price FROM ("
         f'SELECT {number} AS moment, "{named["open"]}" AS price, rowid AS r, 0 AS p FROM {TABLE} '
         f'UNION ALL SELECT {number} + {step}, "{named["close"]}", rowid, 1 FROM {TABLE} '
         f"WHERE {number} + {step} NOT IN (SELECT {number} FROM {TABLE})) ORDER BY r, p"
@@ -229,7 +231,9 @@ def _store_bars(
     outcome: Outcome,
 ) -> None:  # fmt: skip
     if "time" not in named:
-        raise DataError(f"{origin} has no column for the time of its bars: add --column time=THEIRS")
+        raise DataError(
+            f"{origin} has no column for the time of its bars: add --column time=THEIRS"
+        )
     interval = interval_of(origin, options, deposit, named["time"])
     kind = shape_of(options, f"bar_{format_span(bar_kind(interval).interval_ns)}")
     if options.kind is None and "_mark" in origin and "volume" not in named:
