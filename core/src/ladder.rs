@@ -3,14 +3,20 @@
 //! Prices are in the instrument's price units. Levels within a window of slots around the best
 //! price are found by index and scanned by bitmap; the rest lies in an ordered map, and moves into
 //! the window when the market comes near. Which of the two holds a level is invisible outside.
+//!
+//! The best level always has a slot. A level lies in the map because it is worse than everything
+//! the window can hold, or because its price is not on the window's grid (a tick that changed).
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 /// Slots in the window; a power of two.
 const SLOTS: usize = 4096;
 const WORDS: usize = SLOTS / 64;
 /// How far from the window's edge the best price may come before the window is moved.
 const MARGIN: i64 = 256;
+/// Widest step, so that a window's extent fits an `i64` with room to spare.
+const STEP_MAX: i64 = 1 << 40;
 
 /// What stands at one price. `Default` is the absent level.
 pub trait Level: Copy + Default {
@@ -37,6 +43,8 @@ pub struct Ladder<L, const BID: bool> {
     /// Slot of the best level, or `NONE`.
     best: i64,
     outside: BTreeMap<i64, L>,
+    /// True if a level of `outside` may lie between slots of the window.
+    off_grid: bool,
     count: usize,
 }
 
@@ -48,11 +56,12 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
     pub fn new(step: i64) -> Self {
         Ladder {
             base: i64::MIN,
-            step: step.max(1),
+            step: step.clamp(1, STEP_MAX),
             slots: vec![L::default(); SLOTS].into_boxed_slice(),
             present: [0; WORDS],
             best: NONE,
             outside: BTreeMap::new(),
+            off_grid: false,
             count: 0,
         }
     }
@@ -80,6 +89,7 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
             self.present[word] = 0;
         }
         self.outside.clear();
+        self.off_grid = false;
         self.best = NONE;
         self.count = 0;
         self.base = i64::MIN;
@@ -148,7 +158,7 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
         } else if !was {
             self.present[word] |= bit;
             self.count += 1;
-            if self.best == NONE || if BID { index > self.best } else { index < self.best } {
+            if self.best == NONE || is_better::<BID>(index, self.best) {
                 self.best = index;
                 if index < MARGIN || index >= SLOTS as i64 - MARGIN {
                     self.recenter();
@@ -159,26 +169,34 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
 
     /// The best slot at or behind the old best, or the best of the levels outside.
     fn find_best(&mut self) {
-        let from = self.best as usize;
+        let Some(slot) = self.scan(self.best as usize) else {
+            self.best = NONE;
+            if !self.outside.is_empty() {
+                self.recenter();
+            }
+            return;
+        };
+        self.best = slot as i64;
+        if self.best < MARGIN || self.best >= SLOTS as i64 - MARGIN || self.off_grid {
+            self.recenter();
+        }
+    }
+
+    /// The first occupied slot at or behind `from`.
+    #[inline]
+    fn scan(&self, from: usize) -> Option<usize> {
         let mut word = from / 64;
         let mask = if BID { u64::MAX >> (63 - from % 64) } else { u64::MAX << (from % 64) };
         let mut bits = self.present[word] & mask;
         while bits == 0 {
             if if BID { word == 0 } else { word == WORDS - 1 } {
-                self.best = NONE;
-                if !self.outside.is_empty() {
-                    self.recenter();
-                }
-                return;
+                return None;
             }
             word = if BID { word - 1 } else { word + 1 };
             bits = self.present[word];
         }
         let bit = if BID { 63 - bits.leading_zeros() } else { bits.trailing_zeros() };
-        self.best = (word * 64) as i64 + i64::from(bit);
-        if self.best < MARGIN || self.best >= SLOTS as i64 - MARGIN {
-            self.recenter();
-        }
+        Some(word * 64 + bit as usize)
     }
 
     #[cold]
@@ -188,70 +206,111 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
             return;
         }
         self.count += usize::from(self.outside.insert(price, level).is_none());
-        let better = match self.best_price() {
-            None => true,
-            Some(best) => {
-                if BID {
-                    price > best
-                } else {
-                    price < best
-                }
-            }
-        };
-        if better {
+        if self.best_price().is_none_or(|best| is_better::<BID>(price, best)) {
             self.recenter();
+        } else {
+            self.off_grid |= (self.base..=self.top()).contains(&price);
         }
     }
 
-    /// Moves the window so that the best price of all levels lies in its middle.
+    /// Price of the last slot.
+    fn top(&self) -> i64 {
+        self.base.saturating_add((SLOTS as i64 - 1) * self.step)
+    }
+
+    /// Moves the window so that the best price of all levels has a quarter of it ahead and the
+    /// rest behind, where the book is deep.
     #[cold]
     fn recenter(&mut self) {
-        let mut moved = std::mem::take(&mut self.outside);
-        for word in 0..WORDS {
-            let mut bits = self.present[word];
-            while bits != 0 {
-                let slot = word * 64 + bits.trailing_zeros() as usize;
-                moved.insert(self.base + slot as i64 * self.step, self.slots[slot]);
-                self.slots[slot] = L::default();
-                bits &= bits - 1;
+        let inside = self.drain_slots();
+        let nearest = if BID { inside.last() } else { inside.first() }.map(|&(price, _)| price);
+        let beyond =
+            if BID { self.outside.last_key_value() } else { self.outside.first_key_value() }
+                .map(|(&price, _)| price);
+        let best = match (nearest, beyond) {
+            (Some(a), Some(b)) if is_better::<BID>(b, a) => b,
+            (Some(a), _) => a,
+            (None, Some(b)) => b,
+            (None, None) => return,
+        };
+        self.base = self.base_for(best);
+        for (price, level) in inside {
+            match self.slot(price) {
+                Some(slot) => self.fill_slot(slot, level),
+                None => drop(self.outside.insert(price, level)),
             }
-            self.present[word] = 0;
         }
-        self.best = NONE;
-        let best = if BID { moved.last_key_value() } else { moved.first_key_value() };
-        let Some((&best, _)) = best else { return };
-        // An off-grid best price still gets a slot: the grid is laid through it.
-        self.base = best.saturating_sub(SLOTS as i64 / 2 * self.step);
-        for (price, level) in moved {
+        let near: Vec<i64> = self.outside.range(self.base..=self.top()).map(|(&p, _)| p).collect();
+        self.off_grid = false;
+        for price in near {
             match self.slot(price) {
                 Some(slot) => {
-                    self.slots[slot] = level;
-                    self.present[slot / 64] |= 1 << (slot % 64);
+                    let level = self.outside.remove(&price).unwrap_or_default();
+                    self.fill_slot(slot, level);
                 }
-                None => {
-                    self.outside.insert(price, level);
-                }
+                None => self.off_grid = true,
             }
         }
         self.best = self.slot(best).map_or(NONE, |slot| slot as i64);
     }
 
+    /// Takes all levels out of the window, by rising price.
+    fn drain_slots(&mut self) -> Vec<(i64, L)> {
+        let mut levels = Vec::with_capacity(self.count);
+        for word in 0..WORDS {
+            let mut bits = self.present[word];
+            while bits != 0 {
+                let slot = word * 64 + bits.trailing_zeros() as usize;
+                levels.push((self.price(slot), std::mem::take(&mut self.slots[slot])));
+                bits &= bits - 1;
+            }
+            self.present[word] = 0;
+        }
+        self.best = NONE;
+        levels
+    }
+
+    fn fill_slot(&mut self, slot: usize, level: L) {
+        self.slots[slot] = level;
+        self.present[slot / 64] |= 1 << (slot % 64);
+    }
+
+    #[inline]
+    fn price(&self, slot: usize) -> i64 {
+        self.base + slot as i64 * self.step
+    }
+
+    /// The lowest price of a window in which `best` has a slot; the grid is laid through `best`,
+    /// so that an off-grid best price gets one too.
+    fn base_for(&self, best: i64) -> i64 {
+        let (step, best, last) = (i128::from(self.step), i128::from(best), SLOTS as i128 - 1);
+        let ahead = SLOTS as i128 / 4;
+        let wanted = if BID { last - ahead } else { ahead };
+        // At the ends of the number range the window stops short.
+        let below = wanted.min((best - i128::from(i64::MIN)) / step);
+        let below = below.max(last - (i128::from(i64::MAX) - best) / step);
+        (best - below * step) as i64
+    }
+
     /// The levels, best first.
     pub fn iter(&self) -> impl Iterator<Item = (i64, L)> + '_ {
-        Levels { side: self, next: self.best_price() }
+        Levels { side: self, next: self.best() }
     }
 
     /// The next level behind `price`, if any.
     #[must_use]
     pub fn next_after(&self, price: i64) -> Option<(i64, L)> {
-        let outside = if BID {
+        let inside = self.next_slot(price);
+        if inside.is_some() && !self.off_grid {
+            return inside;
+        }
+        let beyond = if BID {
             self.outside.range(..price).next_back()
         } else {
-            self.outside.range(price.saturating_add(1)..).next()
+            self.outside.range((Bound::Excluded(price), Bound::Unbounded)).next()
         };
-        let outside = outside.map(|(&p, &l)| (p, l));
-        match (self.next_slot(price), outside) {
-            (Some(a), Some(b)) => Some(if (a.0 > b.0) == BID { a } else { b }),
+        match (inside, beyond.map(|(&price, &level)| (price, level))) {
+            (Some(a), Some(b)) => Some(if is_better::<BID>(a.0, b.0) { a } else { b }),
             (a, b) => a.or(b),
         }
     }
@@ -260,54 +319,41 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
         if self.best == NONE {
             return None;
         }
-        let top = self.base + (SLOTS as i64 - 1) * self.step;
-        // The first slot strictly behind `price`.
-        let from = if BID {
-            if price <= self.base {
-                return None;
-            }
-            if price > top {
-                SLOTS - 1
-            } else {
-                ((price - 1 - self.base) / self.step) as usize
-            }
-        } else {
-            if price >= top {
-                return None;
-            }
-            if price < self.base {
-                0
-            } else {
-                ((price - self.base) / self.step) as usize + 1
-            }
-        };
-        let mut word = from / 64;
-        let mask = if BID { u64::MAX >> (63 - from % 64) } else { u64::MAX << (from % 64) };
-        let mut bits = self.present[word] & mask;
-        while bits == 0 {
-            if if BID { word == 0 } else { word == WORDS - 1 } {
-                return None;
-            }
-            word = if BID { word - 1 } else { word + 1 };
-            bits = self.present[word];
+        // The first slot strictly behind `price`; prices may lie anywhere in the number range.
+        let distance = i128::from(price) - i128::from(self.base);
+        let step = i128::from(self.step);
+        let from =
+            if BID { (distance - 1).div_euclid(step) } else { distance.div_euclid(step) + 1 };
+        let last = SLOTS as i128 - 1;
+        if if BID { from < 0 } else { from > last } {
+            return None;
         }
-        let bit = if BID { 63 - bits.leading_zeros() } else { bits.trailing_zeros() };
-        let slot = word * 64 + bit as usize;
-        Some((self.base + slot as i64 * self.step, self.slots[slot]))
+        let slot = self.scan(from.clamp(0, last) as usize)?;
+        Some((self.price(slot), self.slots[slot]))
+    }
+}
+
+/// True if price `a` comes before price `b` on this side.
+#[inline]
+fn is_better<const BID: bool>(a: i64, b: i64) -> bool {
+    if BID {
+        a > b
+    } else {
+        a < b
     }
 }
 
 struct Levels<'a, L, const BID: bool> {
     side: &'a Ladder<L, BID>,
-    next: Option<i64>,
+    next: Option<(i64, L)>,
 }
 
 impl<L: Level, const BID: bool> Iterator for Levels<'_, L, BID> {
     type Item = (i64, L);
 
     fn next(&mut self) -> Option<(i64, L)> {
-        let price = self.next?;
-        self.next = self.side.next_after(price).map(|(p, _)| p);
-        Some((price, self.side.get(price)))
+        let level = self.next?;
+        self.next = self.side.next_after(level.0);
+        Some(level)
     }
 }

@@ -1,1 +1,56 @@
 //! Binance: spot, USDT-M and COIN-M.
+//!
+//! ```text
+//!  exchangeInfo ─► listing ──► instruments          (or infer: the steps seen in the data)
+//!  frame, body  ─► decode, rest ─► events, levels ─► feed: books, counts, columns
+//! ```
+
+pub mod decode;
+pub mod feed;
+mod fields;
+pub mod infer;
+pub mod json;
+pub mod listing;
+pub mod number;
+mod rest;
+mod symbols;
+
+use veloz_core::book::Chain;
+
+/// One of Binance's three markets: symbols, scales and sequence rules are its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Market {
+    /// Coins against coins.
+    Spot,
+    /// Linear contracts, margined in a stable coin.
+    UsdM,
+    /// Inverse contracts, margined in the base coin.
+    CoinM,
+}
+
+impl Market {
+    /// The name in paths and settings: `spot`, `usdm`, `coinm`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Market::Spot => "spot",
+            Market::UsdM => "usdm",
+            Market::CoinM => "coinm",
+        }
+    }
+
+    /// The market of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Market> {
+        [Market::Spot, Market::UsdM, Market::CoinM].into_iter().find(|m| m.name() == name)
+    }
+
+    /// How depth updates of the market follow each other.
+    #[must_use]
+    pub fn chain(self) -> Chain {
+        match self {
+            Market::Spot => Chain::Contiguous,
+            Market::UsdM | Market::CoinM => Chain::Linked,
+        }
+    }
+}

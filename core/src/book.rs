@@ -1,1 +1,0 @@
-//! book: see the module's own files.

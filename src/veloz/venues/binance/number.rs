@@ -1,0 +1,320 @@
+//! Numbers of a frame as scaled integers, straight from their digits.
+//!
+//! The hot form is a short decimal in quotes (`"61837.63000000"`), read eight digits at a time.
+//! Whatever does not have that form is read digit by digit, with the same result or an error.
+
+use veloz_core::book::PriceLevel;
+
+use super::json::{load8, DecodeError, Problem, Scanner, Type, Value};
+
+/// A number of decimals, prepared for reading.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scale {
+    decimals: u8,
+    unit: i64,
+    /// The bytes of eight decimals that the scale holds.
+    kept: u64,
+    /// Moves the kept decimals to the top of a word.
+    shift: u32,
+}
+
+impl Scale {
+    /// Most decimals that a scale of this kind holds.
+    pub const MAX: u8 = 18;
+
+    /// A scale of `decimals` decimals, at most [`MAX`](Self::MAX).
+    #[must_use]
+    pub fn new(decimals: u8) -> Self {
+        let decimals = decimals.min(Self::MAX);
+        let eight = u32::from(decimals.min(8));
+        Scale {
+            decimals,
+            unit: 10_i64.pow(u32::from(decimals)),
+            kept: if eight == 8 { u64::MAX } else { (1 << (8 * eight)) - 1 },
+            shift: 8 * (8 - eight.max(1)),
+        }
+    }
+
+    /// How many decimals it holds.
+    #[must_use]
+    pub fn decimals(&self) -> u8 {
+        self.decimals
+    }
+}
+
+const ZEROS: u64 = 0x3030_3030_3030_3030;
+
+/// The top bit of the first byte that is no digit; `x` is the word with `ZEROS` taken off.
+#[inline]
+fn first_non_digit(x: u64) -> u32 {
+    // Bytes behind the first such byte may be wrong because of a carry; they are not looked at.
+    ((x.wrapping_add(0x7676_7676_7676_7676) | x) & 0x8080_8080_8080_8080).trailing_zeros() / 8
+}
+
+/// Eight digits, the first in the lowest byte, as a number.
+#[inline]
+fn eight_digits(x: u64) -> i64 {
+    let x = x.wrapping_mul(2561) >> 8;
+    let x = (x & 0x00FF_00FF_00FF_00FF).wrapping_mul(6_553_601) >> 16;
+    ((x & 0x0000_FFFF_0000_FFFF).wrapping_mul(42_949_672_960_001) >> 32) as i64
+}
+
+/// A decimal whose first digit stands at `at`, and where its closing quote ends; `None` if it has
+/// not the usual form.
+#[inline]
+fn quick_decimal(bytes: &[u8], at: usize, scale: &Scale) -> Option<(i64, usize)> {
+    let word = load8(bytes, at)?;
+    let x = word ^ ZEROS;
+    let digits = first_non_digit(x);
+    if digits.wrapping_sub(1) > 6 || scale.decimals > 8 {
+        return None;
+    }
+    let whole = eight_digits(x << (8 * (8 - digits)));
+    let behind = at + digits as usize + 1;
+    match (word >> (8 * digits)) as u8 {
+        b'"' => Some((whole * scale.unit, behind)),
+        b'.' => {
+            let x = load8(bytes, behind)? ^ ZEROS;
+            let decimals = first_non_digit(x);
+            let part = if decimals < 8 { x & ((1 << (8 * decimals)) - 1) } else { x };
+            let end = behind + decimals as usize;
+            if decimals == 0 || part & !scale.kept != 0 || *bytes.get(end)? != b'"' {
+                return None;
+            }
+            let part = if scale.decimals == 0 { 0 } else { eight_digits(part << scale.shift) };
+            Some((whole * scale.unit + part, end + 1))
+        }
+        _ => None,
+    }
+}
+
+/// The scaled integer that `digits` stand for; `field` and `offset` are named in errors.
+///
+/// # Errors
+///
+/// If it is no plain decimal, too fine for the scale, or too large.
+pub fn decimal(
+    digits: &[u8],
+    scale: &Scale,
+    field: &'static str,
+    offset: usize,
+) -> Result<i64, DecodeError> {
+    let fail = |at: usize, problem| DecodeError { field, offset: offset + at, problem };
+    let is_negative = digits.first() == Some(&b'-');
+    let (mut value, mut decimals, mut seen_point, mut any) = (0_i64, 0_u8, false, false);
+    for (at, &byte) in digits.iter().enumerate().skip(usize::from(is_negative)) {
+        match byte {
+            b'.' if !seen_point && any => seen_point = true,
+            b'0'..=b'9' => {
+                any = true;
+                if decimals == scale.decimals && seen_point {
+                    if byte != b'0' {
+                        return Err(fail(at, Problem::TooFine));
+                    }
+                    continue;
+                }
+                decimals += u8::from(seen_point);
+                value = value
+                    .checked_mul(10)
+                    .and_then(|value| value.checked_add(i64::from(byte - b'0')))
+                    .ok_or(fail(at, Problem::TooLarge))?;
+            }
+            _ => return Err(fail(at, Problem::WrongType("a decimal number"))),
+        }
+    }
+    if !any {
+        return Err(fail(0, Problem::WrongType("a decimal number")));
+    }
+    let value = value
+        .checked_mul(10_i64.pow(u32::from(scale.decimals - decimals)))
+        .ok_or(fail(0, Problem::TooLarge))?;
+    Ok(if is_negative { -value } else { value })
+}
+
+/// A quoted decimal at least zero.
+///
+/// # Errors
+///
+/// If it is something else.
+#[inline]
+pub fn quoted(
+    bytes: &[u8],
+    value: Value,
+    scale: &Scale,
+    field: &'static str,
+) -> Result<i64, DecodeError> {
+    let offset = value.start as usize;
+    if value.kind != Type::String {
+        let problem = Problem::WrongType("a decimal number in quotes");
+        return Err(DecodeError { field, offset, problem });
+    }
+    if let Some((number, end)) = quick_decimal(bytes, offset, scale) {
+        if end == value.end as usize + 1 {
+            return Ok(number);
+        }
+    }
+    let number = decimal(value.of(bytes), scale, field, offset)?;
+    if number < 0 {
+        return Err(DecodeError { field, offset, problem: Problem::Negative });
+    }
+    Ok(number)
+}
+
+/// A whole number at least zero, without quotes.
+///
+/// # Errors
+///
+/// If it is something else.
+#[inline]
+pub fn whole(bytes: &[u8], value: Value, field: &'static str) -> Result<u64, DecodeError> {
+    let offset = value.start as usize;
+    let fail = |problem| DecodeError { field, offset, problem };
+    if value.kind != Type::Number {
+        return Err(fail(Problem::WrongType("a whole number")));
+    }
+    value.of(bytes).iter().try_fold(0_u64, |number, byte| match byte {
+        b'0'..=b'9' => number
+            .checked_mul(10)
+            .and_then(|number| number.checked_add(u64::from(byte - b'0')))
+            .ok_or(fail(Problem::TooLarge)),
+        _ => Err(fail(Problem::WrongType("a whole number"))),
+    })
+}
+
+/// A stamp in nanoseconds from one in milliseconds or, above 10^14, microseconds.
+///
+/// # Errors
+///
+/// If it is no whole number or lies beyond the year 2262.
+#[inline]
+pub fn stamp(bytes: &[u8], value: Value, field: &'static str) -> Result<i64, DecodeError> {
+    /// The year 5138 in milliseconds and 1973 in microseconds.
+    const MICROSECONDS_FROM: u64 = 100_000_000_000_000;
+    let number = whole(bytes, value, field)?;
+    let unit = if number < MICROSECONDS_FROM { 1_000_000 } else { 1_000 };
+    number.checked_mul(unit).and_then(|ns| i64::try_from(ns).ok()).ok_or(DecodeError {
+        field,
+        offset: value.start as usize,
+        problem: Problem::TooLarge,
+    })
+}
+
+/// A list of `["price","qty"]` pairs, appended to `out`; further elements of a pair are passed
+/// over.
+///
+/// # Errors
+///
+/// If it is something else.
+#[inline]
+pub fn levels(
+    scan: &mut Scanner<'_>,
+    (price_scale, qty_scale): (&Scale, &Scale),
+    field: &'static str,
+    out: &mut Vec<PriceLevel>,
+) -> Result<(), DecodeError> {
+    if scan.peek() != Some(b'[') {
+        let problem = Problem::WrongType("a list of [price, quantity] pairs");
+        return Err(DecodeError { field, offset: scan.at, problem });
+    }
+    scan.at += 1;
+    if scan.eat(b']') {
+        return Ok(());
+    }
+    loop {
+        let level = match quick_level(scan.bytes, scan.at, price_scale, qty_scale) {
+            Some((level, end)) => {
+                scan.at = end;
+                level
+            }
+            None => slow_level(scan, price_scale, qty_scale, field)?,
+        };
+        out.push(level);
+        match scan.bytes.get(scan.at) {
+            Some(b',') => scan.at += 1,
+            Some(b']') => {
+                scan.at += 1;
+                return Ok(());
+            }
+            _ => {
+                if !scan.more(b']', field)? {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+#[inline]
+fn quick_level(bytes: &[u8], at: usize, price: &Scale, qty: &Scale) -> Option<(PriceLevel, usize)> {
+    if *bytes.get(at..at + 2)? != *b"[\"" {
+        return None;
+    }
+    let (price, end) = quick_decimal(bytes, at + 2, price)?;
+    if *bytes.get(end..end + 2)? != *b",\"" {
+        return None;
+    }
+    let (qty, end) = quick_decimal(bytes, end + 2, qty)?;
+    (*bytes.get(end)? == b']').then_some((PriceLevel { price, qty }, end + 1))
+}
+
+#[cold]
+fn slow_level(
+    scan: &mut Scanner<'_>,
+    price: &Scale,
+    qty: &Scale,
+    field: &'static str,
+) -> Result<PriceLevel, DecodeError> {
+    scan.expect(b'[', field, "a [price, quantity] pair")?;
+    let at = scan.value(field)?;
+    let price = quoted(scan.bytes, at, price, field)?;
+    scan.expect(b',', field, "a quantity behind the price")?;
+    let at = scan.value(field)?;
+    let qty = quoted(scan.bytes, at, qty, field)?;
+    while scan.more(b']', field)? {
+        scan.value(field)?;
+    }
+    Ok(PriceLevel { price, qty })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(text: &str, decimals: u8) -> Result<i64, Problem> {
+        // Padded, so that the quick form is taken near the end too.
+        let frame = format!("\"{text}\"        ");
+        let value = Value { kind: Type::String, start: 1, end: text.len() as u32 + 1 };
+        quoted(frame.as_bytes(), value, &Scale::new(decimals), "p").map_err(|error| error.problem)
+    }
+
+    #[test]
+    fn decimals_of_every_form() {
+        assert_eq!(read("61837.63000000", 2), Ok(6_183_763));
+        assert_eq!(read("61837.63000000", 8), Ok(6_183_763_000_000));
+        assert_eq!(read("0.00006547", 8), Ok(6_547));
+        assert_eq!(read("15", 0), Ok(15));
+        assert_eq!(read("15.000", 0), Ok(15));
+        assert_eq!(read("15.5", 3), Ok(15_500));
+        assert_eq!(read("123456789012.5", 3), Ok(123_456_789_012_500));
+        assert_eq!(read("0.000000000000000001", 18), Ok(1));
+        assert_eq!(read("15.5", 0), Err(Problem::TooFine));
+        assert_eq!(read("1.123", 2), Err(Problem::TooFine));
+        assert_eq!(read("99999999999999999999", 2), Err(Problem::TooLarge));
+        assert_eq!(read("-1.5", 2), Err(Problem::Negative));
+        for text in ["", ".", "-", "1.2.3", "1e5", "0x10", " 1", "1,5", "NaN", ".5"] {
+            assert_eq!(read(text, 2), Err(Problem::WrongType("a decimal number")), "{text:?}");
+        }
+        assert_eq!(read("5.", 2), Ok(500));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn both_ways_of_reading_agree(text in "[0-9]{1,9}(\\.[0-9]{1,9})?", decimals in 0_u8..11) {
+            let slow = decimal(text.as_bytes(), &Scale::new(decimals), "p", 0);
+            prop_assert_eq!(read(&text, decimals), slow.map_err(|error| error.problem));
+        }
+    }
+}
