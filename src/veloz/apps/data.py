@@ -102,6 +102,9 @@ def _add_import(verbs: Any) -> None:
         "--feed-latency", default="1ms", metavar="SPAN",
         help="assumed where a source has no receive time (default 1ms)",
     )  # fmt: skip
+    parser.add_argument(
+        "--trust-clock", action="store_true", help="believe the recorder's clock: correct nothing"
+    )
     parser.add_argument("--replace", action="store_true", help="new rows win over stored ones")
 
 
@@ -135,6 +138,7 @@ def _import(args: argparse.Namespace) -> int:
         utc_offset=_offset(args.utc_offset),
         clock_floor_ns=parse_span(args.clock_floor),
         feed_latency_ns=parse_span(args.feed_latency),
+        trust_clock=args.trust_clock,
         replace=args.replace,
     )
     with _progress() as progress:

@@ -527,7 +527,7 @@ def _settlements(report: _Report) -> None:
     missing = step // usual - 1 if usual else step
     report.add(
         "gap", gap,
-        lambda i: f"{missing[i]} settlements missing before {_at(times, i)} ({format_span(usual)} each)",
+        lambda i: f"{missing[i]} settlements, {format_span(usual)} each, before {_at(times, i)}",
         count=int(missing[gap].sum()),
     )  # fmt: skip
     report.checked.missing += int(missing[gap].sum())

@@ -8,8 +8,8 @@ exchange's ahead), and the smallest `ts_recv - ts_exchange` of a while shows by 
 
 so that no corrected latency is below the floor, the least time a message is assumed to take. Only
 the impossible is corrected: a connection without a negative latency is left as it is, and a clock
-that ran ahead looks like latency and stays, which is the pessimistic reading. Between windows the offset is a straight line and rises slower than time, so
-the order of messages never changes.
+that ran ahead looks like latency and stays, which is the pessimistic reading. Between windows the
+offset is a straight line and rises slower than time, so the order of messages never changes.
 """
 
 from __future__ import annotations

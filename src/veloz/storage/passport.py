@@ -94,7 +94,8 @@ def as_text(passport: dict[str, Any]) -> str:
             f", {first['source']} row {first['row']}" if first["row"] else ""
         )
         lines.append(
-            f"  {finding['level']:<11} {finding['code']}: {finding['count']:,} {finding['meaning']}; "
+            f"  {finding['level']:<11} {finding['code']}: {finding['count']:,} "
+            f"{finding['meaning']}; "
             f"first {place}: {first['detail']}"
         )
     return "\n".join(lines)

@@ -195,7 +195,9 @@ class _Market:
             # Spot quotes and snapshots have no time: the decoder gives them that of receipt.
             for table in set(tables) & {"spot_Quote", "spot_Tick"}:
                 work.execute(f"UPDATE {table} SET ts_exchange = NULL WHERE ts_exchange = ts_recv")
-        for number, segment in enumerate(self._segments):
+        for table in tables if options.trust_clock else ():
+            work.execute(f"UPDATE {table} SET ts_feed = ts_recv")
+        for number, segment in enumerate(() if options.trust_clock else self._segments):
             found = correct(
                 work, tables, connection=segment.url or self._name,
                 floor_ns=options.clock_floor_ns, only=f"segment = {number}",
@@ -416,7 +418,8 @@ def _market_of(row: Row) -> str:
     if "binance" not in url:
         host = url.split("/")[2] if "//" in url else url
         raise DataError(
-            f"line {row.number} comes from {host or 'no URL'}: only Binance recordings can be decoded"
+            f"line {row.number} comes from {host or 'no URL'}: only recordings of Binance can be "
+            "imported"
         )
     if "dstream" in url or "dapi" in url:
         return "coinm"

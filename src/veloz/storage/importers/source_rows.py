@@ -41,6 +41,8 @@ class Options:
         utc_offset: Of times without one, e.g. `+08:00`; UTC by default.
         clock_floor_ns: The least latency a message can have.
         feed_latency_ns: Assumed where a source has no receive time.
+        trust_clock: Believes the recorder's clock, also where it says that messages came before
+            they were sent.
         replace: New rows win over stored ones.
     """
 
@@ -53,6 +55,7 @@ class Options:
     utc_offset: str = "+00:00"
     clock_floor_ns: int = DEFAULT_FLOOR_NS
     feed_latency_ns: int = 1_000_000
+    trust_clock: bool = False
     replace: bool = False
 
 
@@ -152,9 +155,11 @@ def store_rows(
 def stamp_rows(deposit: Deposit, options: Options, outcome: Outcome, *, origin: str) -> None:
     """Fills the times that the rows of `ready` lack, by the stated models."""
     work = deposit.work
-    found = correct(work, ["ready"], connection=origin, floor_ns=options.clock_floor_ns)
-    if found is not None:
-        outcome.clock.append(found)
+    if options.trust_clock:
+        work.execute("UPDATE ready SET ts_feed = ts_recv")
+    else:
+        found = correct(work, ["ready"], connection=origin, floor_ns=options.clock_floor_ns)
+        outcome.clock.extend([found] if found is not None else [])
     fill_times(work, "ready", options, outcome)
     row = work.execute("SELECT min(rowid) + 1 FROM ready WHERE ts_feed IS NULL").fetchone()
     if row and row[0] is not None:
@@ -166,7 +171,8 @@ def fill_times(
 ) -> None:
     """Gives rows without a receive time or an exchange time the modelled one, and says so."""
     lacking = work.execute(
-        f"SELECT count(*) FILTER (ts_recv IS NULL), count(*) FILTER (ts_exchange IS NULL) FROM {table}"
+        "SELECT count(*) FILTER (ts_recv IS NULL), count(*) FILTER (ts_exchange IS NULL) "
+        f"FROM {table}"
     ).fetchone()
     assert lacking is not None
     if lacking[0]:
@@ -176,7 +182,8 @@ def fill_times(
         span = format_span(options.clock_floor_ns)
         outcome.notes.append(f"no exchange time in {lacking[1]} rows: receive time - {span}")
     work.execute(
-        f"UPDATE {table} SET ts_feed = ts_exchange + {options.feed_latency_ns} WHERE ts_feed IS NULL"
+        f"UPDATE {table} SET ts_feed = ts_exchange + {options.feed_latency_ns} "
+        "WHERE ts_feed IS NULL"
     )
     work.execute(
         f"UPDATE {table} SET ts_exchange = ts_feed - {options.clock_floor_ns} "
@@ -337,7 +344,8 @@ class SourceTimes:
 
     def _padded(self, aware: str) -> str:
         """A bare day is its midnight."""
-        return f"regexp_replace({aware}, '^([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})([+-].*)$', '\\1 00:00:00\\2')"
+        day = "^([0-9]{4}-[0-9]{2}-[0-9]{2})([+-].*)$"
+        return f"regexp_replace({aware}, '{day}', '\\1 00:00:00\\2')"
 
     def _exact_first(self, condition: str) -> tuple[int, str] | None:
         column = condition.split('"')[1]
@@ -396,7 +404,8 @@ def _scale_of(kind: Kind, name: str, scales: tuple[int, int]) -> int:
 
 def _settlement(time: str) -> str:
     """Venues report a settlement some ms after its instant, which is the whole minute before."""
-    return f"CASE WHEN {time} % {_MINUTE} < {_UNITS['s']} THEN {time} - {time} % {_MINUTE} ELSE {time} END"
+    past = f"({time}) % {_MINUTE}"
+    return f"{time} - CASE WHEN {past} < {_UNITS['s']} THEN {past} ELSE 0 END"
 
 
 def _step(deposit: Deposit, columns: tuple[str, ...]) -> int:

@@ -113,6 +113,9 @@ def store_named_columns(
 ) -> Outcome:
     """Stores the work table by the names of its columns."""
     columns = [row[0] for row in deposit.work.execute(f"DESCRIBE {TABLE}").fetchall()]
+    for column in columns:
+        if '"' in column:
+            raise DataError(f"{origin} has a column named {column!r}: rename it without the quote")
     for ours, theirs in options.columns.items():
         if theirs not in columns:
             raise DataError(
@@ -307,12 +310,12 @@ def _depth_meaning(
     bid = f"CASE WHEN lower(\"{named['side']}\") IN ('bid', 'buy') THEN {TICK_BUY} ELSE 0 END"
     clear = "0"
     if "is_snapshot" in named:
-        starts = f'"{named["is_snapshot"]}" AND lag(1) OVER {message} IS NULL'
+        starts = f'CAST("{named["is_snapshot"]}" AS BOOLEAN) AND lag(1) OVER {message} IS NULL'
         clear = f"CASE WHEN {starts} THEN {TICK_CLEAR} ELSE 0 END"
     others = {"flags": f"{ends} + {bid} + {clear}"}
     for name in ("first_id", "final_id", "prev_id"):
         if name in named:
-            others[name] = f'coalesce("{named[name]}", 0)'
+            others[name] = f'coalesce(TRY_CAST("{named[name]}" AS BIGINT), 0)'
     numbers = {"price": named["price"], "qty": named["qty"]}
     return Meaning(shape_of(options, "tick"), time, received, numbers, others)
 
