@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import pytest
 
-from plain_rows import BARS_HEADER, START_MS, bar_lines
 from veloz.storage.catalogue import Catalogue
 from veloz.storage.check import check_series
 from veloz.storage.instruments import instrument_of_row
@@ -15,8 +14,22 @@ from veloz.storage.times import parse_time
 SPOT = "binance:BTC/USDT"
 Import = Callable[..., Catalogue]
 
+BARS_HEADER = "open_time,open,high,low,close,volume"
+MINUTE_MS = 60_000
+START_MS = 1_704_067_200_000  # 2024-01-01T00:00:00Z
 HALF_TICK = instrument_of_row({"symbol": SPOT, "tick": "0.5", "lot": "0.25"})
 DAY_MS = 86_400_000
+
+
+def bar_lines(count: int, start_ms: int = START_MS) -> list[str]:
+    """Plain one-minute bars without a defect, as CSV lines."""
+    lines = []
+    for i in range(count):
+        price = 1000 + (i * 7) % 13
+        lines.append(
+            f"{start_ms + i * MINUTE_MS},{price}.0,{price + 2}.5,{price - 1}.5,{price + 1}.0,1.25"
+        )
+    return lines
 
 
 def bars(change: dict[int, str | None] | None = None, count: int = 300) -> list[str]:
@@ -109,7 +122,9 @@ def depth_lines() -> list[str]:
     ]
     for i in range(50):
         ts = start + (i + 1) * 1_000_000
-        lines.append(f"{ts},{ts + 4000000},{11 + i},{11 + i},{10 + i},false,bid,999.0,{1 + i % 2}.0")
+        lines.append(
+            f"{ts},{ts + 4000000},{11 + i},{11 + i},{10 + i},false,bid,999.0,{1 + i % 2}.0"
+        )
     return lines
 
 

@@ -1,6 +1,7 @@
 """Symbols, times and exact numbers: one spelling each."""
 
 import pytest
+
 from veloz.errors import DataError
 from veloz.storage.decimals import decimals_of, scaled, text
 from veloz.storage.kinds import bar_kind, kind_named

@@ -329,12 +329,10 @@ def _overlapping(index: Index, kind: Kind, first: int | None, last: int | None) 
 
 def _nothing(index: Index, first: int | None, last: int | None) -> str:
     have = f"{format_time(index.parts[0].first)} to {format_time(index.parts[-1].last)}"
-    asked = " ".join(
-        [f"from {format_time(first)}"] * (first is not None)
-        + [f"to {format_time(last)}"] * (last is not None)
-    )
+    start = "" if first is None else f" from {format_time(first)}"
+    asked = start if last is None else f"{start} to {format_time(last)}"
     return (
-        f"there is no {index.kind} of {index.symbol} {asked}: the catalogue holds {have}; "
+        f"there is no {index.kind} of {index.symbol}{asked}: the catalogue holds {have}; "
         "choose a range in it or import more"
     )
 
