@@ -1,12 +1,38 @@
 //! `veloz._core`: the core seen from Python; it converts and calls, and decides nothing.
 
-mod feed;
 
 use pyo3::prelude::*;
+
+mod backtest;
+mod errors;
+mod events;
+mod feed;
+mod indicators;
+mod journal;
+mod link;
+mod market;
+mod money;
+mod numbers;
+mod order;
+mod strategy;
 
 /// The compiled core.
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    indicators::register(module)?;
+    journal::register(module)?;
+    strategy::register(module)?;
+    module.add_class::<backtest::Backtest>()?;
+    module.add_class::<events::Bar>()?;
+    module.add_class::<events::Trade>()?;
+    module.add_class::<events::Quote>()?;
+    module.add_class::<events::MarkPrice>()?;
+    module.add_class::<events::Funding>()?;
+    module.add_class::<events::Fill>()?;
+    module.add_class::<market::Book>()?;
+    module.add_class::<money::Account>()?;
+    module.add_class::<money::Position>()?;
+    module.add_class::<order::Order>()?;
     feed::register(module)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))
 }

@@ -3,7 +3,7 @@
 //! A scale belongs to an instrument *version*. When a venue changes what the scales cannot
 //! express, a new row is opened under the same symbol; a row is never re-used or edited.
 
-use crate::units::{format_decimal, pow10};
+use crate::units::{div_round, format_decimal, pow10, Overflow, Rounding, COST_SCALE, POW10_F64};
 
 /// Row of an [`Asset`] in its table.
 pub type AssetId = u16;
@@ -101,6 +101,15 @@ pub struct Filters {
     pub percent_price: Option<PercentPrice>,
 }
 
+/// A number that is not a multiple of the step it must be on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OffGrid {
+    /// Not a number, infinite, or beyond what an integer holds.
+    NotANumber,
+    /// The multiples below and above, in scaled units.
+    Between(i64, i64),
+}
+
 /// A band around the reference price that limit prices must stay in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PercentPrice {
@@ -178,6 +187,71 @@ impl Instrument {
     #[must_use]
     pub fn qty_text(&self, qty: i64) -> String {
         format_decimal(i128::from(qty), self.qty_scale)
+    }
+
+    /// Notional of a quantity at a price, at cost scale: in the quote currency for spot and linear
+    /// instruments, in the base coin for inverse ones. Cut toward zero.
+    ///
+    /// # Errors
+    ///
+    /// [`Overflow`] if it does not fit, or if an inverse contract has no price.
+    #[inline]
+    pub fn notional(&self, qty: i64, price: i64) -> Result<i128, Overflow> {
+        let scales = self.qty_scale + self.multiplier_scale;
+        let units = i128::from(qty).checked_mul(i128::from(self.multiplier)).ok_or(Overflow)?;
+        match self.kind {
+            Kind::Spot | Kind::Linear => {
+                let up = pow10(COST_SCALE.checked_sub(scales + self.price_scale).ok_or(Overflow)?);
+                let value = units.checked_mul(i128::from(price)).ok_or(Overflow)?;
+                value.checked_mul(up).ok_or(Overflow)
+            }
+            Kind::Inverse => {
+                let up = (COST_SCALE + self.price_scale).checked_sub(scales).ok_or(Overflow)?;
+                let numerator = units.checked_mul(pow10(up)).ok_or(Overflow)?;
+                div_round(numerator, i128::from(price), Rounding::TowardZero)
+            }
+        }
+    }
+
+    /// The price that a float stands for: a tick, if it lies within a millionth of a tick's width
+    /// of one.
+    ///
+    /// # Errors
+    ///
+    /// [`OffGrid`] names the two nearest ticks, or says that the number is no price at all.
+    #[inline]
+    pub fn price_of(&self, value: f64) -> Result<i64, OffGrid> {
+        Self::on_grid(value, self.price_scale, self.tick)
+    }
+
+    /// The quantity that a float stands for, by the same rule on lots.
+    ///
+    /// # Errors
+    ///
+    /// As [`price_of`](Self::price_of).
+    #[inline]
+    pub fn qty_of(&self, value: f64) -> Result<i64, OffGrid> {
+        Self::on_grid(value, self.qty_scale, self.lot)
+    }
+
+    /// The multiple of `step` that a float stands for at a scale.
+    ///
+    /// # Errors
+    ///
+    /// [`OffGrid`] names the two nearest multiples, or says that the number is none at all.
+    #[inline]
+    pub fn on_grid(value: f64, scale: u8, step: i64) -> Result<i64, OffGrid> {
+        let width = step as f64;
+        let steps = value * POW10_F64[scale as usize] / width;
+        if !steps.is_finite() || steps.abs() * width > 9e18 {
+            return Err(OffGrid::NotANumber);
+        }
+        let nearest = steps.round();
+        // A float carries 53 bits: beyond 2^33 steps its own spacing exceeds a millionth of a step.
+        if (steps - nearest).abs() <= 1e-6_f64.max(steps.abs() * f64::EPSILON * 2.0) {
+            return Ok(nearest as i64 * step);
+        }
+        Err(OffGrid::Between(steps.floor() as i64 * step, steps.ceil() as i64 * step))
     }
 
     /// True if every order that the filters allow has a cost that fits an `i128` (rule A3).

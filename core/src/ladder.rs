@@ -141,6 +141,35 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
         }
     }
 
+    /// Changes what stands at `price` in place, and does nothing if nothing stands there.
+    ///
+    /// `change` must leave a present level present.
+    #[inline]
+    pub fn alter(&mut self, price: i64, change: impl FnOnce(&mut L)) {
+        let level = match self.slot(price) {
+            Some(slot) => &mut self.slots[slot],
+            None => match self.outside.get_mut(&price) {
+                Some(level) => level,
+                None => return,
+            },
+        };
+        if !level.is_absent() {
+            change(level);
+        }
+    }
+
+    /// Puts at `price` what `next` makes of the level that stands there.
+    #[inline]
+    pub fn replace(&mut self, price: i64, next: impl FnOnce(L) -> L) {
+        match self.slot(price) {
+            Some(slot) => self.set_slot(slot, next(self.slots[slot])),
+            None => {
+                let old = self.outside.get(&price).copied().unwrap_or_default();
+                self.set_outside(price, next(old));
+            }
+        }
+    }
+
     #[inline]
     fn set_slot(&mut self, slot: usize, level: L) {
         let (word, bit) = (slot / 64, 1_u64 << (slot % 64));

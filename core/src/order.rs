@@ -167,6 +167,9 @@ pub struct OrderSpec {
     pub position_side: PositionSide,
     /// Orders with the same non-zero number cancel each other (one-cancels-other).
     pub oco_group: u32,
+    /// Price protection: a trigger further from mark than this fraction (at rate scale) is passed
+    /// over; 0 for none.
+    pub price_protect: i64,
 }
 
 impl OrderSpec {
@@ -192,6 +195,7 @@ impl OrderSpec {
             stp: Stp::None,
             position_side: PositionSide::Both,
             oco_group: 0,
+            price_protect: 0,
         }
     }
 }
@@ -224,6 +228,36 @@ pub enum Reject {
     Margin = 21,
 }
 
+impl Reject {
+    /// The reason in the words of `matching.md` section 10.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Reject::DuplicateId => "duplicate_id",
+            Reject::MarketClosed => "market_closed",
+            Reject::BadRequest => "bad_request",
+            Reject::PriceFilter => "price_filter",
+            Reject::LotSize => "lot_size",
+            Reject::MarketLotSize => "market_lot_size",
+            Reject::MinNotional => "min_notional",
+            Reject::MaxNotional => "max_notional",
+            Reject::PercentPrice => "percent_price",
+            Reject::MaxOrders => "max_orders",
+            Reject::MaxAlgoOrders => "max_algo_orders",
+            Reject::IcebergParts => "iceberg_parts",
+            Reject::ReduceOnly => "reduce_only",
+            Reject::InsufficientBalance => "insufficient_balance",
+            Reject::WouldTrigger => "would_trigger",
+            Reject::PostOnly => "post_only",
+            Reject::Fok => "fok",
+            Reject::UnknownOrder => "unknown_order",
+            Reject::NoChange => "no_change",
+            Reject::KeepPriority => "decrease_only",
+            Reject::Margin => "margin",
+        }
+    }
+}
+
 /// Why an order ended without being filled or cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -240,6 +274,26 @@ pub enum Expiry {
     Liquidation = 9,
     Delisted = 10,
     InsufficientBalance = 11,
+}
+
+impl Expiry {
+    /// The reason in the words of `matching.md`.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Expiry::Ioc => "ioc",
+            Expiry::Fok => "fok",
+            Expiry::Gtd => "gtd",
+            Expiry::NoLiquidity => "no_liquidity",
+            Expiry::PriceBand => "price_band",
+            Expiry::Stp => "stp",
+            Expiry::ReduceOnly => "reduce_only",
+            Expiry::PostOnly => "post_only",
+            Expiry::Liquidation => "liquidation",
+            Expiry::Delisted => "delisted",
+            Expiry::InsufficientBalance => "insufficient_balance",
+        }
+    }
 }
 
 /// One execution of ours, as the venue reports it.

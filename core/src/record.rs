@@ -29,6 +29,40 @@ pub enum FieldKind {
     Bytes = 9,
 }
 
+impl FieldKind {
+    /// Every kind, by number from 1.
+    const ALL: [FieldKind; 9] = [
+        FieldKind::Bool,
+        FieldKind::U8,
+        FieldKind::I8,
+        FieldKind::U16,
+        FieldKind::U32,
+        FieldKind::U64,
+        FieldKind::I64,
+        FieldKind::I128,
+        FieldKind::Bytes,
+    ];
+
+    /// The kind that `number` stands for in a stored schema.
+    #[must_use]
+    pub fn from_number(number: u8) -> Option<FieldKind> {
+        FieldKind::ALL.get(usize::from(number).checked_sub(1)?).copied()
+    }
+
+    /// Bytes of a stored value; for [`FieldKind::Bytes`] those of its length alone.
+    #[inline]
+    #[must_use]
+    pub const fn size(self) -> usize {
+        match self {
+            FieldKind::Bool | FieldKind::U8 | FieldKind::I8 => 1,
+            FieldKind::U16 => 2,
+            FieldKind::U32 | FieldKind::Bytes => 4,
+            FieldKind::U64 | FieldKind::I64 => 8,
+            FieldKind::I128 => 16,
+        }
+    }
+}
+
 /// One field of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field {
@@ -38,12 +72,25 @@ pub struct Field {
     pub kind: FieldKind,
 }
 
+/// Bytes of a stored record with these fields, without the contents of variable ones.
+#[must_use]
+pub const fn stored_size(fields: &[Field]) -> usize {
+    let (mut size, mut i) = (0, 0);
+    while i < fields.len() {
+        size += fields[i].kind.size();
+        i += 1;
+    }
+    size
+}
+
 /// A fixed-width value that a record can hold.
 pub trait FieldValue: Sized {
     /// How it is stored.
     const KIND: FieldKind;
     /// Appends the value, little-endian.
     fn put(&self, out: &mut Vec<u8>);
+    /// Writes the value, little-endian, to the first bytes of `to`.
+    fn write(&self, to: &mut [u8]);
     /// Reads the value from the front of `bytes` and moves past it; `None` if too short.
     fn take(bytes: &mut &[u8]) -> Option<Self>;
 }
@@ -55,6 +102,10 @@ macro_rules! field_value {
             #[inline]
             fn put(&self, out: &mut Vec<u8>) {
                 out.extend_from_slice(&self.to_le_bytes());
+            }
+            #[inline]
+            fn write(&self, to: &mut [u8]) {
+                to[..size_of::<$ty>()].copy_from_slice(&self.to_le_bytes());
             }
             #[inline]
             fn take(bytes: &mut &[u8]) -> Option<Self> {
@@ -72,6 +123,10 @@ impl FieldValue for bool {
     #[inline]
     fn put(&self, out: &mut Vec<u8>) {
         out.push(u8::from(*self));
+    }
+    #[inline]
+    fn write(&self, to: &mut [u8]) {
+        to[0] = u8::from(*self);
     }
     #[inline]
     fn take(bytes: &mut &[u8]) -> Option<Self> {
@@ -110,7 +165,17 @@ macro_rules! record {
             )*];
             #[inline]
             fn put(&self, out: &mut Vec<u8>) {
-                $($crate::record::FieldValue::put(&self.$field, out);)*
+                // Room is made once and filled in place: looking for room per field costs twice
+                // as much, and a row built on the stack stalls the copy behind its narrow stores.
+                const SIZE: usize =
+                    $crate::record::stored_size(<$name as $crate::record::Record>::FIELDS);
+                out.extend_from_slice(&[0; SIZE]);
+                let Some(row) = out.last_chunk_mut::<SIZE>() else { return };
+                let mut _at = 0;
+                $(
+                    $crate::record::FieldValue::write(&self.$field, &mut row[_at..]);
+                    _at += size_of::<$ty>();
+                )*
             }
             #[inline]
             fn take(bytes: &mut &[u8]) -> Option<Self> {

@@ -1,55 +1,85 @@
 """Every error VeloZ raises on purpose, grouped by what the caller can do about it.
 
-    VelozError
-    ├── ConfigError        fix the configuration or the arguments and start again
-    ├── DataError          the data are not what was asked for: the message says what to do
-    ├── FeedError          market data is not trustworthy; the book is rebuilt
-    └── OrderError
-        ├── NotSent        the request never left: safe to retry
-        ├── Refused        the venue or a risk rule said no: retrying changes nothing
-        └── OutcomeUnknown the request may be live: reconcile, never retry
+```text
+VelozError
+├── UsageError         the call or command line is wrong: write it differently
+├── ConfigError        fix the configuration and start again
+├── DataError          a file or range cannot be used: repair, import or choose another
+├── FeedError          market data is not trustworthy; the book is rebuilt
+│   └── SequenceGap
+├── StrategyError      the strategy file is wrong: fix it
+├── CheckFailed        a check ran to its end and found a difference
+└── OrderError
+    ├── NotSent        the request never left: safe to retry
+    ├── Refused        the venue or a risk rule said no: retrying changes nothing
+    └── OutcomeUnknown the request may be live: reconcile, never retry
+```
 
-A message is one sentence that says what was wrong, where, and what to do; command-line programs
-print it as it is and exit with the class's `exit_code`.
+A message is one sentence that names what was wrong, where, and the value; the hint says what to do.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+__all__ = [
+    "CheckFailed",
+    "ConfigError",
+    "DataError",
+    "FeedError",
+    "NotSent",
+    "OrderError",
+    "OutcomeUnknown",
+    "Refused",
+    "SequenceGap",
+    "StrategyError",
+    "UsageError",
+    "VelozError",
+]
 
 
 class VelozError(Exception):
-    """Something VeloZ refuses to do, with the reason.
+    """The root of what VeloZ raises on purpose.
 
     Attributes:
-        exit_code: What a command-line program returns for it.
+        hint: What the reader can do, one imperative sentence; empty if the message says it all.
     """
 
-    exit_code = 1
+    hint: str
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class UsageError(VelozError):
+    """A command line or call that cannot be understood."""
 
 
 class ConfigError(VelozError):
-    """A setting or an argument is wrong; nothing was started."""
-
-    exit_code = 2
+    """A setting, parameter or symbol that is unknown or out of bounds."""
 
 
 class DataError(VelozError):
-    """Stored or imported data are missing, damaged or not what was asked for."""
-
-    exit_code = 3
+    """A file that is missing, damaged or of another form, or a range without data."""
 
 
 class FeedError(VelozError):
-    """Market data cannot be trusted; the book is rebuilt from a snapshot."""
+    """Market data that cannot be trusted until its book is rebuilt."""
 
-    exit_code = 4
+
+class SequenceGap(FeedError):
+    """An update that does not follow the last one."""
+
+
+class StrategyError(VelozError):
+    """A strategy that cannot be loaded, or that raised."""
+
+
+class CheckFailed(VelozError):
+    """A check that ran to its end and found a difference."""
 
 
 class OrderError(VelozError):
-    """An order request did not do what it should."""
-
-    exit_code = 5
+    """An order request that did not lead to a working order."""
 
 
 class NotSent(OrderError):
@@ -57,21 +87,21 @@ class NotSent(OrderError):
 
 
 class Refused(OrderError):
-    """The venue or a risk rule said no; the same request will be refused again."""
+    """The venue or a risk rule said no; sending it again changes nothing."""
 
 
-@dataclass(eq=False)
 class OutcomeUnknown(OrderError):
-    """The request left, and no answer came; only the venue knows.
+    """The request left and no answer came; only the venue knows.
 
     Attributes:
         client_order_id: What to ask the venue about.
         waited_s: How long we listened, in seconds.
     """
 
-    client_order_id: str
-    waited_s: float
-
-    def __str__(self) -> str:
-        """The sentence a person reads."""
-        return f"no answer for {self.client_order_id} after {self.waited_s:g} s"
+    def __init__(self, client_order_id: str, *, waited_s: float) -> None:
+        super().__init__(
+            f"no answer for {client_order_id} after {waited_s:g} s",
+            hint="ask the venue about the order; do not send it again",
+        )
+        self.client_order_id = client_order_id
+        self.waited_s = waited_s

@@ -87,6 +87,23 @@ impl Book {
         }
     }
 
+    /// Sets the absolute quantity of one level; 0 removes it.
+    #[inline]
+    pub fn set(&mut self, is_bid: bool, price: i64, qty: i64) {
+        if is_bid {
+            self.bids.set(price, qty);
+        } else {
+            self.asks.set(price, qty);
+        }
+    }
+
+    /// Best bid and best ask prices, if both sides have one.
+    #[inline]
+    #[must_use]
+    pub fn touch(&self) -> Option<(i64, i64)> {
+        Some((self.bids.best_price()?, self.asks.best_price()?))
+    }
+
     /// Number of levels of a side.
     #[must_use]
     pub fn len(&self, side: BookSide) -> usize {

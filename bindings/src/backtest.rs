@@ -1,0 +1,775 @@
+//! `Backtest`: a replay that Python configures, feeds and reads.
+
+use std::sync::Arc;
+
+use pyo3::buffer::PyBuffer;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList};
+use veloz_core::account::Accounts;
+use veloz_core::desk::Desk;
+use veloz_core::engine::{Engine, StopPolicy};
+use veloz_core::facts::{self, number};
+use veloz_core::instrument::{Asset, Filters, Instrument, Kind, Origin, Status};
+use veloz_core::journal::{Header, Journal, RecordType, Stream as JournalStream};
+use veloz_core::market::{Bar, Funding, MarkPrice, Quote, Tick, Trade};
+use veloz_core::matching::{assumptions, Bias, Channel, Latency, Level, Venue, VenueSettings};
+use veloz_core::replay::{Fetch, Replay, ReplayError, ReplaySettings, Source, Stream, TimedBar};
+use veloz_core::risk::Limits;
+use veloz_core::units::{format_decimal, COST_SCALE, RATE_SCALE};
+
+use crate::errors;
+use crate::link::Link;
+use crate::numbers::parse;
+use crate::strategy::{PyStrategy, StrategyBase, Wiring};
+
+/// The record types of the trading journal.
+const RECORDS: [RecordType; 13] = [
+    RecordType::with_text::<facts::PlaceCommand>(number::PLACE, "text"),
+    RecordType::of::<facts::CancelCommand>(number::CANCEL),
+    RecordType::of::<facts::AmendCommand>(number::AMEND),
+    RecordType::with_text::<facts::Refused>(number::REFUSED, "text"),
+    RecordType::of::<facts::Sent>(number::SENT),
+    RecordType::of::<facts::VenueReport>(number::REPORT),
+    RecordType::of::<facts::Fill>(number::FILL),
+    RecordType::of::<facts::Deposit>(number::DEPOSIT),
+    RecordType::of::<facts::FundingPaid>(number::FUNDING),
+    RecordType::of::<facts::Mark>(number::MARK),
+    RecordType::with_text::<facts::Parameter>(number::PARAMETER, "text"),
+    RecordType::with_text::<facts::StrategyState>(number::STRATEGY_STATE, "text"),
+    RecordType::with_text::<facts::SavedState>(number::SAVED_STATE, "text"),
+];
+
+fn get<'py, T>(row: &Bound<'py, PyDict>, key: &str) -> PyResult<T>
+where
+    T: for<'a> FromPyObject<'a, 'py, Error = PyErr>,
+{
+    let value = row.get_item(key)?;
+    let value = value.ok_or_else(|| PyValueError::new_err(format!("the row has no {key:?}")))?;
+    value.extract()
+}
+
+fn get_or<'py, T>(row: &Bound<'py, PyDict>, key: &str, default: T) -> PyResult<T>
+where
+    T: for<'a> FromPyObject<'a, 'py, Error = PyErr>,
+{
+    match row.get_item(key)? {
+        Some(value) if !value.is_none() => value.extract(),
+        _ => Ok(default),
+    }
+}
+
+/// Reads an exact rate or amount that is written as text or Decimal.
+fn scaled_text(row: &Bound<'_, PyDict>, key: &str, scale: u8) -> PyResult<i128> {
+    match row.get_item(key)? {
+        Some(value) if !value.is_none() => parse(&value, scale),
+        _ => Ok(0),
+    }
+}
+
+fn narrow(value: i128, what: &str) -> PyResult<i64> {
+    i64::try_from(value).map_err(|_| PyValueError::new_err(format!("{what} is too large")))
+}
+
+/// The instrument that a plain dict describes (see `veloz.environments.instruments`).
+fn instrument_of(row: &Bound<'_, PyDict>, assets: &[Asset]) -> PyResult<Instrument> {
+    let asset = |key: &str| -> PyResult<u16> {
+        let name: String = get(row, key)?;
+        let at = assets.iter().position(|asset| asset.name == name);
+        at.map(|at| at as u16)
+            .ok_or_else(|| PyValueError::new_err(format!("asset {name:?} is not in the table")))
+    };
+    let kind: String = get(row, "kind")?;
+    let kind = match kind.as_str() {
+        "spot" => Kind::Spot,
+        "linear" => Kind::Linear,
+        "inverse" => Kind::Inverse,
+        other => {
+            return Err(PyValueError::new_err(format!(
+                "kind {other:?} is not one of spot, linear, inverse"
+            )))
+        }
+    };
+    let origin: String = get_or(row, "origin", "inferred".to_owned())?;
+    let (price_scale, qty_scale): (u8, u8) = (get(row, "price_scale")?, get(row, "qty_scale")?);
+    let rate = |key: &str| -> PyResult<i64> { narrow(scaled_text(row, key, RATE_SCALE)?, key) };
+    let multiplier: String = get_or(row, "multiplier", "1".to_owned())?;
+    let decimals = multiplier.split_once('.').map_or(0, |(_, part)| part.len()) as u8;
+    let multiplier_units = veloz_core::units::parse_decimal(&multiplier, decimals)
+        .map_err(|_| PyValueError::new_err(format!("multiplier {multiplier:?} is no decimal")))?;
+    let filters = Filters {
+        min_price: get_or(row, "min_price", 0)?,
+        max_price: get_or(row, "max_price", 0)?,
+        min_qty: get_or(row, "min_qty", 0)?,
+        max_qty: get_or(row, "max_qty", 0)?,
+        market_max_qty: get_or(row, "market_max_qty", 0)?,
+        market_lot: get_or(row, "market_lot", 0)?,
+        min_notional: scaled_text(row, "min_notional", COST_SCALE)?,
+        max_notional: scaled_text(row, "max_notional", COST_SCALE)?,
+        max_orders: get_or(row, "max_orders", 0)?,
+        max_conditional_orders: get_or(row, "max_conditional_orders", 0)?,
+        max_iceberg_parts: get_or(row, "max_iceberg_parts", 0)?,
+        percent_price: None,
+    };
+    let instrument = Instrument {
+        symbol: get(row, "symbol")?,
+        venue_symbol: get_or(row, "venue_symbol", String::new())?,
+        kind,
+        base: asset("base")?,
+        quote: asset("quote")?,
+        settle: asset("settle")?,
+        price_scale,
+        qty_scale,
+        tick: get(row, "tick")?,
+        lot: get(row, "lot")?,
+        multiplier: narrow(multiplier_units, "multiplier")?,
+        multiplier_scale: decimals,
+        maker_fee: rate("maker_fee")?,
+        taker_fee: rate("taker_fee")?,
+        liquidation_fee: rate("liquidation_fee")?,
+        filters,
+        tiers: Vec::new(),
+        expiry_ns: get_or(row, "expiry_ns", None)?,
+        valid_from_ns: get_or(row, "valid_from_ns", 0)?,
+        status: Status::Trading,
+        origin: match origin.as_str() {
+            "venue" => Origin::Venue,
+            "file" => Origin::File,
+            _ => Origin::Inferred,
+        },
+    };
+    if instrument.tick <= 0 || instrument.lot <= 0 {
+        return Err(PyValueError::new_err(format!(
+            "tick and lot of {} must be greater than zero",
+            instrument.symbol
+        )));
+    }
+    if !instrument.fits() {
+        return Err(PyValueError::new_err(format!(
+            "the largest order that the filters of {} allow does not fit exact arithmetic",
+            instrument.symbol
+        )));
+    }
+    Ok(instrument)
+}
+
+/// A contiguous column of 64-bit integers.
+fn column(py: Python<'_>, columns: &Bound<'_, PyDict>, name: &str) -> PyResult<Vec<i64>> {
+    let value = columns.get_item(name)?;
+    let value = value.ok_or_else(|| errors::data_error(&format!("the data have no column {name:?}")))?;
+    let buffer = PyBuffer::<i64>::get(&value).map_err(|_| {
+        errors::data_error(&format!("column {name:?} is not a contiguous array of 64-bit integers"))
+    })?;
+    buffer.to_vec(py)
+}
+
+fn column_or(
+    py: Python<'_>,
+    columns: &Bound<'_, PyDict>,
+    name: &str,
+    default: impl FnOnce() -> Vec<i64>,
+) -> PyResult<Vec<i64>> {
+    if columns.contains(name)? {
+        column(py, columns, name)
+    } else {
+        Ok(default())
+    }
+}
+
+fn same_length(columns: &[(&str, usize)]) -> PyResult<()> {
+    let (first, rows) = columns[0];
+    for (name, len) in columns {
+        if *len != rows {
+            return Err(errors::data_error(&format!(
+                "column {name:?} has {len} rows, {first:?} has {rows}"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn bars_of(py: Python<'_>, columns: &Bound<'_, PyDict>, row: u32) -> PyResult<Vec<TimedBar>> {
+    let ts_open = column(py, columns, "ts_open")?;
+    let ts_close = column(py, columns, "ts_close")?;
+    let ts_recv = column_or(py, columns, "ts_recv", || ts_close.clone())?;
+    let [open, high, low, close, volume] =
+        ["open", "high", "low", "close", "volume"].map(|name| column(py, columns, name));
+    let (open, high, low, close, volume) = (open?, high?, low?, close?, volume?);
+    same_length(&[
+        ("ts_open", ts_open.len()),
+        ("ts_close", ts_close.len()),
+        ("ts_recv", ts_recv.len()),
+        ("open", open.len()),
+        ("high", high.len()),
+        ("low", low.len()),
+        ("close", close.len()),
+        ("volume", volume.len()),
+    ])?;
+    let mut rows = Vec::with_capacity(ts_open.len());
+    for at in 0..ts_open.len() {
+        let bar = Bar {
+            ts_open: ts_open[at],
+            ts_close: ts_close[at],
+            instrument: row,
+            open: open[at],
+            high: high[at],
+            low: low[at],
+            close: close[at],
+            volume: volume[at],
+        };
+        let inside = bar.low > 0
+            && bar.low <= bar.open.min(bar.close)
+            && bar.high >= bar.open.max(bar.close)
+            && bar.ts_open < bar.ts_close
+            && bar.volume >= 0;
+        if !inside {
+            return Err(errors::data_error(&format!(
+                "bar {at} (opening at {} ns) is not a candle: its low must be positive and below, \
+                 its high above, open and close; run `veloz data check`",
+                bar.ts_open
+            )));
+        }
+        rows.push(TimedBar { bar, ts_recv: ts_recv[at] });
+    }
+    Ok(rows)
+}
+
+fn ticks_of(py: Python<'_>, columns: &Bound<'_, PyDict>, row: u32) -> PyResult<Vec<Tick>> {
+    let [exchange, recv, price, qty, flags] =
+        ["ts_exchange", "ts_recv", "price", "qty", "flags"].map(|name| column(py, columns, name));
+    let (exchange, recv, price, qty, flags) = (exchange?, recv?, price?, qty?, flags?);
+    same_length(&[
+        ("ts_exchange", exchange.len()),
+        ("ts_recv", recv.len()),
+        ("price", price.len()),
+        ("qty", qty.len()),
+        ("flags", flags.len()),
+    ])?;
+    Ok((0..exchange.len())
+        .map(|at| Tick {
+            ts_exchange: exchange[at],
+            ts_recv: recv[at],
+            price: price[at],
+            qty: qty[at],
+            flags: flags[at] as u32,
+            instrument: row,
+        })
+        .collect())
+}
+
+fn trades_of(py: Python<'_>, columns: &Bound<'_, PyDict>, row: u32) -> PyResult<Vec<Trade>> {
+    let exchange = column(py, columns, "ts_exchange")?;
+    let recv = column(py, columns, "ts_recv")?;
+    let (price, qty) = (column(py, columns, "price")?, column(py, columns, "qty")?);
+    let taker = column(py, columns, "taker")?;
+    let ids = column_or(py, columns, "trade_id", || vec![0; exchange.len()])?;
+    same_length(&[
+        ("ts_exchange", exchange.len()),
+        ("ts_recv", recv.len()),
+        ("price", price.len()),
+        ("qty", qty.len()),
+        ("taker", taker.len()),
+        ("trade_id", ids.len()),
+    ])?;
+    Ok((0..exchange.len())
+        .map(|at| Trade {
+            ts_exchange: exchange[at],
+            ts_recv: recv[at],
+            instrument: row,
+            taker: taker[at].signum() as i8,
+            price: price[at],
+            qty: qty[at],
+            trade_id: ids[at] as u64,
+        })
+        .collect())
+}
+
+fn quotes_of(py: Python<'_>, columns: &Bound<'_, PyDict>, row: u32) -> PyResult<Vec<Quote>> {
+    let exchange = column(py, columns, "ts_exchange")?;
+    let recv = column(py, columns, "ts_recv")?;
+    let [bid, bid_qty, ask, ask_qty] = ["bid_price", "bid_qty", "ask_price", "ask_qty"]
+        .map(|name| column(py, columns, name));
+    let (bid, bid_qty, ask, ask_qty) = (bid?, bid_qty?, ask?, ask_qty?);
+    same_length(&[
+        ("ts_exchange", exchange.len()),
+        ("ts_recv", recv.len()),
+        ("bid_price", bid.len()),
+        ("bid_qty", bid_qty.len()),
+        ("ask_price", ask.len()),
+        ("ask_qty", ask_qty.len()),
+    ])?;
+    Ok((0..exchange.len())
+        .map(|at| Quote {
+            ts_exchange: exchange[at],
+            ts_recv: recv[at],
+            instrument: row,
+            bid_price: bid[at],
+            bid_qty: bid_qty[at],
+            ask_price: ask[at],
+            ask_qty: ask_qty[at],
+            update_id: 0,
+        })
+        .collect())
+}
+
+fn marks_of(py: Python<'_>, columns: &Bound<'_, PyDict>, row: u32) -> PyResult<Vec<MarkPrice>> {
+    let exchange = column(py, columns, "ts_exchange")?;
+    let zeros = || vec![0; exchange.len()];
+    let recv = column(py, columns, "ts_recv")?;
+    let mark = column(py, columns, "mark")?;
+    let index = column_or(py, columns, "index", zeros)?;
+    let rate = column_or(py, columns, "funding_rate", zeros)?;
+    let next = column_or(py, columns, "next_funding_ns", zeros)?;
+    same_length(&[
+        ("ts_exchange", exchange.len()),
+        ("ts_recv", recv.len()),
+        ("mark", mark.len()),
+        ("index", index.len()),
+        ("funding_rate", rate.len()),
+        ("next_funding_ns", next.len()),
+    ])?;
+    Ok((0..exchange.len())
+        .map(|at| MarkPrice {
+            ts_exchange: exchange[at],
+            ts_recv: recv[at],
+            instrument: row,
+            mark: mark[at],
+            index: index[at],
+            settle: 0,
+            funding_rate: rate[at],
+            next_funding_ns: next[at],
+        })
+        .collect())
+}
+
+fn fundings_of(py: Python<'_>, columns: &Bound<'_, PyDict>, row: u32) -> PyResult<Vec<Funding>> {
+    let exchange = column(py, columns, "ts_exchange")?;
+    let recv = column_or(py, columns, "ts_recv", || exchange.clone())?;
+    let rate = column(py, columns, "rate")?;
+    let mark = column_or(py, columns, "mark", || vec![0; exchange.len()])?;
+    same_length(&[
+        ("ts_exchange", exchange.len()),
+        ("ts_recv", recv.len()),
+        ("rate", rate.len()),
+        ("mark", mark.len()),
+    ])?;
+    Ok((0..exchange.len())
+        .map(|at| Funding {
+            ts_exchange: exchange[at],
+            ts_recv: recv[at],
+            instrument: row,
+            rate: rate[at],
+            mark: mark[at],
+        })
+        .collect())
+}
+
+/// A feed that asks a Python iterator for its next columns.
+fn fetch<T: 'static>(
+    chunks: Py<PyAny>,
+    row: u32,
+    raised: Arc<std::sync::Mutex<Option<PyErr>>>,
+    convert: fn(Python<'_>, &Bound<'_, PyDict>, u32) -> PyResult<Vec<T>>,
+) -> Fetch<T> {
+    Box::new(move || {
+        Python::attach(|py| {
+            let next = || -> PyResult<Option<Vec<T>>> {
+                py.check_signals()?;
+                let mut iterator = chunks.bind(py).try_iter()?;
+                let Some(columns) = iterator.next() else { return Ok(None) };
+                let columns = columns?;
+                convert(py, columns.cast::<PyDict>()?, row).map(Some)
+            };
+            next().map_err(|error| {
+                let text = error.to_string();
+                if let Ok(mut slot) = raised.lock() {
+                    *slot = Some(error);
+                }
+                text
+            })
+        })
+    })
+}
+
+/// What the matching settings assume, per instrument: (symbol, id, text, maker, taker).
+type Assumed = (String, &'static str, String, &'static str, &'static str);
+
+fn bias_text(bias: Bias) -> &'static str {
+    match bias {
+        Bias::Flatters => "flatters",
+        Bias::FlattersMuch => "flatters much",
+        Bias::Fair => "fair",
+        Bias::Hurts => "hurts",
+        Bias::Either => "either",
+        Bias::None => "",
+    }
+}
+
+/// A run of strategies over stored data. Made and driven by `veloz.environments.backtest`.
+#[pyclass(unsendable, module = "veloz._core")]
+pub struct Backtest {
+    replay: Box<Replay<PyStrategy>>,
+    link: Arc<Link>,
+    raised: Arc<std::sync::Mutex<Option<PyErr>>>,
+    latency: [Latency; 2],
+    has_run: bool,
+}
+
+impl Drop for Backtest {
+    fn drop(&mut self) {
+        self.link.rest(std::ptr::null_mut());
+    }
+}
+
+#[pymethods]
+impl Backtest {
+    /// Prepares a run.
+    ///
+    /// Args:
+    ///     assets: `(name, scale)` pairs.
+    ///     instruments: Dicts with the fields of an instrument; prices and quantities scaled.
+    ///     settings: Dict with `levels` (one per instrument), `venue` (list of "key=value"),
+    ///         `entry_latency`, `report_latency`, `seed`, `report_asset`, `sample_every_ns`,
+    ///         `leverage`, `limits`, `build`, `check_identity`.
+    #[new]
+    fn new(
+        py: Python<'_>,
+        assets: Vec<(String, u8)>,
+        instruments: Vec<Bound<'_, PyDict>>,
+        settings: &Bound<'_, PyDict>,
+    ) -> PyResult<Self> {
+        let assets: Vec<Asset> =
+            assets.into_iter().map(|(name, scale)| Asset { name, scale }).collect();
+        let instruments =
+            instruments.iter().map(|row| instrument_of(row, &assets)).collect::<PyResult<Vec<_>>>()?;
+        let mut accounts = Accounts::new(&assets, &instruments)
+            .map_err(|error| errors::config_error(&error.to_string()))?;
+        accounts
+            .add_account(false, None)
+            .map_err(|error| errors::config_error(&error.to_string()))?;
+        let mut header = Header::first(JournalStream::Trading, &RECORDS);
+        header.build = get_or(settings, "build", String::new())?;
+        header.assets.clone_from(&assets);
+        header.instruments.clone_from(&instruments);
+        let mut limits = Limits::default();
+        if let Some(given) = settings.get_item("limits")? {
+            let given = given.cast::<PyDict>()?;
+            limits.price_band_bps = get_or(given, "price_band_bps", limits.price_band_bps)?;
+            limits.max_orders_in_window =
+                get_or(given, "max_orders_per_second", limits.max_orders_in_window)?;
+            limits.max_leverage = get_or(given, "max_leverage", limits.max_leverage)?;
+            limits.check_funds = get_or(given, "check_funds", limits.check_funds)?;
+            limits.max_order_notional = scaled_text(given, "max_order_notional", COST_SCALE)?;
+            limits.max_order_qty = get_or(given, "max_order_qty", Vec::new())?;
+            limits.max_position = get_or(given, "max_position", Vec::new())?;
+        }
+        let mut venue = VenueSettings::default();
+        let choices: Vec<String> = get_or(settings, "venue", Vec::new())?;
+        for choice in &choices {
+            venue.set(choice).map_err(|error| errors::config_error(&error))?;
+        }
+        let levels: Vec<String> = get(settings, "levels")?;
+        for (row, level) in levels.iter().enumerate() {
+            let mut market = venue.market;
+            market.level = match level.as_str() {
+                "bar" => Level::Bar,
+                "trade" => Level::Trade,
+                "quote" => Level::Quote,
+                "book" => Level::Book,
+                other => return Err(PyValueError::new_err(format!("level {other:?} is unknown"))),
+            };
+            venue.overrides.insert(row as u32, market);
+        }
+        let seed: u64 = get_or(settings, "seed", 0)?;
+        let model = |key: &str| -> PyResult<Latency> {
+            let text: String = get_or(settings, key, "0ns".to_owned())?;
+            Latency::parse(&text).map_err(|error| errors::config_error(&error))
+        };
+        let latency = [model("entry_latency")?, model("report_latency")?];
+        let report_asset: String = get(settings, "report_asset")?;
+        let at = assets.iter().position(|asset| asset.name == report_asset);
+        let report_asset = at.ok_or_else(|| {
+            errors::config_error(&format!("report currency {report_asset:?} is no asset of the run"))
+        })?;
+        let open_last = venue.market.bar.open_last;
+        let replay_settings = ReplaySettings {
+            entry: Channel::new(latency[0].clone(), seed, 1),
+            report: Channel::new(latency[1].clone(), seed, 2),
+            sampled: (0, report_asset as u16),
+            sample_every_ns: get_or(settings, "sample_every_ns", 0)?,
+            open_last,
+            accounts: 1,
+        };
+        let mut desk = Desk::new(
+            assets.clone(),
+            instruments.clone(),
+            accounts,
+            Journal::new(&header),
+            limits,
+        );
+        desk.check_identity = get_or(settings, "check_identity", false)?;
+        let leverage: Vec<i64> = get_or(settings, "leverage", Vec::new())?;
+        for (row, leverage) in leverage.into_iter().enumerate() {
+            desk.set_leverage(0, row as u32, leverage);
+        }
+        let venue = Venue::new(venue, &instruments, &assets);
+        let mut replay = Box::new(Replay::new(Engine::new(desk), venue, replay_settings));
+        let link = Arc::new(Link::new(py, instruments, assets));
+        link.rest(&raw mut replay.engine.desk);
+        Ok(Backtest { replay, link, raised: Arc::default(), latency, has_run: false })
+    }
+
+    /// Deposits an exact amount of an asset.
+    fn deposit(&mut self, asset: &str, amount: &Bound<'_, PyAny>) -> PyResult<()> {
+        let desk = &mut self.replay.engine.desk;
+        let row = desk.assets.iter().position(|row| row.name == asset);
+        let row = row.ok_or_else(|| {
+            errors::config_error(&format!("{asset:?} is no asset of the run's instruments"))
+        })?;
+        let amount = parse(amount, desk.assets[row].scale)?;
+        desk.deposit(0, row as u16, amount).map_err(|error| errors::config_error(&error.to_string()))
+    }
+
+    /// Seats a strategy; gives its row of the strategy table.
+    fn add_strategy(
+        &mut self,
+        strategy: &Bound<'_, StrategyBase>,
+        stop_policy: &str,
+    ) -> PyResult<u16> {
+        let policy = match stop_policy {
+            "hold" => StopPolicy::Hold,
+            "flatten" => StopPolicy::Flatten,
+            _ => StopPolicy::Cancel,
+        };
+        let wiring = Arc::new(Wiring::new(Arc::clone(&self.link)));
+        strategy.get().wire(Arc::clone(&wiring))?;
+        let adapter = PyStrategy::new(strategy.as_any(), wiring)?;
+        let own = adapter.own_wants();
+        Ok(self.replay.engine.add(adapter, 0, own, policy))
+    }
+
+    /// Makes a strategy hear "bars", "trades", "quotes", "books", "marks" or "funding".
+    fn listen(
+        &mut self,
+        strategy: u16,
+        symbol: &Bound<'_, PyAny>,
+        kind: &str,
+        interval_ns: i64,
+    ) -> PyResult<()> {
+        let row = self.link.row(symbol)?;
+        let wants = crate::strategy::wants_of(kind)?;
+        let seat = self.replay.engine.strategy(strategy);
+        // A book nobody has a callback for is kept up to date, and never announced.
+        if seat.hears(wants) {
+            self.replay.engine.listen(strategy, row, wants, interval_ns);
+        }
+        Ok(())
+    }
+
+    /// Adds a feed of one instrument: an iterator over dicts of int64 columns.
+    ///
+    /// Args:
+    ///     kind: "bars", "ticks", "trades", "quotes", "marks" or "funding".
+    ///     symbol: Which instrument.
+    ///     chunks: The iterator; each dict holds some rows, in time order.
+    ///     refuse_early: Whether rows that arrive before they happened are refused.
+    fn add_feed(
+        &mut self,
+        kind: &str,
+        symbol: &Bound<'_, PyAny>,
+        chunks: Py<PyAny>,
+        refuse_early: bool,
+    ) -> PyResult<()> {
+        let row = self.link.row(symbol)?;
+        let name = format!("{kind} of {}", self.link.instruments[row as usize].symbol);
+        let raised = Arc::clone(&self.raised);
+        macro_rules! source {
+            ($variant:ident, $convert:ident) => {
+                Source::$variant(Stream::new(
+                    name,
+                    fetch(chunks, row, raised, $convert),
+                    refuse_early,
+                ))
+            };
+        }
+        let source = match kind {
+            "bars" => source!(Bars, bars_of),
+            "ticks" => source!(Ticks, ticks_of),
+            "trades" => source!(Trades, trades_of),
+            "quotes" => source!(Quotes, quotes_of),
+            "marks" => source!(Marks, marks_of),
+            "funding" => source!(Fundings, fundings_of),
+            other => return Err(PyValueError::new_err(format!("no feed is of kind {other:?}"))),
+        };
+        self.replay.add(source);
+        Ok(())
+    }
+
+    /// Records a strategy's parameter in the journal.
+    fn note_parameter(&mut self, strategy: u16, text: &str) {
+        let desk = &mut self.replay.engine.desk;
+        desk.journal.begin(0, 0);
+        let fact = facts::Parameter { strategy, version: 1 };
+        desk.journal.record_with_text(number::PARAMETER, &fact, text.as_bytes());
+        desk.journal.commit();
+    }
+
+    /// Sets where the journal's bytes go while the run goes on: a function that takes bytes.
+    fn set_journal_sink(&mut self, sink: Py<PyAny>) {
+        let raised = Arc::clone(&self.raised);
+        self.replay.sink = Some(Box::new(move |bytes| {
+            Python::attach(|py| {
+                sink.call1(py, (PyBytes::new(py, &bytes),)).map(|_| ()).map_err(|error| {
+                    let text = error.to_string();
+                    if let Ok(mut slot) = raised.lock() {
+                        *slot = Some(error);
+                    }
+                    text
+                })
+            })
+        }));
+    }
+
+    /// Runs from the first row to the last.
+    fn run(&mut self) -> PyResult<()> {
+        if self.has_run {
+            return Err(PyRuntimeError::new_err("this run is over; make a new one"));
+        }
+        self.has_run = true;
+        self.link.rest(std::ptr::null_mut());
+        let result = self.replay.run();
+        self.link.rest(&raw mut self.replay.engine.desk);
+        match result {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                let raised = self.raised.lock().ok().and_then(|mut slot| slot.take());
+                Err(raised.unwrap_or_else(|| match error {
+                    ReplayError::Data(text) => errors::data_error(&text),
+                    other => errors::strategy_error(&other.to_string()),
+                }))
+            }
+        }
+    }
+
+    /// Why a strategy was stopped: (message, exception or None); None if it was not.
+    fn fault(&mut self, py: Python<'_>, strategy: u16) -> Option<(String, Option<Py<PyAny>>)> {
+        let message = self.replay.engine.fault(strategy)?.message.clone();
+        let raised = self.replay.engine.strategy_mut(strategy).raised.take();
+        Some((message, raised.map(|error| error.into_value(py).into_any())))
+    }
+
+    /// str: Hash that seals the journal, in hexadecimal.
+    fn journal_hash(&self) -> String {
+        self.replay.engine.desk.journal.chain_hash().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The equity curve: bytes of (int64 ts_ns, float64 equity, net, gross exposure) columns.
+    fn equity_columns<'py>(&self, py: Python<'py>) -> Vec<Bound<'py, PyBytes>> {
+        let samples = &self.replay.samples;
+        let bytes = |value: &dyn Fn(&veloz_core::replay::Sample) -> [u8; 8]| {
+            let mut out = Vec::with_capacity(samples.len() * 8);
+            samples.iter().for_each(|sample| out.extend_from_slice(&value(sample)));
+            PyBytes::new(py, &out)
+        };
+        vec![
+            bytes(&|sample| sample.ts_ns.to_le_bytes()),
+            bytes(&|sample| sample.equity.to_le_bytes()),
+            bytes(&|sample| sample.net_exposure.to_le_bytes()),
+            bytes(&|sample| sample.gross_exposure.to_le_bytes()),
+        ]
+    }
+
+    /// str: Equity in the report currency now, exactly; None where a rate is missing.
+    fn equity(&mut self, asset: &str) -> PyResult<Option<String>> {
+        let desk = &mut self.replay.engine.desk;
+        let row = desk.assets.iter().position(|row| row.name == asset);
+        let Some(row) = row else { return Ok(None) };
+        let worth = desk
+            .worth(0, row as u16)
+            .map_err(|error| errors::strategy_error(&error.to_string()))?;
+        Ok(worth.equity.map(|equity| format_decimal(equity, COST_SCALE)))
+    }
+
+    /// dict: The lines of the money identity of each asset, as exact decimal texts.
+    fn ledger(&self, py: Python<'_>) -> PyResult<Py<PyDict>> {
+        let desk = &self.replay.engine.desk;
+        let all = PyDict::new(py);
+        for (row, asset) in desk.assets.iter().enumerate() {
+            let totals = desk
+                .accounts
+                .totals(0, row as u16)
+                .map_err(|error| errors::strategy_error(&error.to_string()))?;
+            let lines = PyDict::new(py);
+            for line in veloz_core::account::Line::ALL {
+                lines.set_item(line.name(), format_decimal(totals.lines.get(line), asset.scale))?;
+            }
+            lines.set_item("wallet", format_decimal(totals.wallet, asset.scale))?;
+            lines.set_item("liability", format_decimal(totals.liability, asset.scale))?;
+            lines.set_item("rounding", format_decimal(totals.rounding, COST_SCALE))?;
+            lines.set_item("unrealised", format_decimal(totals.unrealised, COST_SCALE))?;
+            lines.set_item("equity", format_decimal(totals.equity, COST_SCALE))?;
+            all.set_item(&asset.name, lines)?;
+        }
+        Ok(all.unbind())
+    }
+
+    /// list: (symbol, signed quantity) of the account's open positions.
+    fn positions<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let desk = &self.replay.engine.desk;
+        let open = PyList::empty(py);
+        for (row, instrument) in desk.instruments.iter().enumerate() {
+            let held = desk.net_qty(0, row as u32);
+            if held != 0 {
+                open.append((&instrument.symbol, instrument.qty_text(held)))?;
+            }
+        }
+        Ok(open)
+    }
+
+    /// dict: Counts of what happened.
+    fn counts(&self, py: Python<'_>) -> PyResult<Py<PyDict>> {
+        let (counts, all) = (self.replay.engine.desk.counts, PyDict::new(py));
+        all.set_item("orders", counts.orders)?;
+        all.set_item("refused", counts.refused)?;
+        all.set_item("rejected", counts.rejected)?;
+        all.set_item("fills", counts.fills)?;
+        all.set_item("cancels", counts.cancels)?;
+        all.set_item("rows", self.replay.rows())?;
+        all.set_item("ended_ns", self.replay.ended_ns)?;
+        let evidence = self.replay.venue.evidence();
+        let by_evidence = PyDict::new(py);
+        for (name, count) in [
+            ("through", evidence.through),
+            ("queue", evidence.at_price),
+            ("cross", evidence.crossing),
+            ("walk", evidence.walk),
+            ("path", evidence.path),
+            ("own", evidence.own),
+        ] {
+            by_evidence.set_item(name, count)?;
+        }
+        all.set_item("evidence", by_evidence)?;
+        Ok(all.unbind())
+    }
+
+    /// list: What the matching settings assume: (symbol, id, text, maker bias, taker bias).
+    fn assumptions(&self) -> Vec<Assumed> {
+        let [entry, report] = &self.latency;
+        let mut all = Vec::new();
+        for (row, instrument) in self.link.instruments.iter().enumerate() {
+            for one in assumptions(self.replay.venue.settings(), row as u32, entry, report) {
+                let (maker, taker) = (bias_text(one.maker), bias_text(one.taker));
+                all.push((instrument.symbol.clone(), one.id, one.text, maker, taker));
+            }
+        }
+        all
+    }
+
+    /// None: Raises if the money identity of the account does not hold exactly.
+    fn check_identity(&self) -> PyResult<()> {
+        let accounts = &self.replay.engine.desk.accounts;
+        accounts
+            .check_identity(0)
+            .map_err(|broken| PyRuntimeError::new_err(format!("the money identity is broken: {broken}")))
+    }
+}

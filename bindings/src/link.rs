@@ -1,0 +1,124 @@
+//! The one link between Python objects and the desk of a run.
+//!
+//! Strategies, orders and books that Python holds reach the desk through a [`Link`]: during a
+//! callback through the port that the engine lent, otherwise through the resting desk itself.
+//! Nothing here runs Python code while the desk is borrowed.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+use veloz_core::desk::Desk;
+use veloz_core::instrument::{Asset, Instrument};
+use veloz_core::strategy::Port;
+
+use crate::errors;
+use crate::events::Face;
+
+/// The way to a desk. Only touched by threads that hold the interpreter's lock.
+pub struct Link {
+    /// The port of the callback that is running; null outside callbacks.
+    port: Cell<*mut Port<'static>>,
+    /// The desk while no run is under way; null while the engine has it, and after it is gone.
+    resting: Cell<*mut Desk>,
+    pub instruments: Vec<Instrument>,
+    pub assets: Vec<Asset>,
+    pub faces: Vec<Face>,
+    rows: HashMap<String, u32>,
+    /// The last symbol that was looked up: strategies ask for the same one again and again.
+    last: RefCell<Option<(Py<PyAny>, u32)>>,
+}
+
+// The pointers are only used under the interpreter's lock, by the thread that runs the engine or,
+// at rest, by one thread at a time.
+unsafe impl Send for Link {}
+unsafe impl Sync for Link {}
+
+impl Link {
+    pub fn new(py: Python<'_>, instruments: Vec<Instrument>, assets: Vec<Asset>) -> Self {
+        let faces = instruments.iter().map(|instrument| Face::of(py, instrument)).collect();
+        let rows =
+            instruments.iter().enumerate().map(|(row, i)| (i.symbol.clone(), row as u32)).collect();
+        Link {
+            port: Cell::new(std::ptr::null_mut()),
+            resting: Cell::new(std::ptr::null_mut()),
+            instruments,
+            assets,
+            faces,
+            rows,
+            last: RefCell::new(None),
+        }
+    }
+
+    /// Lends the port for the time of `call`.
+    #[inline]
+    pub fn lend<R>(&self, port: &mut Port<'_>, call: impl FnOnce() -> R) -> R {
+        let outer = self.port.replace(std::ptr::from_mut(port).cast());
+        let result = call();
+        self.port.set(outer);
+        result
+    }
+
+    /// Says where the desk rests, or that it does not.
+    pub fn rest(&self, desk: *mut Desk) {
+        self.resting.set(desk);
+    }
+
+    /// The port of the running callback.
+    #[inline]
+    pub fn port(&self) -> PyResult<&mut Port<'static>> {
+        let port = self.port.get();
+        if port.is_null() {
+            return Err(errors::strategy_error(
+                "this call works only inside a callback of a running strategy",
+            ));
+        }
+        // Lent by `lend`, which outlives the callback that we are in.
+        Ok(unsafe { &mut *port })
+    }
+
+    /// The desk, in a callback or at rest.
+    #[inline]
+    pub fn desk(&self) -> PyResult<&mut Desk> {
+        let port = self.port.get();
+        if !port.is_null() {
+            return Ok(unsafe { &mut *port }.desk_mut());
+        }
+        let desk = self.resting.get();
+        if desk.is_null() {
+            return Err(PyRuntimeError::new_err("the run that this belongs to is not there any more"));
+        }
+        Ok(unsafe { &mut *desk })
+    }
+
+    /// The row of a symbol.
+    #[inline]
+    pub fn row(&self, symbol: &Bound<'_, PyAny>) -> PyResult<u32> {
+        if let Some((last, row)) = &*self.last.borrow() {
+            if last.as_ptr() == symbol.as_ptr() {
+                return Ok(*row);
+            }
+        }
+        self.find(symbol)
+    }
+
+    #[cold]
+    fn find(&self, symbol: &Bound<'_, PyAny>) -> PyResult<u32> {
+        let text = symbol.cast::<PyString>().map_err(|_| {
+            errors::strategy_error("a symbol is a text such as \"binance:BTC/USDT:USDT\"")
+        })?;
+        let text = text.to_str()?;
+        let Some(&row) = self.rows.get(text) else {
+            let mut known: Vec<&str> = self.rows.keys().map(String::as_str).collect();
+            known.sort_unstable();
+            return Err(errors::strategy_error(&format!(
+                "the run has no instrument {text:?}; it has {}",
+                known.join(", ")
+            )));
+        };
+        *self.last.borrow_mut() = Some((symbol.clone().unbind(), row));
+        Ok(row)
+    }
+}

@@ -1,0 +1,924 @@
+//! The strategy seen from both sides: the base class that Python strategies extend, and the
+//! adapter through which the engine calls them.
+
+use std::cell::{Cell, RefCell};
+use std::sync::{Arc, OnceLock};
+
+use pyo3::exceptions::PyValueError;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyString, PyTuple};
+use veloz_core::order::{
+    OrderSpec, OrderType, PositionSide, Side, Stp, Tif, TriggerBy,
+};
+use veloz_core::strategy::{Event, Fault, Port, Strategy};
+use veloz_core::units::to_f64;
+
+use crate::errors;
+use crate::events::{Bar, Fill, Funding, MarkPrice, Quote, Trade};
+use crate::indicators::Indicator;
+use crate::link::Link;
+use crate::market::Book;
+use crate::money::{Account, Position};
+use crate::numbers::{scaled, Meaning};
+use crate::order::Order;
+
+/// An indicator and the bars that feed it.
+struct Fed {
+    instrument: u32,
+    interval_ns: i64,
+    indicator: Py<Indicator>,
+}
+
+/// What a strategy and its adapter share. Only touched under the interpreter's lock.
+pub struct Wiring {
+    pub link: Arc<Link>,
+    fed: RefCell<Vec<Fed>>,
+    /// Names of timers, by number.
+    timers: RefCell<Vec<(Py<PyAny>, bool)>>,
+    /// True once every indicator is ready; then nobody asks again.
+    warm: Cell<bool>,
+}
+
+unsafe impl Send for Wiring {}
+unsafe impl Sync for Wiring {}
+
+impl Wiring {
+    pub fn new(link: Arc<Link>) -> Self {
+        Wiring {
+            link,
+            fed: RefCell::new(Vec::new()),
+            timers: RefCell::new(Vec::new()),
+            warm: Cell::new(false),
+        }
+    }
+}
+
+/// The calls of a strategy; `veloz.Strategy` extends it.
+#[pyclass(subclass, dict, weakref, frozen, module = "veloz")]
+pub struct StrategyBase {
+    wiring: OnceLock<Arc<Wiring>>,
+}
+
+impl StrategyBase {
+    pub fn wire(&self, wiring: Arc<Wiring>) -> PyResult<()> {
+        self.wiring.set(wiring).map_err(|_| {
+            errors::strategy_error("this strategy object already belongs to a run; make a new one")
+        })
+    }
+
+    #[inline]
+    fn wiring(&self) -> PyResult<&Arc<Wiring>> {
+        self.wiring.get().ok_or_else(|| {
+            errors::strategy_error("this call works only inside a run: use it in on_start or later")
+        })
+    }
+
+    #[inline]
+    fn link(&self) -> PyResult<&Arc<Link>> {
+        Ok(&self.wiring()?.link)
+    }
+}
+
+fn side_of(text: &Bound<'_, PyString>) -> PyResult<Side> {
+    match text.to_str()? {
+        "buy" | "BUY" => Ok(Side::Buy),
+        "sell" | "SELL" => Ok(Side::Sell),
+        other => Err(PyValueError::new_err(format!("side {other:?} is neither \"buy\" nor \"sell\""))),
+    }
+}
+
+fn choice<T: Copy>(what: &str, text: &str, table: &[(&str, T)]) -> PyResult<T> {
+    let lower = text.to_ascii_lowercase();
+    table.iter().find(|(name, _)| *name == lower).map(|(_, value)| *value).ok_or_else(|| {
+        let known: Vec<&str> = table.iter().map(|(name, _)| *name).collect();
+        PyValueError::new_err(format!("{what} {text:?} is not one of {}", known.join(", ")))
+    })
+}
+
+const TYPES: [(&str, OrderType); 7] = [
+    ("market", OrderType::Market),
+    ("limit", OrderType::Limit),
+    ("stop", OrderType::Stop),
+    ("stop_limit", OrderType::StopLimit),
+    ("take_profit", OrderType::TakeProfit),
+    ("take_profit_limit", OrderType::TakeProfitLimit),
+    ("trailing_stop", OrderType::TrailingStop),
+];
+const TIFS: [(&str, Tif); 4] =
+    [("gtc", Tif::Gtc), ("ioc", Tif::Ioc), ("fok", Tif::Fok), ("gtd", Tif::Gtd)];
+const TRIGGERS: [(&str, TriggerBy); 3] =
+    [("last", TriggerBy::Last), ("mark", TriggerBy::Mark), ("index", TriggerBy::Index)];
+const STPS: [(&str, Stp); 6] = [
+    ("none", Stp::None),
+    ("expire_maker", Stp::ExpireMaker),
+    ("expire_taker", Stp::ExpireTaker),
+    ("expire_both", Stp::ExpireBoth),
+    ("decrement", Stp::Decrement),
+    ("transfer", Stp::Transfer),
+];
+const POSITION_SIDES: [(&str, PositionSide); 3] =
+    [("both", PositionSide::Both), ("long", PositionSide::Long), ("short", PositionSide::Short)];
+
+/// Reason, zero byte, tag; nothing if both are empty.
+fn note(why: Option<&str>, tag: Option<&str>) -> Option<Box<[u8]>> {
+    match (why, tag) {
+        (None, None) => None,
+        (why, tag) => {
+            let mut text = Vec::with_capacity(48);
+            text.extend(why.unwrap_or_default().bytes().filter(|&byte| byte != 0));
+            if let Some(tag) = tag {
+                text.push(0);
+                text.extend_from_slice(tag.as_bytes());
+            }
+            Some(text.into_boxed_slice())
+        }
+    }
+}
+
+impl StrategyBase {
+    #[inline]
+    fn send(&self, py: Python<'_>, spec: OrderSpec, text: Option<Box<[u8]>>) -> PyResult<Py<Order>> {
+        let link = self.link()?;
+        let id = link.port()?.place(spec, text);
+        Py::new(py, Order::new(id, link))
+    }
+
+    #[inline]
+    fn simple(
+        &self,
+        symbol: &Bound<'_, PyAny>,
+        side: Side,
+        qty: &Bound<'_, PyAny>,
+        price: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<OrderSpec> {
+        let link = self.link()?;
+        let row = link.row(symbol)?;
+        let instrument = &link.instruments[row as usize];
+        let qty = scaled(qty, instrument, Meaning::Qty)?;
+        Ok(match price {
+            None => OrderSpec::new(row, side, OrderType::Market, qty, 0),
+            Some(price) => {
+                let price = scaled(price, instrument, Meaning::Price)?;
+                OrderSpec::new(row, side, OrderType::Limit, qty, price)
+            }
+        })
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn shortcut(
+        &self,
+        py: Python<'_>,
+        side: Side,
+        symbol: &Bound<'_, PyAny>,
+        qty: &Bound<'_, PyAny>,
+        price: Option<&Bound<'_, PyAny>>,
+        tif: Option<&str>,
+        post_only: bool,
+        reduce_only: bool,
+        why: Option<&str>,
+        tag: Option<&str>,
+    ) -> PyResult<Py<Order>> {
+        let mut spec = self.simple(symbol, side, qty, price)?;
+        if let Some(tif) = tif {
+            spec.tif = choice("tif", tif, &TIFS)?;
+        }
+        spec.post_only = post_only;
+        spec.reduce_only = reduce_only;
+        self.send(py, spec, note(why, tag))
+    }
+
+    fn levels(&self, row: u32, levels: &Bound<'_, PyAny>, out: &mut Vec<(i64, i64)>) -> PyResult<()> {
+        let instrument = &self.link()?.instruments[row as usize];
+        let mut push = |level: &Bound<'_, PyAny>| -> PyResult<()> {
+            let pair = level.cast::<PyTuple>().map_err(|_| {
+                PyValueError::new_err("a quoted level is a tuple (price, qty)")
+            })?;
+            if pair.len() != 2 {
+                return Err(PyValueError::new_err("a quoted level is a tuple (price, qty)"));
+            }
+            let price = scaled(&pair.get_item(0)?, instrument, Meaning::Price)?;
+            let qty = scaled(&pair.get_item(1)?, instrument, Meaning::Qty)?;
+            out.push((price, qty));
+            Ok(())
+        };
+        if let Ok(list) = levels.cast::<PyList>() {
+            list.iter().try_for_each(|level| push(&level))
+        } else if let Ok(tuple) = levels.cast::<PyTuple>() {
+            tuple.iter_borrowed().try_for_each(|level| push(&level))
+        } else {
+            levels.try_iter()?.try_for_each(|level| push(&level?))
+        }
+    }
+}
+
+#[pymethods]
+impl StrategyBase {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, pyo3::types::PyDict>>) -> Self {
+        StrategyBase { wiring: OnceLock::new() }
+    }
+
+    /// int: Event time, ns since the epoch, UTC: the only clock of a strategy.
+    #[getter]
+    fn now(&self) -> PyResult<i64> {
+        Ok(self.link()?.desk()?.now_ns)
+    }
+
+    /// Places an order (ST3) and returns it at once in status "new"; its verdict comes as `on_order`.
+    ///
+    /// Args:
+    ///     symbol: Which instrument.
+    ///     side: "buy" or "sell".
+    ///     type: "market", "limit", "stop", "stop_limit", "take_profit", "take_profit_limit" or
+    ///         "trailing_stop".
+    ///     qty: Quantity, a multiple of the lot; contracts for inverse instruments.
+    ///     price: Limit price, a multiple of the tick.
+    ///     tif: "gtc", "ioc", "fok" or "gtd" (with `expire_ns`).
+    ///     reduce_only: Never opens or grows a position.
+    ///     post_only: Refused if it would take.
+    ///     tag: The strategy's own label; kept in the journal, never sent.
+    ///     client_order_id: Not accepted here: wire ids are the engine's own.
+    ///     trigger_price: Of a conditional order.
+    ///     trigger_by: "last", "mark" or "index".
+    ///     trail_bps: Distance of a trailing stop, hundredths of a per cent.
+    ///     activation_price: Where a trailing stop is armed; at once if not given.
+    ///     display_qty: Visible part of an iceberg.
+    ///     expire_ns: End of a "gtd" order.
+    ///     close_position: Closes the whole position at the trigger.
+    ///     stp: Self-trade prevention.
+    ///     position_side: "both", or "long" / "short" in hedge mode.
+    ///     why: The reason, kept in the journal.
+    ///
+    /// Raises:
+    ///     ValueError: A number is not finite, not positive, or not on the instrument's grid.
+    #[pyo3(signature = (symbol, side, r#type, qty, price=None, tif=None, reduce_only=false,
+        post_only=false, tag=None, client_order_id=None, *, trigger_price=None, trigger_by=None,
+        trail_bps=None, activation_price=None, display_qty=None, expire_ns=None,
+        close_position=false, stp=None, position_side=None, why=None))]
+    #[allow(clippy::too_many_arguments, clippy::fn_params_excessive_bools)]
+    fn place_order(
+        &self,
+        py: Python<'_>,
+        symbol: &Bound<'_, PyAny>,
+        side: &Bound<'_, PyString>,
+        r#type: &str,
+        qty: &Bound<'_, PyAny>,
+        price: Option<&Bound<'_, PyAny>>,
+        tif: Option<&str>,
+        reduce_only: bool,
+        post_only: bool,
+        tag: Option<&str>,
+        client_order_id: Option<&str>,
+        trigger_price: Option<&Bound<'_, PyAny>>,
+        trigger_by: Option<&str>,
+        trail_bps: Option<i64>,
+        activation_price: Option<&Bound<'_, PyAny>>,
+        display_qty: Option<&Bound<'_, PyAny>>,
+        expire_ns: Option<i64>,
+        close_position: bool,
+        stp: Option<&str>,
+        position_side: Option<&str>,
+        why: Option<&str>,
+    ) -> PyResult<Py<Order>> {
+        let link = self.link()?;
+        let row = link.row(symbol)?;
+        let instrument = &link.instruments[row as usize];
+        let kind = choice("type", r#type, &TYPES)?;
+        let qty = if close_position { 0 } else { scaled(qty, instrument, Meaning::Qty)? };
+        let as_price = |value: Option<&Bound<'_, PyAny>>| {
+            value.map_or(Ok(0), |value| scaled(value, instrument, Meaning::Price))
+        };
+        let mut spec = OrderSpec::new(row, side_of(side)?, kind, qty, as_price(price)?);
+        let refuse = |what: &str| Err(PyValueError::new_err(what.to_owned()));
+        if client_order_id.is_some() {
+            return refuse(
+                "client_order_id is the engine's own, so that no order is ever doubled; \
+                 use tag= for a label of yours",
+            );
+        }
+        if kind.has_limit() != (spec.price > 0) {
+            let text = if kind.has_limit() { "needs a price" } else { "takes no price" };
+            return refuse(&format!("a {} order {text}", r#type));
+        }
+        spec.trigger_price = as_price(trigger_price)?;
+        let wants_trigger = kind.is_conditional() && kind != OrderType::TrailingStop;
+        if wants_trigger != (spec.trigger_price > 0) {
+            let text = if wants_trigger { "needs a trigger_price" } else { "takes no trigger_price" };
+            return refuse(&format!("a {} order {text}", r#type));
+        }
+        if (kind == OrderType::TrailingStop) != trail_bps.is_some_and(|bps| bps > 0) {
+            return refuse("trail_bps above zero belongs to a trailing_stop order, and only there");
+        }
+        if let Some(tif) = tif {
+            spec.tif = choice("tif", tif, &TIFS)?;
+        }
+        if (spec.tif == Tif::Gtd) != expire_ns.is_some() {
+            return refuse("expire_ns belongs to tif=\"gtd\", and only there");
+        }
+        spec.expire_ns = expire_ns.unwrap_or(0);
+        if let Some(by) = trigger_by {
+            spec.trigger_by = choice("trigger_by", by, &TRIGGERS)?;
+        }
+        if let Some(mode) = stp {
+            spec.stp = choice("stp", mode, &STPS)?;
+        }
+        if let Some(side) = position_side {
+            spec.position_side = choice("position_side", side, &POSITION_SIDES)?;
+        }
+        spec.trail_bps = trail_bps.unwrap_or(0);
+        spec.activation_price = as_price(activation_price)?;
+        if let Some(display) = display_qty {
+            spec.display_qty = scaled(display, instrument, Meaning::Qty)?;
+        }
+        spec.reduce_only = reduce_only;
+        spec.post_only = post_only;
+        spec.close_position = close_position;
+        self.send(py, spec, note(why, tag))
+    }
+
+    /// Buys: a market order, or a limit order if a price is given.
+    #[pyo3(signature = (symbol, qty, price=None, *, tif=None, post_only=false, reduce_only=false,
+        why=None, tag=None))]
+    #[allow(clippy::too_many_arguments)]
+    fn buy(
+        &self,
+        py: Python<'_>,
+        symbol: &Bound<'_, PyAny>,
+        qty: &Bound<'_, PyAny>,
+        price: Option<&Bound<'_, PyAny>>,
+        tif: Option<&str>,
+        post_only: bool,
+        reduce_only: bool,
+        why: Option<&str>,
+        tag: Option<&str>,
+    ) -> PyResult<Py<Order>> {
+        self.shortcut(py, Side::Buy, symbol, qty, price, tif, post_only, reduce_only, why, tag)
+    }
+
+    /// Sells: a market order, or a limit order if a price is given.
+    #[pyo3(signature = (symbol, qty, price=None, *, tif=None, post_only=false, reduce_only=false,
+        why=None, tag=None))]
+    #[allow(clippy::too_many_arguments)]
+    fn sell(
+        &self,
+        py: Python<'_>,
+        symbol: &Bound<'_, PyAny>,
+        qty: &Bound<'_, PyAny>,
+        price: Option<&Bound<'_, PyAny>>,
+        tif: Option<&str>,
+        post_only: bool,
+        reduce_only: bool,
+        why: Option<&str>,
+        tag: Option<&str>,
+    ) -> PyResult<Py<Order>> {
+        self.shortcut(py, Side::Sell, symbol, qty, price, tif, post_only, reduce_only, why, tag)
+    }
+
+    /// Brings the strategy's position to a signed quantity with one market order.
+    ///
+    /// Open market orders of the strategy in the instrument count as done. Returns the order, or
+    /// None if nothing is to do.
+    #[pyo3(signature = (symbol, qty, *, why=None, tag=None))]
+    fn target(
+        &self,
+        py: Python<'_>,
+        symbol: &Bound<'_, PyAny>,
+        qty: &Bound<'_, PyAny>,
+        why: Option<&str>,
+        tag: Option<&str>,
+    ) -> PyResult<Option<Py<Order>>> {
+        let link = self.link()?;
+        let row = link.row(symbol)?;
+        let instrument = &link.instruments[row as usize];
+        let grid = crate::numbers::grid(qty, instrument.qty_scale, instrument.lot)?;
+        let Ok(wanted) = grid else {
+            // Names the neighbours, or says that it is no number.
+            return scaled(qty, instrument, Meaning::Qty).map(|_| None);
+        };
+        let port = link.port()?;
+        let mut held = port.position(row);
+        for id in port.own_open(Some(row)) {
+            if let Some(order) = port.desk().orders.get(id) {
+                if order.spec.kind == OrderType::Market {
+                    held += order.spec.side.sign() * order.leaves_qty();
+                }
+            }
+        }
+        let change = wanted - held;
+        if change == 0 {
+            return Ok(None);
+        }
+        let side = if change > 0 { Side::Buy } else { Side::Sell };
+        let spec = OrderSpec::new(row, side, OrderType::Market, change.abs(), 0);
+        self.send(py, spec, note(why, tag)).map(Some)
+    }
+
+    /// Closes the strategy's position in an instrument with a reduce-only market order.
+    ///
+    /// Returns the order, or None if there is no position.
+    #[pyo3(signature = (symbol, *, why=None, tag=None))]
+    fn close(
+        &self,
+        py: Python<'_>,
+        symbol: &Bound<'_, PyAny>,
+        why: Option<&str>,
+        tag: Option<&str>,
+    ) -> PyResult<Option<Py<Order>>> {
+        let link = self.link()?;
+        let row = link.row(symbol)?;
+        let held = link.port()?.position(row);
+        if held == 0 {
+            return Ok(None);
+        }
+        let side = if held > 0 { Side::Sell } else { Side::Buy };
+        let mut spec = OrderSpec::new(row, side, OrderType::Market, held.abs(), 0);
+        let spot = veloz_core::instrument::Kind::Spot;
+        spec.reduce_only = link.instruments[row as usize].kind != spot;
+        self.send(py, spec, note(why, tag)).map(Some)
+    }
+
+    /// Makes the strategy's post-only limit orders in an instrument be exactly these levels.
+    ///
+    /// Orders that already stand right keep their place in the queue; others are cancelled, and
+    /// missing ones placed.
+    ///
+    /// Args:
+    ///     symbol: Which instrument.
+    ///     bids: `(price, qty)` tuples to buy at.
+    ///     asks: `(price, qty)` tuples to sell at.
+    #[pyo3(signature = (symbol, bids, asks))]
+    fn quote(
+        &self,
+        symbol: &Bound<'_, PyAny>,
+        bids: &Bound<'_, PyAny>,
+        asks: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let link = self.link()?;
+        let row = link.row(symbol)?;
+        let (mut buys, mut sells) = (Vec::with_capacity(4), Vec::with_capacity(4));
+        self.levels(row, bids, &mut buys)?;
+        self.levels(row, asks, &mut sells)?;
+        link.port()?.quote(row, &buys, &sells);
+        Ok(())
+    }
+
+    /// Asks to cancel an order; does nothing if it has ended or was asked before.
+    fn cancel_order(&self, order: &Order) -> PyResult<()> {
+        self.link()?.port()?.cancel(order.id);
+        Ok(())
+    }
+
+    /// Asks to cancel all open orders of the strategy, of one symbol or of all; returns how many.
+    #[pyo3(signature = (symbol=None))]
+    fn cancel_all(&self, symbol: Option<&Bound<'_, PyAny>>) -> PyResult<usize> {
+        let link = self.link()?;
+        let row = symbol.map(|symbol| link.row(symbol)).transpose()?;
+        Ok(link.port()?.cancel_all(row))
+    }
+
+    /// Asks to change an order's total quantity, price, or both.
+    #[pyo3(signature = (order, qty=None, price=None))]
+    fn amend_order(
+        &self,
+        order: &Order,
+        qty: Option<&Bound<'_, PyAny>>,
+        price: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let link = self.link()?;
+        let Some(row) = link.desk()?.orders.get(order.id) else {
+            return Err(errors::strategy_error("an order of another run cannot be amended here"));
+        };
+        let instrument = &link.instruments[row.spec.instrument as usize];
+        let new_qty = match qty {
+            Some(qty) => scaled(qty, instrument, Meaning::Qty)?,
+            None => row.spec.qty,
+        };
+        let new_price = match price {
+            Some(price) => scaled(price, instrument, Meaning::Price)?,
+            None => row.spec.price,
+        };
+        link.port()?.amend(order.id, new_qty, new_price);
+        Ok(())
+    }
+
+    /// float: The strategy's own signed position in an instrument.
+    fn position(&self, symbol: &Bound<'_, PyAny>) -> PyResult<f64> {
+        let wiring = self.wiring()?;
+        let row = wiring.link.row(symbol)?;
+        let held = wiring.link.port()?.position(row);
+        Ok(to_f64(i128::from(held), wiring.link.faces[row as usize].qty_scale))
+    }
+
+    /// Position: The strategy's own position in an instrument, with its exact figures.
+    fn get_position(&self, py: Python<'_>, symbol: &Bound<'_, PyAny>) -> PyResult<Py<Position>> {
+        let link = self.link()?;
+        let row = link.row(symbol)?;
+        let port = link.port()?;
+        let (account, strategy) = (port.account(), port.strategy());
+        port.desk_mut()
+            .value(row)
+            .map_err(|error| errors::strategy_error(&error.to_string()))?;
+        let position = Position::read(port.desk(), account, strategy, row);
+        Py::new(py, position)
+    }
+
+    /// Account: Balances and equity of the account that the strategy trades on.
+    fn get_account(&self, py: Python<'_>) -> PyResult<Py<Account>> {
+        let link = self.link()?;
+        let port = link.port()?;
+        let account = port.account();
+        for row in 0..link.instruments.len() as u32 {
+            port.desk_mut()
+                .value(row)
+                .map_err(|error| errors::strategy_error(&error.to_string()))?;
+        }
+        let account = Account::read(port.desk(), account);
+        Py::new(py, account)
+    }
+
+    /// list[Order]: The strategy's open orders, oldest first, of one symbol or of all.
+    #[pyo3(signature = (symbol=None))]
+    fn open_orders(&self, symbol: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<Order>> {
+        let link = self.link()?;
+        let row = symbol.map(|symbol| link.row(symbol)).transpose()?;
+        let ids: Vec<u64> = link.port()?.own_open(row).collect();
+        Ok(ids.into_iter().map(|id| Order::new(id, link)).collect())
+    }
+
+    /// Book: The live view of an instrument's market; keep it and read it at any time.
+    fn book(&self, py: Python<'_>, symbol: &Bound<'_, PyAny>) -> PyResult<Py<Book>> {
+        let link = self.link()?;
+        let row = link.row(symbol)?;
+        Py::new(py, Book::new(row, Arc::clone(link)))
+    }
+
+    /// float: The nearest price on the instrument's grid; `towards` "down" or "up" chooses a side.
+    #[pyo3(signature = (symbol, price, towards="nearest"))]
+    fn round_price(&self, symbol: &Bound<'_, PyAny>, price: f64, towards: &str) -> PyResult<f64> {
+        let link = self.link()?;
+        let instrument = &link.instruments[link.row(symbol)? as usize];
+        rounded(price, instrument.price_scale, instrument.tick, towards)
+    }
+
+    /// float: The quantity on the instrument's grid, by default the next one down.
+    #[pyo3(signature = (symbol, qty, towards="down"))]
+    fn round_qty(&self, symbol: &Bound<'_, PyAny>, qty: f64, towards: &str) -> PyResult<f64> {
+        let link = self.link()?;
+        let instrument = &link.instruments[link.row(symbol)? as usize];
+        rounded(qty, instrument.qty_scale, instrument.lot, towards)
+    }
+
+    /// Feeds an indicator with the bars of an instrument; `on_bar` waits until it is ready.
+    fn _feed(
+        &self,
+        indicator: Py<Indicator>,
+        symbol: &Bound<'_, PyAny>,
+        interval_ns: i64,
+    ) -> PyResult<()> {
+        let wiring = self.wiring()?;
+        let instrument = wiring.link.row(symbol)?;
+        wiring.warm.set(false);
+        wiring.fed.borrow_mut().push(Fed { instrument, interval_ns, indicator });
+        Ok(())
+    }
+
+    /// Starts or stops a subscription while the run goes on.
+    fn _listen(
+        &self,
+        symbol: &Bound<'_, PyAny>,
+        kind: &str,
+        interval_ns: i64,
+        on: bool,
+    ) -> PyResult<()> {
+        let link = self.link()?;
+        let row = link.row(symbol)?;
+        link.port()?.listen(row, wants_of(kind)?, interval_ns, on);
+        Ok(())
+    }
+
+    /// Sets a timer: `target` is a name for `on_timer`, or a function to call without arguments.
+    fn _timer(
+        &self,
+        target: &Bound<'_, PyAny>,
+        at_ns: i64,
+        every_ns: i64,
+    ) -> PyResult<u32> {
+        let wiring = self.wiring()?;
+        let mut timers = wiring.timers.borrow_mut();
+        let number = timers.len() as u32;
+        timers.push((target.clone().unbind(), target.is_callable()));
+        drop(timers);
+        wiring.link.port()?.set_timer(number, at_ns, every_ns);
+        Ok(number)
+    }
+
+    /// Forgets a timer.
+    fn _stop_timer(&self, number: u32) -> PyResult<()> {
+        self.link()?.port()?.stop_timer(number);
+        Ok(())
+    }
+}
+
+fn rounded(value: f64, scale: u8, step: i64, towards: &str) -> PyResult<f64> {
+    use veloz_core::instrument::{Instrument, OffGrid};
+    match Instrument::on_grid(value, scale, step) {
+        Ok(units) => Ok(to_f64(i128::from(units), scale)),
+        Err(OffGrid::NotANumber) => Err(PyValueError::new_err(format!("{value} is not a finite number"))),
+        Err(OffGrid::Between(below, above)) => {
+            let (low, high) = (to_f64(i128::from(below), scale), to_f64(i128::from(above), scale));
+            match towards {
+                "down" => Ok(low),
+                "up" => Ok(high),
+                "nearest" => Ok(if value - low <= high - value { low } else { high }),
+                other => Err(PyValueError::new_err(format!(
+                    "towards {other:?} is not one of down, nearest, up"
+                ))),
+            }
+        }
+    }
+}
+
+/// The functions of a strategy's class that the engine calls; those that it does not define are
+/// never called, and their events never made.
+#[derive(Default)]
+struct Callbacks {
+    start: Option<Py<PyAny>>,
+    bar: Option<Py<PyAny>>,
+    trade: Option<Py<PyAny>>,
+    quote: Option<Py<PyAny>>,
+    book: Option<Py<PyAny>>,
+    mark: Option<Py<PyAny>>,
+    funding: Option<Py<PyAny>>,
+    order: Option<Py<PyAny>>,
+    fill: Option<Py<PyAny>>,
+    position: Option<Py<PyAny>>,
+    account: Option<Py<PyAny>>,
+    timer: Option<Py<PyAny>>,
+    stop: Option<Py<PyAny>>,
+}
+
+/// A Python strategy as the engine sees it.
+pub struct PyStrategy {
+    object: Py<PyAny>,
+    wiring: Arc<Wiring>,
+    callbacks: Callbacks,
+    /// What a callback raised, kept for the caller of the run.
+    pub raised: Option<PyErr>,
+}
+
+impl PyStrategy {
+    pub fn new(object: &Bound<'_, PyAny>, wiring: Arc<Wiring>) -> PyResult<Self> {
+        let class = object.get_type();
+        let base = class.py().import("veloz.strategy")?.getattr("Strategy")?;
+        let find = |name: &str| -> PyResult<Option<Py<PyAny>>> {
+            let own = class.getattr(name)?;
+            let inherited = base.getattr(name)?;
+            Ok((!own.is(&inherited)).then(|| own.unbind()))
+        };
+        let callbacks = Callbacks {
+            start: find("on_start")?,
+            bar: find("on_bar")?,
+            trade: find("on_trade")?,
+            quote: find("on_quote")?,
+            book: find("on_book")?,
+            mark: find("on_mark")?,
+            funding: find("on_funding")?,
+            order: find("on_order")?,
+            fill: find("on_fill")?,
+            position: find("on_position")?,
+            account: find("on_account")?,
+            timer: find("on_timer")?,
+            stop: find("on_stop")?,
+        };
+        Ok(PyStrategy { object: object.clone().unbind(), wiring, callbacks, raised: None })
+    }
+
+    /// The bits of `veloz_core::strategy::wants` for the events that the class has callbacks for.
+    pub fn own_wants(&self) -> u32 {
+        use veloz_core::strategy::wants;
+        let pairs = [
+            (self.callbacks.order.is_some(), wants::ORDERS),
+            (self.callbacks.fill.is_some(), wants::FILLS),
+            (self.callbacks.position.is_some(), wants::POSITIONS),
+            (self.callbacks.account.is_some(), wants::ACCOUNTS),
+        ];
+        pairs.iter().filter(|(on, _)| *on).map(|(_, bit)| bit).sum()
+    }
+
+    /// True if the class has a callback for one of these market events.
+    pub fn hears(&self, bits: u32) -> bool {
+        use veloz_core::strategy::wants;
+        let pairs = [
+            // Bars always count: they feed indicators.
+            (true, wants::BARS),
+            (self.callbacks.trade.is_some(), wants::TRADES),
+            (self.callbacks.quote.is_some(), wants::QUOTES),
+            (self.callbacks.book.is_some(), wants::BOOKS),
+            (self.callbacks.mark.is_some(), wants::MARKS),
+            (self.callbacks.funding.is_some(), wants::FUNDING),
+        ];
+        pairs.iter().any(|(on, bit)| *on && bits & bit != 0)
+    }
+
+    /// Calls `callback(self, argument)` with the port lent.
+    #[inline]
+    fn call(
+        &mut self,
+        callback: *mut ffi::PyObject,
+        argument: *mut ffi::PyObject,
+        port: &mut Port<'_>,
+    ) -> Result<(), Fault> {
+        let arguments = [self.object.as_ptr(), argument];
+        let count = if argument.is_null() { 1 } else { 2 };
+        let result = self.wiring.link.lend(port, || unsafe {
+            ffi::PyObject_Vectorcall(callback, arguments.as_ptr(), count, std::ptr::null_mut())
+        });
+        if result.is_null() {
+            return Err(self.fault(port));
+        }
+        unsafe { ffi::Py_DECREF(result) };
+        Ok(())
+    }
+
+    #[cold]
+    fn fault(&mut self, port: &mut Port<'_>) -> Fault {
+        // Called by the engine on a thread that is attached.
+        let py = unsafe { Python::assume_attached() };
+        let error = PyErr::fetch(py);
+        let shown = py
+            .import("veloz.strategy.faults")
+            .and_then(|module| module.call_method1("describe", (error.value(py),)))
+            .and_then(|text| text.extract::<String>());
+        let message = shown.unwrap_or_else(|_| error.to_string());
+        let link = Arc::clone(&self.wiring.link);
+        let object = self.object.clone_ref(py);
+        let value = error.value(py).clone();
+        // A failing on_error must not hide the fault that it was told of.
+        let told = link.lend(port, || object.call_method1(py, "on_error", (value,)));
+        if let Err(second) = told {
+            second.set_cause(py, Some(error.clone_ref(py)));
+        }
+        self.raised = Some(error);
+        Fault { message }
+    }
+
+    fn feed(&self, bar: &veloz_core::market::Bar) -> bool {
+        let link = &self.wiring.link;
+        let face = &link.faces[bar.instrument as usize];
+        let sample =
+            veloz_core::indicators::Sample::of_bar(bar, face.price_scale, face.qty_scale);
+        let fed = self.wiring.fed.borrow();
+        for fed in fed.iter() {
+            let length = bar.ts_close - bar.ts_open;
+            if fed.instrument == bar.instrument && (fed.interval_ns == 0 || fed.interval_ns == length)
+            {
+                fed.indicator.get().feed(&sample);
+            }
+        }
+        if !self.wiring.warm.get() {
+            self.wiring.warm.set(fed.iter().all(|fed| fed.indicator.get().ready()));
+        }
+        self.wiring.warm.get()
+    }
+}
+
+/// Makes the event object and calls the callback, if the class has one.
+macro_rules! deliver {
+    ($self:ident, $port:ident, $name:ident, $make:expr) => {{
+        let Some(callback) = &$self.callbacks.$name else { return Ok(()) };
+        let callback = callback.as_ptr();
+        // The engine runs inside a method that Python called: the thread is attached.
+        let py = unsafe { Python::assume_attached() };
+        let event = match Py::new(py, $make) {
+            Ok(event) => event,
+            Err(error) => return Err(Fault { message: error.to_string() }),
+        };
+        let result = $self.call(callback, event.as_ptr(), $port);
+        drop(event);
+        result
+    }};
+}
+
+impl Strategy for PyStrategy {
+    #[inline]
+    fn on_event(&mut self, event: &Event<'_>, port: &mut Port<'_>) -> Result<(), Fault> {
+        let none = std::ptr::null_mut();
+        match event {
+            Event::Bar(bar) => {
+                if !self.feed(bar) {
+                    return Ok(());
+                }
+                let face = self.wiring.link.faces[bar.instrument as usize].clone();
+                deliver!(self, port, bar, Bar::new(**bar, face))
+            }
+            Event::Trade(trade) => {
+                let face = self.wiring.link.faces[trade.instrument as usize].clone();
+                deliver!(self, port, trade, Trade::new(**trade, face))
+            }
+            Event::Quote(quote) => {
+                let face = self.wiring.link.faces[quote.instrument as usize].clone();
+                deliver!(self, port, quote, Quote::new(**quote, face))
+            }
+            Event::Book(instrument) => {
+                deliver!(self, port, book, Book::new(*instrument, Arc::clone(&self.wiring.link)))
+            }
+            Event::Mark(mark) => {
+                let face = self.wiring.link.faces[mark.instrument as usize].clone();
+                deliver!(self, port, mark, MarkPrice::new(**mark, face))
+            }
+            Event::Funding(funding) => {
+                let face = self.wiring.link.faces[funding.instrument as usize].clone();
+                deliver!(self, port, funding, Funding::new(**funding, face))
+            }
+            Event::Order(id) => {
+                let Some(callback) = &self.callbacks.order else { return Ok(()) };
+                let (callback, link) = (callback.as_ptr(), Arc::clone(&self.wiring.link));
+                let py = unsafe { Python::assume_attached() };
+                let made = link.lend(port, || Py::new(py, Order::new(*id, &link)));
+                let order = made.map_err(|error| Fault { message: error.to_string() })?;
+                let result = self.call(callback, order.as_ptr(), port);
+                link.lend(port, || drop(order));
+                result
+            }
+            Event::Fill(fill) => {
+                let link = Arc::clone(&self.wiring.link);
+                let face = link.faces[fill.instrument as usize].clone();
+                let settle = link.instruments[fill.instrument as usize].settle;
+                let py = unsafe { Python::assume_attached() };
+                let (fee_asset, settle) =
+                    (&link.assets[fill.fee_asset as usize], &link.assets[settle as usize]);
+                deliver!(self, port, fill, Fill::new(py, **fill, face, fee_asset, settle))
+            }
+            Event::Position(instrument) => {
+                let (account, strategy) = (port.account(), port.strategy());
+                let position = Position::read(port.desk(), account, strategy, *instrument);
+                deliver!(self, port, position, position)
+            }
+            Event::Account(account) => {
+                let account = Account::read(port.desk(), *account);
+                deliver!(self, port, account, account)
+            }
+            Event::Timer(number, _) => {
+                let py = unsafe { Python::assume_attached() };
+                let timers = self.wiring.timers.borrow();
+                let Some((target, is_function)) = timers.get(*number as usize) else {
+                    return Ok(());
+                };
+                let (target, is_function) = (target.clone_ref(py), *is_function);
+                drop(timers);
+                let result = if is_function {
+                    let result = self.wiring.link.lend(port, || target.call0(py));
+                    match result {
+                        Ok(_) => Ok(()),
+                        Err(error) => {
+                            error.restore(py);
+                            Err(self.fault(port))
+                        }
+                    }
+                } else if let Some(callback) = &self.callbacks.timer {
+                    let callback = callback.as_ptr();
+                    self.call(callback, target.as_ptr(), port)
+                } else {
+                    Ok(())
+                };
+                drop(target);
+                result
+            }
+            Event::Start => match &self.callbacks.start {
+                Some(callback) => {
+                    let callback = callback.as_ptr();
+                    self.call(callback, none, port)
+                }
+                None => Ok(()),
+            },
+            Event::Stop => match &self.callbacks.stop {
+                Some(callback) => {
+                    let callback = callback.as_ptr();
+                    self.call(callback, none, port)
+                }
+                None => Ok(()),
+            },
+        }
+    }
+}
+
+/// The bits of `veloz_core::strategy::wants` for a kind of subscription.
+pub fn wants_of(kind: &str) -> PyResult<u32> {
+    use veloz_core::strategy::wants;
+    let table = [
+        ("bars", wants::BARS),
+        ("trades", wants::TRADES),
+        ("quotes", wants::QUOTES),
+        ("books", wants::BOOKS),
+        ("marks", wants::MARKS),
+        ("funding", wants::FUNDING),
+    ];
+    choice("kind", kind, &table)
+}
+
+/// The classes of this module.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<StrategyBase>()
+}

@@ -1,0 +1,222 @@
+//! How long the simulated venue takes per row of L2 data, per request and per bar.
+//!
+//! `cargo run --release -p veloz-core --example venue_speed [ROWS]`
+//!
+//! The rows follow the process of the L2 benchmark's generator: 20 levels a side, a batch of 2–6
+//! level updates each 20 ms, the mid moving by at most a tick, prints at the touch in between.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use veloz_core::instrument::{Asset, Filters, Instrument, Kind, Origin, Status};
+use veloz_core::market::{Bar, Tick, TICK_BUY, TICK_LAST, TICK_TRADE};
+use veloz_core::matching::{Venue, VenueSettings};
+use veloz_core::order::{OrderSpec, OrderType, Side};
+
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, n: u64) -> i64 {
+        ((u128::from(self.next()) * u128::from(n)) >> 64) as i64
+    }
+}
+
+fn rows(n: usize) -> Vec<Tick> {
+    let (mut random, mut rows) = (Random(11), Vec::with_capacity(n + 64));
+    let (mut mid, mut t, levels) = (300_000_i64, 0_i64, 20_i64);
+    let mut add = |t, price, qty, flags| {
+        rows.push(Tick { ts_exchange: t, ts_recv: t + 500_000, price, qty, flags, instrument: 0 });
+        rows.len()
+    };
+    for level in 0..levels {
+        add(t, mid - level, 1_500, TICK_BUY);
+        add(t, mid + 1 + level, 1_500, if level == levels - 1 { TICK_LAST } else { 0 });
+    }
+    let mut count = 0;
+    while count < n {
+        for print in 0..random.below(3).min(random.below(4)) + random.below(2) {
+            let buy = random.below(2) == 1;
+            let price = if buy { mid + 1 } else { mid };
+            let side = if buy { TICK_BUY } else { 0 };
+            add(t + 1_000_000 * (print + 1), price, 1 + random.below(300), TICK_TRADE | side);
+        }
+        t += 20_000_000;
+        match random.below(10) {
+            0 => {
+                add(t, mid + 1, 0, 0);
+                add(t, mid + 1, 1 + random.below(3_000), TICK_BUY);
+                add(t, mid + 1 + levels, 1 + random.below(3_000), 0);
+                add(t, mid - levels + 1, 0, TICK_BUY);
+                mid += 1;
+            }
+            1 => {
+                add(t, mid, 0, TICK_BUY);
+                add(t, mid, 1 + random.below(3_000), 0);
+                add(t, mid - levels, 1 + random.below(3_000), TICK_BUY);
+                add(t, mid + levels, 0, 0);
+                mid -= 1;
+            }
+            _ => {}
+        }
+        let updates = 2 + random.below(5);
+        for update in 0..updates {
+            let level = random.below(20).min(random.below(20));
+            let last = if update == updates - 1 { TICK_LAST } else { 0 };
+            let (price, side) = match random.below(2) {
+                0 => (mid - level, TICK_BUY),
+                _ => (mid + 1 + level, 0),
+            };
+            count = add(t, price, 1 + random.below(3_000), side | last);
+        }
+    }
+    rows.truncate(n);
+    rows
+}
+
+fn venue(settings: &[&str]) -> Venue {
+    let mut chosen = VenueSettings::default();
+    for setting in settings {
+        chosen.set(setting).expect("a known setting");
+    }
+    let instrument = Instrument {
+        symbol: "bench:BTC/USDT:USDT".to_owned(),
+        venue_symbol: "BTCUSDT".to_owned(),
+        kind: Kind::Linear,
+        base: 0,
+        quote: 1,
+        settle: 1,
+        price_scale: 1,
+        qty_scale: 3,
+        tick: 1,
+        lot: 1,
+        multiplier: 1,
+        multiplier_scale: 0,
+        maker_fee: 200_000_000_000_000,
+        taker_fee: 500_000_000_000_000,
+        liquidation_fee: 0,
+        filters: Filters::default(),
+        tiers: Vec::new(),
+        expiry_ns: None,
+        valid_from_ns: 0,
+        status: Status::Trading,
+        origin: Origin::File,
+    };
+    let assets = ["BTC", "USDT"].map(|name| Asset { name: name.to_owned(), scale: 8 });
+    Venue::new(chosen, &[instrument], &assets)
+}
+
+/// Replays the rows; with `quote` a bid and an ask at `offset` ticks behind the touch are
+/// cancelled and placed anew each 100 ms. Returns ns per row, fills, requests.
+fn replay(rows: &[Tick], quote: bool, offset: i64) -> (f64, u64, u64) {
+    let mut venue = venue(&["queue=proportional"]);
+    let (mut id, mut fills, mut requests) = (0_u64, 0_u64, 0_u64);
+    let (mut at, mut timer) = (0, 100_000_000);
+    let (mut bid, mut ask) = (299_990, 300_010);
+    let start = Instant::now();
+    while at < rows.len() {
+        let taken = venue.ticks(&rows[at..], timer + 1);
+        at += taken;
+        fills += venue.reports.len() as u64;
+        venue.reports.clear();
+        let due = rows.get(at).is_some_and(|row| row.ts_exchange > timer);
+        if due {
+            if quote {
+                // The touch as a strategy would know it: from the rows just seen.
+                for row in rows[at.saturating_sub(40)..at].iter() {
+                    if row.flags & TICK_TRADE != 0 {
+                        (bid, ask) = match row.flags & TICK_BUY {
+                            0 => (row.price, row.price + 1),
+                            _ => (row.price - 1, row.price),
+                        };
+                    }
+                }
+                for (side, price) in [(Side::Buy, bid - offset), (Side::Sell, ask + offset)] {
+                    let old = id.saturating_sub(1);
+                    if old > 0 {
+                        venue.cancel(timer, 0, old);
+                    }
+                    id += 1;
+                    let mut spec = OrderSpec::new(0, side, OrderType::Limit, 100, price);
+                    spec.post_only = true;
+                    venue.place(timer, 0, id, &spec);
+                    requests += 2;
+                }
+                venue.reports.clear();
+            }
+            timer += 100_000_000;
+        }
+    }
+    let ns = start.elapsed().as_nanos() as f64 / rows.len() as f64;
+    black_box(&venue);
+    (ns, fills, requests)
+}
+
+fn requests(n: u64) -> (f64, f64) {
+    let mut venue = venue(&[]);
+    venue.ticks(&rows(2_000), i64::MAX);
+    let bid = OrderSpec::new(0, Side::Buy, OrderType::Limit, 100, 299_900);
+    let (mut placing, mut cancelling) = (0, 0);
+    for round in 0..n / 100 {
+        let start = Instant::now();
+        for k in 0..100 {
+            venue.place(1, 0, 1 + round * 100 + k, &bid);
+            if k % 2 == 1 {
+                venue.reports.clear();
+            }
+        }
+        placing += start.elapsed().as_nanos();
+        let start = Instant::now();
+        for k in 0..100 {
+            venue.cancel(1, 0, 1 + round * 100 + k);
+            if k % 2 == 1 {
+                venue.reports.clear();
+            }
+        }
+        cancelling += start.elapsed().as_nanos();
+    }
+    (placing as f64 / n as f64, cancelling as f64 / n as f64)
+}
+
+fn bars(n: i64) -> f64 {
+    let mut venue = venue(&["level=bar"]);
+    let start = Instant::now();
+    for k in 0..n {
+        let bar = Bar {
+            ts_open: k * 60,
+            ts_close: k * 60 + 60,
+            instrument: 0,
+            open: 100 + k % 7,
+            high: 110,
+            low: 90,
+            close: 100 + (k + 1) % 7,
+            volume: 10,
+        };
+        venue.advance(veloz_core::matching::timeline::Key::new(bar.ts_open, 2, 1));
+        venue.bar(black_box(&bar));
+    }
+    black_box(&venue);
+    start.elapsed().as_nanos() as f64 / n as f64
+}
+
+fn main() {
+    let n = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(1_000_000);
+    let rows = rows(n);
+    for run in 1..=3 {
+        let (empty, ..) = replay(&rows, false, 0);
+        let (touch, fills, sent) = replay(&rows, true, 0);
+        let (behind, ..) = replay(&rows, true, 3);
+        println!(
+            "run {run}: {empty:.1} ns/row without orders, {touch:.1} quoting at the touch \
+             ({fills} reports, {sent} requests), {behind:.1} three ticks behind"
+        );
+        let (place, cancel) = requests(200_000);
+        println!("run {run}: place {place:.0} ns, cancel {cancel:.0} ns, bar {:.1} ns", bars(2_000_000));
+    }
+}

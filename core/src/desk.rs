@@ -1,0 +1,886 @@
+//! The desk: one input in, its effects out; it calls nobody and reads no clock.
+//!
+//! ```text
+//!  market ──► view of the market ─┐
+//!  command ─► risk ─► order ──────┼─► requests ─► gateway
+//!  report ──► order ─► account ───┴─► notices ─► strategies
+//!                  every arrow ─► journal
+//! ```
+//!
+//! All trading state is here, on one thread. A strategy's calls are inputs like any other, so the
+//! journal of a run holds all that is needed to rebuild the desk.
+
+use std::collections::VecDeque;
+
+use crate::account::{Accounts, FillInput};
+use crate::book::Book;
+use crate::facts::{self, number};
+use crate::instrument::{Asset, AssetId, Instrument, InstrumentId, Kind};
+use crate::journal::Journal;
+use crate::market::{
+    Bar, Funding, MarkPrice, Quote, Tick, Trade, TICK_BUY, TICK_CLEAR, TICK_EMPTY, TICK_TRADE,
+};
+use crate::order::{OrderId, ReportKind, Report, Request, RequestKind, Side};
+use crate::order_state::{Change, Ending, OrderTable, Pending};
+use crate::risk::{Exposure, Gate, Limits, RateWindow, Refusal};
+use crate::strategy::{ListenRequest, TimerRequest};
+use crate::units::{format_decimal, mul_div, pow10, rescale, Rounding, COST_SCALE, MARK_SCALE};
+
+/// What a strategy asked for, waiting for its turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Judge and send an order that stands in state New.
+    Place {
+        /// Handle of the order.
+        id: OrderId,
+        /// Reason, zero byte, tag.
+        text: Option<Box<[u8]>>,
+    },
+    /// End an order.
+    Cancel {
+        /// Handle of the order.
+        id: OrderId,
+        /// Who asked.
+        strategy: u16,
+    },
+    /// Change an order.
+    Amend {
+        /// Handle of the order.
+        id: OrderId,
+        /// Who asked.
+        strategy: u16,
+        /// New total quantity.
+        qty: i64,
+        /// New price.
+        price: i64,
+    },
+}
+
+/// What strategies are to be told after an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// An order changed.
+    Order {
+        /// Handle of the order.
+        id: OrderId,
+        /// Whose it is.
+        strategy: u16,
+    },
+    /// An order traded.
+    Fill(facts::Fill),
+    /// Funding was exchanged on an account's position.
+    Funding(u16),
+}
+
+/// Something that waits for its turn behind the input that caused it.
+#[derive(Clone, Debug)]
+pub enum Turn {
+    /// A command to apply.
+    Command(Command),
+    /// A notice to deliver.
+    Notice(Notice),
+}
+
+/// What leaves the desk.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    /// Requests for the gateway; each was journalled before.
+    pub requests: Vec<Request>,
+    /// Wake-ups asked for.
+    pub timers: Vec<TimerRequest>,
+    /// Subscriptions made or ended.
+    pub listens: Vec<ListenRequest>,
+    /// Commands and notices, first in first out.
+    pub turns: VecDeque<Turn>,
+}
+
+/// What the desk knows of one instrument's market.
+#[derive(Debug)]
+pub struct MarketView {
+    /// Levels by price, if the run has a book feed.
+    pub book: Book,
+    /// Best bid and offer from quotes, where no book is kept.
+    pub quote: Option<Quote>,
+    /// Last traded price, or close of the last bar; 0 before the first.
+    pub last: i64,
+    /// Mark price at mark scale; 0 where the run has none.
+    pub mark: i64,
+    /// The finished bar before now, for reading.
+    pub bar: Option<Bar>,
+    /// Prints and levels seen.
+    pub events: u64,
+}
+
+impl MarketView {
+    fn new(tick: i64) -> Self {
+        MarketView {
+            book: Book::new(tick),
+            quote: None,
+            last: 0,
+            mark: 0,
+            bar: None,
+            events: 0,
+        }
+    }
+
+    /// Best bid and best offer prices, if both sides are there.
+    #[inline]
+    #[must_use]
+    pub fn touch(&self) -> Option<(i64, i64)> {
+        self.book
+            .touch()
+            .or_else(|| self.quote.map(|quote| (quote.bid_price, quote.ask_price)))
+    }
+}
+
+/// An input that the desk cannot take: the run must end, nothing was half done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeskError(pub String);
+
+impl std::fmt::Display for DeskError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for DeskError {}
+
+/// Counts of what happened, for the report and for `explain`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Orders given by strategies.
+    pub orders: u64,
+    /// Refused by a risk rule.
+    pub refused: u64,
+    /// Refused by the venue.
+    pub rejected: u64,
+    /// Fills.
+    pub fills: u64,
+    /// Cancels asked for.
+    pub cancels: u64,
+}
+
+/// All trading state of one engine.
+pub struct Desk {
+    /// Assets by row.
+    pub assets: Vec<Asset>,
+    /// Instrument versions by row.
+    pub instruments: Vec<Instrument>,
+    /// Market views by row of the instrument table.
+    pub markets: Vec<MarketView>,
+    /// Own orders.
+    pub orders: OrderTable,
+    /// Balances and positions.
+    pub accounts: Accounts,
+    /// The trading journal.
+    pub journal: Journal,
+    /// What is to leave.
+    pub outbox: Outbox,
+    /// Event time, ns.
+    pub now_ns: i64,
+    /// What happened so far.
+    pub counts: Counts,
+    gate: Gate,
+    limits: Limits,
+    rate: Vec<RateWindow>,
+    /// Signed strategy positions, by strategy × instrument.
+    positions: Vec<i64>,
+    /// Leverage by account × instrument, at least 1.
+    leverage: Vec<i64>,
+    /// Market inputs applied so far: the market sequence of the next trading batch.
+    market_seq: u64,
+    /// Whether the money identity is checked after every change of money.
+    pub check_identity: bool,
+}
+
+impl Desk {
+    /// A desk with nothing done yet.
+    #[must_use]
+    pub fn new(
+        assets: Vec<Asset>,
+        instruments: Vec<Instrument>,
+        accounts: Accounts,
+        journal: Journal,
+        limits: Limits,
+    ) -> Self {
+        let markets = instruments.iter().map(|i| MarketView::new(i.tick)).collect();
+        Desk {
+            assets,
+            instruments,
+            markets,
+            orders: OrderTable::new(),
+            accounts,
+            journal,
+            outbox: Outbox::default(),
+            now_ns: 0,
+            counts: Counts::default(),
+            gate: Gate::new(&limits),
+            limits,
+            rate: Vec::new(),
+            positions: Vec::new(),
+            leverage: Vec::new(),
+            market_seq: 0,
+            check_identity: false,
+        }
+    }
+
+    /// Sets the leverage that an account's orders in an instrument are judged with.
+    pub fn set_leverage(&mut self, account: u16, instrument: InstrumentId, leverage: i64) {
+        let at = account as usize * self.instruments.len() + instrument as usize;
+        if self.leverage.len() <= at {
+            self.leverage.resize(at + 1, 1);
+        }
+        self.leverage[at] = leverage.max(1);
+    }
+
+    /// Queues a command behind what already waits.
+    #[inline]
+    pub fn command(&mut self, command: Command) {
+        self.outbox.turns.push_back(Turn::Command(command));
+    }
+
+    /// A strategy's own signed position, in quantity units.
+    #[inline]
+    #[must_use]
+    pub fn strategy_position(&self, strategy: u16, instrument: InstrumentId) -> i64 {
+        let at = strategy as usize * self.instruments.len() + instrument as usize;
+        self.positions.get(at).copied().unwrap_or(0)
+    }
+
+    /// Mid price in half price units; the last price doubled where there is no touch; 0 if neither.
+    #[inline]
+    #[must_use]
+    pub fn mid2(&self, instrument: InstrumentId) -> i64 {
+        let market = &self.markets[instrument as usize];
+        match market.touch() {
+            Some((bid, ask)) => bid + ask,
+            None => market.last * 2,
+        }
+    }
+
+    /// The price that limits and values go by, in price units: mark, else mid, else last.
+    #[must_use]
+    pub fn reference_price(&self, instrument: InstrumentId) -> i64 {
+        let market = &self.markets[instrument as usize];
+        if market.mark > 0 {
+            let scale = self.instruments[instrument as usize].price_scale;
+            let price = rescale(i128::from(market.mark), MARK_SCALE, scale, Rounding::HalfEven);
+            return price.ok().and_then(|price| i64::try_from(price).ok()).unwrap_or(0);
+        }
+        self.mid2(instrument) / 2
+    }
+
+    /// Market inputs applied so far.
+    #[inline]
+    #[must_use]
+    pub fn market_seq(&self) -> u64 {
+        self.market_seq
+    }
+
+    // ---- market inputs --------------------------------------------------------------------
+
+    /// A finished bar.
+    ///
+    /// # Errors
+    ///
+    /// [`DeskError`] if a value does not fit.
+    #[inline]
+    pub fn bar(&mut self, bar: &Bar) -> Result<(), DeskError> {
+        self.market_seq += 1;
+        let market = &mut self.markets[bar.instrument as usize];
+        market.last = bar.close;
+        market.bar = Some(*bar);
+        market.events += 1;
+        self.value(bar.instrument)
+    }
+
+    /// Rows of a book feed, whole messages.
+    #[inline]
+    pub fn ticks(&mut self, rows: &[Tick]) {
+        self.market_seq += rows.len() as u64;
+        let Some(first) = rows.first() else { return };
+        let mut market = &mut self.markets[first.instrument as usize];
+        let mut instrument = first.instrument;
+        for row in rows {
+            if row.instrument != instrument {
+                instrument = row.instrument;
+                market = &mut self.markets[instrument as usize];
+            }
+            if row.flags & (TICK_TRADE | TICK_CLEAR | TICK_EMPTY) != 0 {
+                if row.flags & TICK_CLEAR != 0 {
+                    market.book.clear();
+                }
+                if row.flags & TICK_TRADE != 0 {
+                    market.last = row.price;
+                    continue;
+                }
+                if row.flags & TICK_EMPTY != 0 {
+                    continue;
+                }
+            }
+            market.book.set(row.flags & TICK_BUY != 0, row.price, row.qty);
+        }
+    }
+
+    /// A public trade outside a book feed.
+    pub fn trade(&mut self, trade: &Trade) {
+        self.market_seq += 1;
+        let market = &mut self.markets[trade.instrument as usize];
+        market.last = trade.price;
+        market.events += 1;
+    }
+
+    /// A best bid and offer outside a book feed.
+    pub fn quote(&mut self, quote: &Quote) {
+        self.market_seq += 1;
+        let market = &mut self.markets[quote.instrument as usize];
+        market.quote = Some(*quote);
+        market.events += 1;
+    }
+
+    /// A mark price.
+    ///
+    /// # Errors
+    ///
+    /// [`DeskError`] if a value does not fit.
+    pub fn mark(&mut self, mark: &MarkPrice) -> Result<(), DeskError> {
+        self.market_seq += 1;
+        self.markets[mark.instrument as usize].mark = mark.mark;
+        self.value(mark.instrument)
+    }
+
+    /// Values positions in an instrument at its mark, else at its last price (A7).
+    ///
+    /// # Errors
+    ///
+    /// [`DeskError`] if the value does not fit.
+    #[inline]
+    pub fn value(&mut self, instrument: InstrumentId) -> Result<(), DeskError> {
+        let market = &self.markets[instrument as usize];
+        let price = if self.instruments[instrument as usize].kind == Kind::Spot {
+            match market.touch() {
+                Some((bid, ask)) => (bid + ask) / 2,
+                None => market.last,
+            }
+        } else {
+            market.last
+        };
+        let mark = if market.mark > 0 {
+            market.mark
+        } else if price > 0 {
+            let scale = self.instruments[instrument as usize].price_scale;
+            rescale(i128::from(price), scale, MARK_SCALE, Rounding::TowardZero)
+                .ok()
+                .and_then(|mark| i64::try_from(mark).ok())
+                .ok_or_else(|| self.broken(instrument, "a price does not fit mark scale"))?
+        } else {
+            return Ok(());
+        };
+        self.accounts
+            .mark(instrument, mark)
+            .map_err(|error| self.broken(instrument, &error.to_string()))
+    }
+
+    // ---- money ----------------------------------------------------------------------------
+
+    /// A deposit, or a withdrawal if negative.
+    ///
+    /// # Errors
+    ///
+    /// [`DeskError`] if the balance does not fit or cannot pay.
+    pub fn deposit(&mut self, account: u16, asset: AssetId, amount: i128) -> Result<(), DeskError> {
+        let result = if amount >= 0 {
+            self.accounts.deposit(account, asset, amount)
+        } else {
+            self.accounts.withdraw(account, asset, -amount)
+        };
+        result.map_err(|error| DeskError(format!("deposit refused: {error}")))?;
+        self.journal.begin(self.market_seq, self.now_ns);
+        self.journal.record(number::DEPOSIT, &facts::Deposit { account, asset, amount });
+        self.journal.commit();
+        self.check_money(account)
+    }
+
+    /// Exchanges funding on an account's position in an instrument (A16).
+    ///
+    /// # Errors
+    ///
+    /// [`DeskError`] if the value does not fit.
+    pub fn funding(&mut self, account: u16, funding: &Funding) -> Result<(), DeskError> {
+        let instrument = funding.instrument;
+        let amount = self
+            .accounts
+            .funding(account, instrument, funding.rate, funding.mark)
+            .map_err(|error| self.broken(instrument, &error.to_string()))?;
+        if amount == 0 {
+            return Ok(());
+        }
+        let fact =
+            facts::FundingPaid { account, instrument, rate: funding.rate, mark: funding.mark, amount };
+        self.journal.begin(self.market_seq, self.now_ns);
+        self.journal.record(number::FUNDING, &fact);
+        self.journal.commit();
+        self.outbox.turns.push_back(Turn::Notice(Notice::Funding(account)));
+        self.check_money(account)
+    }
+
+    #[inline]
+    fn check_money(&self, account: u16) -> Result<(), DeskError> {
+        if self.check_identity {
+            self.accounts
+                .check_identity(account)
+                .map_err(|broken| DeskError(format!("the money identity is broken: {broken}")))?;
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn broken(&self, instrument: InstrumentId, what: &str) -> DeskError {
+        DeskError(format!("{}: {what}", self.instruments[instrument as usize].symbol))
+    }
+
+    // ---- commands -------------------------------------------------------------------------
+
+    /// Applies a command that waited for its turn.
+    ///
+    /// # Errors
+    ///
+    /// [`DeskError`] if a value does not fit.
+    pub fn apply_command(&mut self, command: Command) -> Result<(), DeskError> {
+        match command {
+            Command::Place { id, text } => self.place(id, text.as_deref().unwrap_or_default()),
+            Command::Cancel { id, strategy } => {
+                self.cancel(id, strategy);
+                Ok(())
+            }
+            Command::Amend { id, strategy, qty, price } => {
+                self.amend(id, strategy, qty, price);
+                Ok(())
+            }
+        }
+    }
+
+    fn place(&mut self, id: OrderId, text: &[u8]) -> Result<(), DeskError> {
+        self.counts.orders += 1;
+        let Some(order) = self.orders.get(id) else { return Ok(()) };
+        let (account, strategy, spec) = (order.account, order.strategy, order.spec);
+        let fact = facts::PlaceCommand::of(id, account, strategy, &spec, order.arrival_mid2);
+        self.journal.begin(self.market_seq, self.now_ns);
+        self.journal.record_with_text(number::PLACE, &fact, text);
+        let verdict = self.judge(id)?;
+        let Some(order) = self.orders.get_mut(id) else { return Ok(()) };
+        match verdict {
+            Ok(()) => {
+                order.place = Pending::Sent;
+                self.journal.record(number::SENT, &facts::Sent { order: id, request: 0 });
+                self.journal.commit();
+                let kind = RequestKind::Place(spec);
+                let ts_sent = self.now_ns;
+                self.outbox.requests.push(Request { order: id, account, ts_sent, kind });
+            }
+            Err(refusal) => {
+                order.ending = Some(Ending::Refused);
+                order.ts_closed = self.now_ns;
+                self.counts.refused += 1;
+                let text = format!("{}: {}", refusal.rule, refusal.detail);
+                let fact = facts::Refused { order: id, strategy };
+                self.journal.record_with_text(number::REFUSED, &fact, text.as_bytes());
+                self.journal.commit();
+                self.orders.close(id);
+                if let Some(order) = self.orders.get_mut(id) {
+                    order.refusal = Some(text.into_boxed_str());
+                }
+                self.tell_order(id, strategy);
+            }
+        }
+        Ok(())
+    }
+
+    /// The verdict of the risk gate on an order.
+    fn judge(&mut self, id: OrderId) -> Result<Result<(), Refusal>, DeskError> {
+        let Some(order) = self.orders.get(id) else { return Ok(Ok(())) };
+        let (account, strategy, spec) = (order.account, order.strategy, order.spec);
+        let row = spec.instrument as usize;
+        self.value(spec.instrument)?;
+        if self.rate.len() <= account as usize {
+            self.rate.resize_with(account as usize + 1, RateWindow::default);
+        }
+        let since = self.now_ns - self.limits.rate_window_ns;
+        let orders_in_window = self.rate[account as usize].count_since(since);
+        let instrument = &self.instruments[row];
+        let reference = self.reference_price(spec.instrument);
+        let price = if spec.price > 0 {
+            spec.price
+        } else if spec.trigger_price > 0 {
+            spec.trigger_price
+        } else {
+            reference
+        };
+        let overflow = |_| self.broken(spec.instrument, "an order's value does not fit");
+        let (mut buys, mut sells) = (0_i64, 0_i64);
+        let (mut buy_value, mut sell_value) = (0_i128, 0_i128);
+        for &other in self.orders.open() {
+            let Some(other) = self.orders.get(other) else { continue };
+            if other.id == id || other.account != account || other.spec.instrument != spec.instrument
+            {
+                continue;
+            }
+            if other.spec.reduce_only || other.place == Pending::None && !other.accepted {
+                continue;
+            }
+            let leaves = other.leaves_qty();
+            let at = if other.spec.price > 0 { other.spec.price } else { reference };
+            let value = if at > 0 { instrument.notional(leaves, at).map_err(overflow)? } else { 0 };
+            match other.spec.side {
+                Side::Buy => (buys, buy_value) = (buys + leaves, buy_value + value),
+                Side::Sell => (sells, sell_value) = (sells + leaves, sell_value + value),
+            }
+        }
+        let notional =
+            if price > 0 { instrument.notional(spec.qty, price).map_err(overflow)? } else { 0 };
+        let account_position = self.net_qty(account, spec.instrument);
+        let held = if reference > 0 {
+            let value = instrument.notional(account_position.abs(), reference).map_err(overflow)?;
+            if account_position < 0 { -value } else { value }
+        } else {
+            0
+        };
+        let before = (held + buy_value).abs().max((held - sell_value).abs());
+        if !spec.reduce_only {
+            match spec.side {
+                Side::Buy => buy_value += notional,
+                Side::Sell => sell_value += notional,
+            }
+        }
+        let after = (held + buy_value).abs().max((held - sell_value).abs());
+        let is_spot = instrument.kind == Kind::Spot;
+        let (paid_asset, spoken_for) = match (is_spot, spec.side) {
+            (true, Side::Sell) => (instrument.base, i128::from(sells) * pow10(18 - instrument.qty_scale)),
+            (true, Side::Buy) => (instrument.quote, buy_value - notional),
+            (false, _) => (instrument.settle, 0),
+        };
+        let free = if is_spot {
+            let balance = self.accounts.balance(account, paid_asset);
+            let balance = balance.map_err(|e| self.broken(spec.instrument, &e.to_string()))?;
+            let wallet = balance.wallet();
+            let scale = self.assets[paid_asset as usize].scale;
+            rescale(wallet, scale, COST_SCALE, Rounding::TowardZero).map_err(overflow)? - spoken_for
+        } else {
+            0
+        };
+        // A spot order pays in what it gives: quote for a buy, base for a sell.
+        let notional_paid = if is_spot && spec.side == Side::Sell {
+            i128::from(spec.qty) * pow10(18 - instrument.qty_scale)
+        } else {
+            notional
+        };
+        let equity = if is_spot {
+            0
+        } else {
+            self.accounts
+                .equity(account, instrument.settle)
+                .map_err(|error| self.broken(spec.instrument, &error.to_string()))?
+        };
+        let leverage_at = account as usize * self.instruments.len() + row;
+        let exposure = Exposure {
+            instrument,
+            spec: &spec,
+            strategy_position: self.strategy_position(strategy, spec.instrument),
+            account_position,
+            open_buy_qty: buys,
+            open_sell_qty: sells,
+            reference_price: reference,
+            notional: if is_spot { notional_paid } else { notional },
+            notional_after: after,
+            notional_before: before,
+            equity,
+            other_margin: self.margin_elsewhere(account, spec.instrument).map_err(overflow)?,
+            free,
+            leverage: self.leverage.get(leverage_at).copied().unwrap_or(1),
+            now_ns: self.now_ns,
+            orders_in_window,
+        };
+        let verdict = self.gate.check(&exposure);
+        if verdict.is_ok() {
+            self.rate[account as usize].push(self.now_ns);
+        }
+        Ok(verdict)
+    }
+
+    /// An account's signed position in an instrument over all legs, in quantity units.
+    #[inline]
+    #[must_use]
+    pub fn net_qty(&self, account: u16, instrument: InstrumentId) -> i64 {
+        use crate::order::PositionSide::{Both, Long, Short};
+        let leg = |side| self.accounts.account_position(account, instrument, side).qty;
+        leg(Both) + leg(Long) + leg(Short)
+    }
+
+    /// Initial margin that an account's other contracts with the same settlement need (A24).
+    fn margin_elsewhere(
+        &self,
+        account: u16,
+        instrument: InstrumentId,
+    ) -> Result<i128, crate::units::Overflow> {
+        let settle = self.instruments[instrument as usize].settle;
+        let mut sum = 0;
+        for (row, other) in self.instruments.iter().enumerate() {
+            if row == instrument as usize || other.kind == Kind::Spot || other.settle != settle {
+                continue;
+            }
+            let held = self.net_qty(account, row as InstrumentId);
+            let price = self.reference_price(row as InstrumentId);
+            if held != 0 && price > 0 {
+                let at = account as usize * self.instruments.len() + row;
+                let leverage = self.leverage.get(at).copied().unwrap_or(1);
+                sum += other.notional(held.abs(), price)? / i128::from(leverage);
+            }
+        }
+        Ok(sum)
+    }
+
+    fn cancel(&mut self, id: OrderId, strategy: u16) {
+        let Some(order) = self.orders.get_mut(id) else { return };
+        if order.status().is_final() || order.cancel != Pending::None {
+            return;
+        }
+        self.counts.cancels += 1;
+        order.cancel = Pending::Sent;
+        let account = order.account;
+        self.journal.begin(self.market_seq, self.now_ns);
+        self.journal.record(number::CANCEL, &facts::CancelCommand { order: id, strategy });
+        self.journal.record(number::SENT, &facts::Sent { order: id, request: 2 });
+        self.journal.commit();
+        let ts_sent = self.now_ns;
+        self.outbox.requests.push(Request { order: id, account, ts_sent, kind: RequestKind::Cancel });
+    }
+
+    fn amend(&mut self, id: OrderId, strategy: u16, qty: i64, price: i64) {
+        let Some(order) = self.orders.get_mut(id) else { return };
+        if order.status().is_final() || order.amend != Pending::None {
+            return;
+        }
+        order.amend = Pending::Sent;
+        let account = order.account;
+        self.journal.begin(self.market_seq, self.now_ns);
+        self.journal.record(number::AMEND, &facts::AmendCommand { order: id, strategy, qty, price });
+        self.journal.record(number::SENT, &facts::Sent { order: id, request: 1 });
+        self.journal.commit();
+        let kind = RequestKind::Amend { qty, price };
+        self.outbox.requests.push(Request { order: id, account, ts_sent: self.now_ns, kind });
+    }
+
+    // ---- reports --------------------------------------------------------------------------
+
+    /// What the venue says about one of our orders.
+    ///
+    /// # Errors
+    ///
+    /// [`DeskError`] if money does not fit or an identity breaks.
+    pub fn report(&mut self, report: &Report) -> Result<(), DeskError> {
+        let Some(order) = self.orders.get_mut(report.order) else { return Ok(()) };
+        let was_open = order.is_open();
+        let change = order.learn(report);
+        let (account, strategy, spec) = (order.account, order.strategy, order.spec);
+        let now_closed = was_open && !order.is_open();
+        self.journal.begin(self.market_seq, self.now_ns);
+        match change {
+            Change::Fill(fill) => {
+                let realised = self.book_fill(report.order, account, strategy, &spec, &fill)?;
+                let fact = facts::Fill {
+                    order: report.order,
+                    ts_exchange: report.ts_exchange,
+                    trade_id: fill.trade_id,
+                    account,
+                    strategy,
+                    instrument: spec.instrument,
+                    side: spec.side as i8,
+                    is_maker: fill.is_maker,
+                    qty: fill.qty,
+                    price: fill.price,
+                    fee: fill.fee,
+                    fee_asset: fill.fee_asset,
+                    realised,
+                };
+                self.journal.record(number::FILL, &fact);
+                self.outbox.turns.push_back(Turn::Notice(Notice::Fill(fact)));
+            }
+            Change::State | Change::None => {
+                self.journal.record(number::REPORT, &report_fact(report));
+            }
+        }
+        self.journal.commit();
+        if now_closed {
+            self.orders.close(report.order);
+            if matches!(report.kind, ReportKind::Rejected { .. }) {
+                self.counts.rejected += 1;
+            }
+        }
+        if change != Change::None {
+            self.tell_order(report.order, strategy);
+        }
+        if matches!(change, Change::Fill(_)) {
+            self.check_money(account)?;
+        }
+        Ok(())
+    }
+
+    fn book_fill(
+        &mut self,
+        order: OrderId,
+        account: u16,
+        strategy: u16,
+        spec: &crate::order::OrderSpec,
+        fill: &crate::order::FillFact,
+    ) -> Result<i128, DeskError> {
+        self.counts.fills += 1;
+        let input = FillInput {
+            account,
+            strategy,
+            instrument: spec.instrument,
+            position_side: spec.position_side,
+            side: spec.side,
+            qty: fill.qty,
+            price: fill.price,
+            fee: fill.fee,
+            fee_asset: fill.fee_asset,
+            reduce_only: false,
+            order: 0,
+        };
+        let outcome = self.accounts.fill(&input).map_err(|error| {
+            let symbol = &self.instruments[spec.instrument as usize].symbol;
+            let qty = format_decimal(
+                i128::from(fill.qty),
+                self.instruments[spec.instrument as usize].qty_scale,
+            );
+            DeskError(format!("a fill of {qty} {symbol} on order {order} cannot be booked: {error}"))
+        })?;
+        let at = strategy as usize * self.instruments.len() + spec.instrument as usize;
+        if self.positions.len() <= at {
+            self.positions.resize(at + 1, 0);
+        }
+        self.positions[at] += spec.side.sign() * fill.qty;
+        Ok(outcome.realised)
+    }
+
+    #[inline]
+    fn tell_order(&mut self, id: OrderId, strategy: u16) {
+        self.outbox.turns.push_back(Turn::Notice(Notice::Order { id, strategy }));
+    }
+}
+
+/// The journal's form of a report that is not a fill.
+fn report_fact(report: &Report) -> facts::VenueReport {
+    let (kind, reason, qty, extra) = match report.kind {
+        ReportKind::Accepted { qty } => (0, 0, qty, 0),
+        ReportKind::Rejected { reason } => (1, reason as u8, 0, 0),
+        ReportKind::Triggered => (2, 0, 0, 0),
+        ReportKind::Canceled { left, by_oco } => (3, u8::from(by_oco), left, 0),
+        ReportKind::CancelRejected { reason } => (4, reason as u8, 0, 0),
+        ReportKind::Expired { reason, left, prevented } => (5, reason as u8, left, prevented),
+        ReportKind::Amended { qty, price, queue_kept: _ } => (6, 0, qty, price),
+        ReportKind::AmendRejected { reason } => (7, reason as u8, 0, 0),
+        ReportKind::Reduced { left } => (8, 0, left, 0),
+        ReportKind::Prevented { qty, left } => (9, 0, left, qty),
+        ReportKind::Filled(fill) => (10, 0, fill.qty, fill.price),
+    };
+    facts::VenueReport {
+        order: report.order,
+        ts_exchange: report.ts_exchange,
+        kind,
+        reason,
+        qty,
+        extra,
+    }
+}
+
+/// What an account is worth, in one currency, at cost scale; `None` where a rate is missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Worth {
+    /// Balances less liabilities, and unrealised profit.
+    pub equity: Option<i128>,
+    /// Signed value of positions, coins of spot instruments included.
+    pub net_exposure: Option<i128>,
+    /// Absolute value of positions.
+    pub gross_exposure: Option<i128>,
+}
+
+impl Desk {
+    /// What an account is worth in an asset now: every balance at its instrument's price, every
+    /// contract at its mark.
+    ///
+    /// # Errors
+    ///
+    /// [`DeskError`] if a value does not fit.
+    pub fn worth(&mut self, account: u16, asset: AssetId) -> Result<Worth, DeskError> {
+        for row in 0..self.instruments.len() as InstrumentId {
+            self.value(row)?;
+        }
+        let too_large = |_| DeskError("what the account is worth does not fit".to_owned());
+        let (mut equity, mut net, mut gross) = (0_i128, 0_i128, 0_i128);
+        for row in 0..self.assets.len() as AssetId {
+            let own = self
+                .accounts
+                .equity(account, row)
+                .map_err(|error| DeskError(error.to_string()))?;
+            if own == 0 {
+                continue;
+            }
+            let Some(value) = self.convert(own, row, asset).map_err(too_large)? else {
+                return Ok(Worth::default());
+            };
+            equity += value;
+            let is_traded_coin = row != asset
+                && self.instruments.iter().any(|i| i.kind == Kind::Spot && i.base == row);
+            if is_traded_coin {
+                (net, gross) = (net + value, gross + value.abs());
+            }
+        }
+        for row in 0..self.instruments.len() {
+            let instrument = &self.instruments[row];
+            if instrument.kind == Kind::Spot {
+                continue;
+            }
+            let held = self.net_qty(account, row as InstrumentId);
+            let price = self.reference_price(row as InstrumentId);
+            if held == 0 || price == 0 {
+                continue;
+            }
+            let value = instrument.notional(held.abs(), price).map_err(too_large)?;
+            let settle = instrument.settle;
+            let Some(value) = self.convert(value, settle, asset).map_err(too_large)? else {
+                return Ok(Worth { equity: Some(equity), ..Worth::default() });
+            };
+            net += if held < 0 { -value } else { value };
+            gross += value;
+        }
+        Ok(Worth { equity: Some(equity), net_exposure: Some(net), gross_exposure: Some(gross) })
+    }
+
+    /// An amount at cost scale in another asset, by the price of an instrument between the two;
+    /// `None` if there is none with a price.
+    fn convert(
+        &self,
+        amount: i128,
+        from: AssetId,
+        to: AssetId,
+    ) -> Result<Option<i128>, crate::units::Overflow> {
+        if from == to {
+            return Ok(Some(amount));
+        }
+        for (row, instrument) in self.instruments.iter().enumerate() {
+            let price = i128::from(self.reference_price(row as InstrumentId));
+            if price == 0 {
+                continue;
+            }
+            let unit = pow10(instrument.price_scale);
+            if instrument.base == from && instrument.quote == to {
+                return mul_div(amount, price, unit, Rounding::TowardZero).map(Some);
+            }
+            if instrument.base == to && instrument.quote == from {
+                return mul_div(amount, unit, price, Rounding::TowardZero).map(Some);
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,265 @@
+//! The record types of the `trading` journal: everything that recovery, review and a report need.
+//!
+//! Numbers are never re-used and fields are only appended, so that a journal of any age can be
+//! read. The first field of most is `order`, the handle that [`crate::order`] speaks of. Text (a
+//! reason, a tag) follows a record as one variable byte string.
+
+use crate::order::OrderSpec;
+use crate::record;
+
+record! {
+    /// A strategy gave an order; its text is `why`, a zero byte, `tag`.
+    pub struct PlaceCommand {
+        /// Handle of the order.
+        pub order: u64,
+        /// Row of the account table.
+        pub account: u16,
+        /// Row of the strategy table.
+        pub strategy: u16,
+        /// Row of the instrument table.
+        pub instrument: u32,
+        /// +1 buys, -1 sells.
+        pub side: i8,
+        /// [`crate::order::OrderType`].
+        pub kind: u8,
+        /// [`crate::order::Tif`].
+        pub tif: u8,
+        /// [`crate::order::TriggerBy`].
+        pub trigger_by: u8,
+        /// [`crate::order::Stp`].
+        pub stp: u8,
+        /// [`crate::order::PositionSide`].
+        pub position_side: u8,
+        /// Bit 0 post-only, 1 reduce-only, 2 close-position.
+        pub flags: u8,
+        /// In quantity units.
+        pub qty: i64,
+        /// In price units.
+        pub price: i64,
+        /// In price units.
+        pub trigger_price: i64,
+        /// Hundredths of a per cent.
+        pub trail_bps: i64,
+        /// In price units.
+        pub activation_price: i64,
+        /// In quantity units.
+        pub display_qty: i64,
+        /// Nanoseconds.
+        pub expire_ns: i64,
+        /// One-cancels-other group.
+        pub oco_group: u32,
+        /// Mid price when it was given, in half price units; 0 if unknown.
+        pub arrival_mid2: i64,
+    }
+}
+
+impl PlaceCommand {
+    /// The record of an order's terms.
+    #[must_use]
+    pub fn of(order: u64, account: u16, strategy: u16, s: &OrderSpec, arrival_mid2: i64) -> Self {
+        PlaceCommand {
+            order,
+            account,
+            strategy,
+            instrument: s.instrument,
+            side: s.side as i8,
+            kind: s.kind as u8,
+            tif: s.tif as u8,
+            trigger_by: s.trigger_by as u8,
+            stp: s.stp as u8,
+            position_side: s.position_side as u8,
+            flags: u8::from(s.post_only)
+                | (u8::from(s.reduce_only) << 1)
+                | (u8::from(s.close_position) << 2),
+            qty: s.qty,
+            price: s.price,
+            trigger_price: s.trigger_price,
+            trail_bps: s.trail_bps,
+            activation_price: s.activation_price,
+            display_qty: s.display_qty,
+            expire_ns: s.expire_ns,
+            oco_group: s.oco_group,
+            arrival_mid2,
+        }
+    }
+}
+
+record! {
+    /// A strategy asked to end an order.
+    pub struct CancelCommand {
+        /// Handle of the order.
+        pub order: u64,
+        /// Row of the strategy table.
+        pub strategy: u16,
+    }
+}
+
+record! {
+    /// A strategy asked to change an order.
+    pub struct AmendCommand {
+        /// Handle of the order.
+        pub order: u64,
+        /// Row of the strategy table.
+        pub strategy: u16,
+        /// New total quantity.
+        pub qty: i64,
+        /// New price.
+        pub price: i64,
+    }
+}
+
+record! {
+    /// A risk rule refused a command; its text is the rule, a colon and the detail.
+    pub struct Refused {
+        /// Handle of the order.
+        pub order: u64,
+        /// Row of the strategy table.
+        pub strategy: u16,
+    }
+}
+
+record! {
+    /// A request was handed to the gateway.
+    pub struct Sent {
+        /// Handle of the order.
+        pub order: u64,
+        /// 0 place, 1 amend, 2 cancel.
+        pub request: u8,
+    }
+}
+
+record! {
+    /// The venue said something about an order that is not a fill.
+    pub struct VenueReport {
+        /// Handle of the order.
+        pub order: u64,
+        /// When at the venue.
+        pub ts_exchange: i64,
+        /// 0 accepted, 1 rejected, 2 triggered, 3 canceled, 4 cancel rejected, 5 expired,
+        /// 6 amended, 7 amend rejected, 8 reduced, 9 prevented.
+        pub kind: u8,
+        /// [`crate::order::Reject`] or [`crate::order::Expiry`]; 1 for a cancel by its sibling.
+        pub reason: u8,
+        /// Quantity that the report carries: total when accepted or amended, else what is left.
+        pub qty: i64,
+        /// Price of an amended order; quantity prevented.
+        pub extra: i64,
+    }
+}
+
+record! {
+    /// The venue reported an execution of ours.
+    pub struct Fill {
+        /// Handle of the order.
+        pub order: u64,
+        /// When at the venue.
+        pub ts_exchange: i64,
+        /// The venue's number of the trade.
+        pub trade_id: u64,
+        /// Row of the account table.
+        pub account: u16,
+        /// Row of the strategy table.
+        pub strategy: u16,
+        /// Row of the instrument table.
+        pub instrument: u32,
+        /// +1 bought, -1 sold.
+        pub side: i8,
+        /// True if the order was resting.
+        pub is_maker: bool,
+        /// In quantity units.
+        pub qty: i64,
+        /// In price units.
+        pub price: i64,
+        /// At the scale of `fee_asset`; positive is paid.
+        pub fee: i128,
+        /// Row of the asset table.
+        pub fee_asset: u16,
+        /// Profit that the account book realised, at the scale of the settlement asset.
+        pub realised: i128,
+    }
+}
+
+record! {
+    /// A deposit (or, negative, a withdrawal).
+    pub struct Deposit {
+        /// Row of the account table.
+        pub account: u16,
+        /// Row of the asset table.
+        pub asset: u16,
+        /// At the asset's scale.
+        pub amount: i128,
+    }
+}
+
+record! {
+    /// Funding was exchanged on a position.
+    pub struct FundingPaid {
+        /// Row of the account table.
+        pub account: u16,
+        /// Row of the instrument table.
+        pub instrument: u32,
+        /// At rate scale.
+        pub rate: i64,
+        /// Mark price at mark scale.
+        pub mark: i64,
+        /// What the account received, at the scale of the settlement asset; negative was paid.
+        pub amount: i128,
+    }
+}
+
+record! {
+    /// A mark on which a verdict, a margin or a balance depended.
+    pub struct Mark {
+        /// Row of the instrument table.
+        pub instrument: u32,
+        /// At mark scale.
+        pub mark: i64,
+    }
+}
+
+record! {
+    /// A strategy's parameter has a value from here on; text is `name=value`.
+    pub struct Parameter {
+        /// Row of the strategy table.
+        pub strategy: u16,
+        /// Counts the versions of the strategy's parameters from 1.
+        pub version: u32,
+    }
+}
+
+record! {
+    /// A strategy started (0), stopped (1), was stopped by an error (2), or by a breaker (3);
+    /// the text says why.
+    pub struct StrategyState {
+        /// Row of the strategy table.
+        pub strategy: u16,
+        /// See the record.
+        pub state: u8,
+    }
+}
+
+record! {
+    /// State that a strategy saved; the text holds the bytes.
+    pub struct SavedState {
+        /// Row of the strategy table.
+        pub strategy: u16,
+    }
+}
+
+/// Numbers of the record types; never re-used.
+#[allow(missing_docs)] // each is the number of the record of its name
+pub mod number {
+    pub const PLACE: u16 = 1;
+    pub const CANCEL: u16 = 2;
+    pub const AMEND: u16 = 3;
+    pub const REFUSED: u16 = 4;
+    pub const SENT: u16 = 5;
+    pub const REPORT: u16 = 6;
+    pub const FILL: u16 = 7;
+    pub const DEPOSIT: u16 = 8;
+    pub const FUNDING: u16 = 9;
+    pub const MARK: u16 = 10;
+    pub const PARAMETER: u16 = 11;
+    pub const STRATEGY_STATE: u16 = 12;
+    pub const SAVED_STATE: u16 = 13;
+}

@@ -1,1 +1,0 @@
-//! journal: see the module's own files.

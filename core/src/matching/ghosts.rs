@@ -1,0 +1,176 @@
+//! The replayed book: what others show, and what of it is still open to us.
+//!
+//! Open to a taker is `displayed - taken - printed`: printed is what public trades took since the
+//! level's last update, taken what our own takers took and the replay still shows.
+
+use crate::ladder::{Ladder, Level as LadderLevel};
+use crate::order::Side;
+use crate::units::pow10;
+
+use super::settings::Consumed;
+
+/// One replayed level.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Ghost {
+    /// Displayed quantity.
+    pub qty: i64,
+    /// Prints on it since its last update.
+    pub printed: i64,
+    /// What our takers took of it.
+    pub taken: i64,
+    /// When `taken` last changed; read only where taken quantity comes back in time.
+    pub since_ns: i64,
+}
+
+impl LadderLevel for Ghost {
+    #[inline]
+    fn is_absent(&self) -> bool {
+        self.qty == 0
+    }
+}
+
+impl Ghost {
+    /// The level after the feed shows `qty`, under the default memory.
+    #[inline(always)]
+    pub fn updated(self, qty: i64) -> Ghost {
+        Ghost { qty, printed: 0, taken: self.taken.min(qty), since_ns: self.since_ns }
+    }
+
+    /// Quantity that prints have not shown to be gone.
+    pub fn standing(self) -> i64 {
+        (self.qty - self.printed).max(0)
+    }
+}
+
+/// A decrease that waits for the print that explains it (`evidence=book_first`).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Held {
+    pub side: Side,
+    pub price: i64,
+    pub qty: i64,
+    pub until_ns: i64,
+    /// Orders that joined later are not moved by it.
+    pub seq: u64,
+}
+
+/// Both sides of a replayed book.
+#[derive(Clone, Debug)]
+pub(super) struct Ghosts {
+    pub bids: Ladder<Ghost, true>,
+    pub asks: Ladder<Ghost, false>,
+    /// Levels as they stood before the snapshot that is being applied.
+    pub before_snapshot: Vec<(Side, i64, Ghost)>,
+    /// Between the first and the last row of a snapshot.
+    pub in_snapshot: bool,
+    /// A gap: only prints are evidence until a snapshot is complete.
+    pub stale: bool,
+    pub held: Vec<Held>,
+}
+
+impl Ghosts {
+    pub fn new(tick: i64) -> Ghosts {
+        Ghosts {
+            bids: Ladder::new(tick),
+            asks: Ladder::new(tick),
+            before_snapshot: Vec::new(),
+            in_snapshot: false,
+            stale: false,
+            held: Vec::new(),
+        }
+    }
+
+    #[inline]
+    pub fn get(&self, side: Side, price: i64) -> Ghost {
+        match side {
+            Side::Buy => self.bids.get(price),
+            Side::Sell => self.asks.get(price),
+        }
+    }
+
+    #[inline]
+    pub fn set(&mut self, side: Side, price: i64, ghost: Ghost) {
+        match side {
+            Side::Buy => self.bids.set(price, ghost),
+            Side::Sell => self.asks.set(price, ghost),
+        }
+    }
+
+    /// The first level, or the next behind `price`.
+    pub fn next(&self, side: Side, behind: Option<i64>) -> Option<(i64, Ghost)> {
+        match (side, behind) {
+            (Side::Buy, None) => self.bids.best(),
+            (Side::Buy, Some(price)) => self.bids.next_after(price),
+            (Side::Sell, None) => self.asks.best(),
+            (Side::Sell, Some(price)) => self.asks.next_after(price),
+        }
+    }
+
+    /// True if the replayed book offers below its own bid.
+    pub fn is_crossed(&self) -> bool {
+        match (self.bids.best_price(), self.asks.best_price()) {
+            (Some(bid), Some(ask)) => bid >= ask,
+            _ => false,
+        }
+    }
+
+    /// Adds a print to the level that it took from; part of it may explain held decreases.
+    pub fn mark_print(&mut self, taker: i8, price: i64, qty: i64) {
+        let side = match taker {
+            1 => Side::Sell,
+            -1 => Side::Buy,
+            _ if self.asks.get(price).qty > 0 => Side::Sell,
+            _ => Side::Buy,
+        };
+        let mut rest = qty;
+        for held in self.held.iter_mut().filter(|h| h.side == side && h.price == price) {
+            let used = held.qty.min(rest);
+            held.qty -= used;
+            rest -= used;
+        }
+        let mut ghost = self.get(side, price);
+        if ghost.qty > 0 && rest > 0 {
+            ghost.printed += rest;
+            self.set(side, price, ghost);
+        }
+    }
+
+    /// Empties the book for a snapshot and remembers what stood there.
+    pub fn begin_snapshot(&mut self) {
+        self.before_snapshot.clear();
+        let bids = self.bids.iter().map(|(price, ghost)| (Side::Buy, price, ghost));
+        self.before_snapshot.extend(bids);
+        let asks = self.asks.iter().map(|(price, ghost)| (Side::Sell, price, ghost));
+        self.before_snapshot.extend(asks);
+        self.bids.clear();
+        self.asks.clear();
+        self.in_snapshot = true;
+    }
+
+    /// The level before the update that is being applied, inside a snapshot or not.
+    pub fn old(&self, side: Side, price: i64) -> Ghost {
+        let now = self.get(side, price);
+        if now.qty > 0 || !self.in_snapshot {
+            return now;
+        }
+        let found = self.before_snapshot.iter().find(|(s, p, _)| *s == side && *p == price);
+        found.map_or(now, |(_, _, ghost)| *ghost)
+    }
+}
+
+/// What is taken of a level at a time, after what has come back.
+pub(super) fn taken_now(ghost: Ghost, consumed: Consumed, lot: i64, now: i64) -> i64 {
+    match consumed {
+        Consumed::Refill(rate) if ghost.taken > 0 => {
+            let waited = i128::from((now - ghost.since_ns).max(0));
+            let lots = waited.saturating_mul(i128::from(rate)) / pow10(18);
+            let back = i64::try_from(lots).unwrap_or(i64::MAX).saturating_mul(lot);
+            (ghost.taken - back.min(ghost.taken)).max(0)
+        }
+        Consumed::Refill(_) | Consumed::Delta | Consumed::Reset | Consumed::None => ghost.taken,
+    }
+}
+
+/// What of a level is open to a taker.
+pub(super) fn available(ghost: Ghost, consumed: Consumed, lot: i64, now: i64) -> i64 {
+    (ghost.qty - taken_now(ghost, consumed, lot, now) - ghost.printed).max(0)
+}

@@ -1,0 +1,230 @@
+//! One instrument at the simulated venue: prices, the replayed book, and the lists of own orders.
+
+use super::bar::BarState;
+use super::ghosts::Ghosts;
+use super::position::Leg;
+use super::settings::{Consumed, Evidence, Level, MarketSettings};
+use super::slab::{Doing, Orders, Own, RestingSide, Slot};
+use crate::instrument::{Instrument, Status};
+use crate::order::{OrderType, Side, TriggerBy};
+
+pub(super) const BUY: usize = 0;
+pub(super) const SELL: usize = 1;
+
+/// Row of a side in a pair.
+#[inline(always)]
+pub(super) const fn row(side: Side) -> usize {
+    match side {
+        Side::Buy => BUY,
+        Side::Sell => SELL,
+    }
+}
+
+/// True if an order of `side` with limit `limit` may trade at `price`.
+#[inline(always)]
+pub(super) fn meets(side: Side, limit: i64, price: i64) -> bool {
+    match side {
+        Side::Buy => price <= limit,
+        Side::Sell => price >= limit,
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Market {
+    /// Best own resting price by side; the far end of the number line where there is none.
+    pub own_best: [i64; 2],
+    /// Worst own resting price by side; the near end where there is none.
+    pub own_worst: [i64; 2],
+    /// Lowest trigger that a rising last price meets, highest that a falling one meets.
+    pub stop_up: i64,
+    pub stop_down: i64,
+    /// Some armed order trails the last price.
+    pub trails: bool,
+    /// Levels may be updated by the short path.
+    pub plain: bool,
+    /// Prints may be applied by the short path.
+    pub plain_prints: bool,
+    pub ghosts: Option<Box<Ghosts>>,
+    pub last: Option<i64>,
+    /// At mark scale.
+    pub mark: Option<i64>,
+    pub index: Option<i64>,
+    pub status: Status,
+    pub set: MarketSettings,
+    pub tick: i64,
+    pub lot: i64,
+    pub price_scale: u8,
+    pub qty_scale: u8,
+    pub own: [RestingSide; 2],
+    /// Armed orders, oldest first.
+    pub armed: Vec<Slot>,
+    /// Orders that wait for something to take, oldest first.
+    pub waiting: Vec<Slot>,
+    /// Listed orders that may only reduce.
+    pub reducers: usize,
+    /// Positions by account and leg.
+    pub legs: Vec<[Leg; 3]>,
+    pub next_trade_id: u64,
+    pub bar: BarState,
+    /// Estimated bid and ask of a trades-only market.
+    pub estimate: [Option<i64>; 2],
+    /// Own trades of a true book that have not been looked at as prints yet.
+    pub prints: Vec<i64>,
+}
+
+impl Market {
+    pub fn new(instrument: &Instrument, set: MarketSettings) -> Market {
+        let replays = matches!(set.level, Level::Book | Level::Quote | Level::True);
+        let mut market = Market {
+            own_best: [i64::MIN, i64::MAX],
+            own_worst: [i64::MAX, i64::MIN],
+            stop_up: i64::MAX,
+            stop_down: i64::MIN,
+            trails: false,
+            plain: false,
+            plain_prints: false,
+            ghosts: replays.then(|| Box::new(Ghosts::new(instrument.tick))),
+            last: None,
+            mark: None,
+            index: None,
+            status: instrument.status,
+            set,
+            tick: instrument.tick.max(1),
+            lot: instrument.lot.max(1),
+            price_scale: instrument.price_scale,
+            qty_scale: instrument.qty_scale,
+            own: [RestingSide::new(true), RestingSide::new(false)],
+            armed: Vec::new(),
+            waiting: Vec::new(),
+            reducers: 0,
+            legs: Vec::new(),
+            next_trade_id: 1,
+            bar: BarState::default(),
+            estimate: [None, None],
+            prints: Vec::new(),
+        };
+        market.refresh_plain();
+        market
+    }
+
+    /// Recomputes whether the short paths hold.
+    pub fn refresh_plain(&mut self) {
+        let whole = self.ghosts.as_ref().is_some_and(|g| !g.in_snapshot && !g.stale);
+        let trade_first = self.set.book.evidence == Evidence::TradeFirst;
+        self.plain_prints =
+            trade_first && self.set.level == Level::Book && self.set.margin.is_none();
+        self.plain = self.plain_prints
+            && whole
+            && matches!(self.set.book.consumed, Consumed::Delta | Consumed::None);
+    }
+
+    /// Orders in any list.
+    pub fn live(&self) -> usize {
+        self.own[BUY].len() + self.own[SELL].len() + self.armed.len() + self.waiting.len()
+    }
+
+    /// The price that a trigger watches, cut down to the tick.
+    pub fn watched(&self, by: TriggerBy) -> Option<i64> {
+        match by {
+            TriggerBy::Last => self.last,
+            TriggerBy::Mark => self.mark.map(|mark| self.cut(mark)),
+            TriggerBy::Index => self.index.map(|index| self.cut(index)),
+        }
+    }
+
+    /// A mark or index in price units, down to the tick.
+    pub fn cut(&self, mark: i64) -> i64 {
+        use crate::units::{rescale, Rounding, MARK_SCALE};
+        let units =
+            rescale(i128::from(mark), MARK_SCALE, self.price_scale, Rounding::Down).unwrap_or(0);
+        let units = i64::try_from(units).unwrap_or(i64::MAX);
+        units - units.rem_euclid(self.tick)
+    }
+
+    /// Puts an order into the list that `doing` names.
+    #[inline]
+    pub fn enlist(&mut self, orders: &mut Orders, slot: Slot, doing: Doing) {
+        let own = orders.get_mut(slot);
+        own.doing = doing;
+        self.reducers += usize::from(own.reduces() && doing != Doing::Armed);
+        match doing {
+            Doing::Resting => {
+                let side = row(own.spec.side);
+                self.own[side].join(own.price, slot);
+                self.refresh_bounds(side);
+            }
+            Doing::Armed => {
+                self.armed.push(slot);
+                self.refresh_stops(orders);
+            }
+            Doing::Waiting => self.waiting.push(slot),
+            Doing::Nothing | Doing::Acting => {}
+        }
+    }
+
+    /// Takes an order out of its list; it is `Acting` afterwards.
+    #[inline]
+    pub fn delist(&mut self, orders: &mut Orders, slot: Slot) {
+        let own = orders.get_mut(slot);
+        let doing = std::mem::replace(&mut own.doing, Doing::Acting);
+        if doing == Doing::Acting {
+            return;
+        }
+        self.reducers -= usize::from(own.reduces() && doing != Doing::Armed);
+        match doing {
+            Doing::Resting => {
+                let side = row(own.spec.side);
+                self.own[side].leave(own.price, slot);
+                self.refresh_bounds(side);
+            }
+            Doing::Armed => {
+                self.armed.retain(|s| *s != slot);
+                self.refresh_stops(orders);
+            }
+            Doing::Waiting => self.waiting.retain(|s| *s != slot),
+            Doing::Nothing | Doing::Acting => {}
+        }
+    }
+
+    #[inline]
+    fn refresh_bounds(&mut self, side: usize) {
+        let none = if side == BUY { (i64::MIN, i64::MAX) } else { (i64::MAX, i64::MIN) };
+        self.own_best[side] = self.own[side].best().unwrap_or(none.0);
+        self.own_worst[side] = self.own[side].worst().unwrap_or(none.1);
+    }
+
+    /// Recomputes the nearest triggers on the last price.
+    pub fn refresh_stops(&mut self, orders: &Orders) {
+        (self.stop_up, self.stop_down, self.trails) = (i64::MAX, i64::MIN, false);
+        for slot in &self.armed {
+            let own = orders.get(*slot);
+            if own.spec.trigger_by != TriggerBy::Last {
+                continue;
+            }
+            if own.spec.kind == OrderType::TrailingStop {
+                self.trails = true;
+            } else if triggers_up(own) {
+                self.stop_up = self.stop_up.min(own.spec.trigger_price);
+            } else {
+                self.stop_down = self.stop_down.max(own.spec.trigger_price);
+            }
+        }
+    }
+
+    /// The leg of a position that an order belongs to.
+    pub fn leg(&self, own: &Own) -> Leg {
+        let side = own.spec.position_side as usize;
+        self.legs.get(usize::from(own.account)).map_or_else(Leg::default, |legs| legs[side])
+    }
+
+    /// How much an order of `side` may reduce.
+    pub fn reducible(&self, own: &Own) -> i64 {
+        (-self.leg(own).qty * own.spec.side.sign()).max(0)
+    }
+}
+
+/// True if a rising price triggers the order.
+pub(super) fn triggers_up(own: &Own) -> bool {
+    let takes_profit = matches!(own.spec.kind, OrderType::TakeProfit | OrderType::TakeProfitLimit);
+    (own.spec.side == Side::Buy) != takes_profit
+}

@@ -1,0 +1,513 @@
+//! What one of our orders is: a set of facts, and a status that follows from them (EX3).
+//!
+//! Reports come late, twice and out of order. Each one only *adds* to what is known (a fill by its
+//! trade id, the largest cumulative quantity, the strongest ending), and the status is computed
+//! from the whole. So any order and any repetition of the same reports ends in the same status, by
+//! construction and not by a table of transitions that has to foresee them.
+
+use crate::order::{Expiry, FillFact, OrderId, OrderSpec, Reject, Report, ReportKind};
+
+/// Where an order stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Status {
+    /// Created here; the venue has not answered.
+    New = 0,
+    /// The request left and no answer came: only evidence ends this (EX7).
+    Unknown = 1,
+    /// Known to the venue, nothing traded.
+    Accepted = 2,
+    /// Partly traded, still open.
+    PartiallyFilled = 3,
+    /// Traded in full.
+    Filled = 4,
+    /// Cancelled; part of it may have traded.
+    Canceled = 5,
+    /// Never existed at the venue: refused by it, or by a risk rule.
+    Rejected = 6,
+    /// Ended by its own terms; part of it may have traded.
+    Expired = 7,
+}
+
+impl Status {
+    /// True if nothing can happen to the order any more.
+    #[inline]
+    #[must_use]
+    pub const fn is_final(self) -> bool {
+        matches!(self, Status::Filled | Status::Canceled | Status::Rejected | Status::Expired)
+    }
+
+    /// The status in words, as users read it.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Status::New => "new",
+            Status::Unknown => "unknown",
+            Status::Accepted => "accepted",
+            Status::PartiallyFilled => "partially_filled",
+            Status::Filled => "filled",
+            Status::Canceled => "canceled",
+            Status::Rejected => "rejected",
+            Status::Expired => "expired",
+        }
+    }
+}
+
+/// How an order ended, by rising weight: of two endings the heavier one holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Ending {
+    /// A query found no such order. Revisable: any sign of life outweighs it.
+    Absent,
+    /// A risk rule refused it; it never left.
+    Refused,
+    /// The venue refused it.
+    Rejected(u8),
+    /// It ended by its own terms.
+    Expired(u8),
+    /// It was cancelled.
+    Canceled,
+}
+
+impl Ending {
+    /// An ending by the venue's refusal.
+    #[must_use]
+    pub const fn rejected(reason: Reject) -> Self {
+        Ending::Rejected(reason as u8)
+    }
+
+    /// An ending by the order's own terms.
+    #[must_use]
+    pub const fn expired(reason: Expiry) -> Self {
+        Ending::Expired(reason as u8)
+    }
+}
+
+/// A request that has left and whose answer is awaited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Pending {
+    /// Nothing is awaited.
+    #[default]
+    None,
+    /// Sent, no answer yet.
+    Sent,
+    /// Sent, and the answer is overdue or lost.
+    Unknown,
+}
+
+/// One of our orders.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// Its handle.
+    pub id: OrderId,
+    /// Whose money.
+    pub account: u16,
+    /// Whose idea.
+    pub strategy: u16,
+    /// What was asked, with later amendments in `qty` and `price`.
+    pub spec: OrderSpec,
+    /// When the strategy gave it, ns.
+    pub ts_created: i64,
+    /// When the venue took it, ns at the venue; 0 before.
+    pub ts_accepted: i64,
+    /// When it ended, ns at the venue; 0 before.
+    pub ts_closed: i64,
+    /// Mid price when the strategy gave it, in half price units; 0 if unknown.
+    pub arrival_mid2: i64,
+    /// The venue said it exists.
+    pub accepted: bool,
+    /// A conditional order has begun to work.
+    pub triggered: bool,
+    /// Facts contradict each other; a query must settle it.
+    pub disputed: bool,
+    /// How it ended, if it has.
+    pub ending: Option<Ending>,
+    /// Filled quantity, by the fills that we have.
+    pub filled_qty: i64,
+    /// Filled quantity as the venue counts it, where it says so; at least the fills we have.
+    pub venue_filled_qty: i64,
+    /// Sum of price × quantity of the fills.
+    pub filled_value: i128,
+    /// The place request.
+    pub place: Pending,
+    /// An open amend request.
+    pub amend: Pending,
+    /// An open cancel request.
+    pub cancel: Pending,
+    /// Venue time of the report that last said quantity and price; an older one changes nothing.
+    terms_ts: i64,
+    /// Venue trade ids taken so far, so that each counts once.
+    trades: Vec<u64>,
+    /// The sentence of the risk rule that refused it.
+    pub refusal: Option<Box<str>>,
+    /// Live handles outside the core; the row is kept while there are any.
+    pub handles: u32,
+}
+
+/// What a report changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing that was not known.
+    None,
+    /// A fill that was not known.
+    Fill(FillFact),
+    /// Anything else.
+    State,
+}
+
+impl Order {
+    /// A new order, as the strategy gave it.
+    #[must_use]
+    pub fn new(id: OrderId, account: u16, strategy: u16, spec: OrderSpec, ts_created: i64) -> Self {
+        Order {
+            id,
+            account,
+            strategy,
+            spec,
+            ts_created,
+            ts_accepted: 0,
+            ts_closed: 0,
+            arrival_mid2: 0,
+            accepted: false,
+            triggered: false,
+            disputed: false,
+            ending: None,
+            filled_qty: 0,
+            venue_filled_qty: 0,
+            filled_value: 0,
+            place: Pending::None,
+            amend: Pending::None,
+            cancel: Pending::None,
+            terms_ts: i64::MIN,
+            trades: Vec::new(),
+            refusal: None,
+            handles: 0,
+        }
+    }
+
+    /// The status that follows from the facts.
+    #[inline]
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let filled = self.filled_qty.max(self.venue_filled_qty);
+        if self.spec.qty > 0 && filled >= self.spec.qty {
+            return Status::Filled;
+        }
+        let alive = self.accepted || filled > 0;
+        match self.ending {
+            Some(Ending::Canceled) => Status::Canceled,
+            Some(Ending::Expired(_)) => Status::Expired,
+            Some(Ending::Rejected(_) | Ending::Refused | Ending::Absent) if !alive => {
+                Status::Rejected
+            }
+            _ if filled > 0 => Status::PartiallyFilled,
+            _ if self.accepted => Status::Accepted,
+            _ if self.place == Pending::Unknown => Status::Unknown,
+            _ => Status::New,
+        }
+    }
+
+    /// True while it may still trade.
+    #[inline]
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !self.status().is_final()
+    }
+
+    /// What may still trade, in quantity units; 0 once it ended.
+    #[inline]
+    #[must_use]
+    pub fn leaves_qty(&self) -> i64 {
+        if self.is_open() {
+            self.spec.qty - self.filled_qty
+        } else {
+            0
+        }
+    }
+
+    /// Adds what a report says to the facts.
+    pub fn learn(&mut self, report: &Report) -> Change {
+        let before = (self.status(), self.spec.qty, self.spec.price, self.triggered);
+        let cancel_was = self.cancel;
+        match report.kind {
+            ReportKind::Accepted { qty } => {
+                self.accept(report.ts_exchange);
+                if qty > 0 && qty < self.spec.qty && self.is_newer(report.ts_exchange) {
+                    self.spec.qty = qty;
+                }
+            }
+            ReportKind::Rejected { reason } => self.end(Ending::rejected(reason), report),
+            ReportKind::Filled(fill) => {
+                self.place = Pending::None;
+                if self.trades.contains(&fill.trade_id) {
+                    return Change::None;
+                }
+                self.trades.push(fill.trade_id);
+                self.filled_qty += fill.qty;
+                self.filled_value += i128::from(fill.price) * i128::from(fill.qty);
+                if self.filled_qty > self.spec.qty {
+                    self.disputed = true;
+                }
+                if self.filled_qty >= self.spec.qty && self.ts_closed == 0 {
+                    self.ts_closed = report.ts_exchange;
+                }
+                return Change::Fill(fill);
+            }
+            ReportKind::Triggered => {
+                self.accept(report.ts_exchange);
+                self.triggered = true;
+            }
+            ReportKind::Canceled { .. } => self.end(Ending::Canceled, report),
+            ReportKind::Expired { reason, .. } => self.end(Ending::expired(reason), report),
+            ReportKind::CancelRejected { .. } => self.cancel = Pending::None,
+            ReportKind::AmendRejected { .. } => self.amend = Pending::None,
+            ReportKind::Amended { qty, price, .. } => {
+                self.accept(report.ts_exchange);
+                self.amend = Pending::None;
+                if self.is_newer(report.ts_exchange) {
+                    self.spec.qty = qty;
+                    self.spec.price = price;
+                }
+            }
+            ReportKind::Reduced { left } | ReportKind::Prevented { left, .. } => {
+                self.accept(report.ts_exchange);
+                if self.is_newer(report.ts_exchange) {
+                    self.spec.qty = self.filled_qty + left;
+                }
+            }
+        }
+        let after = (self.status(), self.spec.qty, self.spec.price, self.triggered);
+        if before == after && cancel_was == self.cancel {
+            Change::None
+        } else {
+            Change::State
+        }
+    }
+
+    /// True if `ts_exchange` is not older than the terms that are known; they are then its own.
+    fn is_newer(&mut self, ts_exchange: i64) -> bool {
+        let newer = ts_exchange >= self.terms_ts;
+        self.terms_ts = self.terms_ts.max(ts_exchange);
+        newer
+    }
+
+    fn accept(&mut self, ts_exchange: i64) {
+        self.place = Pending::None;
+        self.accepted = true;
+        if self.ts_accepted == 0 || ts_exchange < self.ts_accepted {
+            self.ts_accepted = ts_exchange;
+        }
+    }
+
+    fn end(&mut self, ending: Ending, report: &Report) {
+        self.place = Pending::None;
+        self.cancel = Pending::None;
+        self.amend = Pending::None;
+        if matches!(ending, Ending::Rejected(_)) && (self.accepted || self.filled_qty > 0) {
+            self.disputed = true;
+        }
+        self.ending = self.ending.max(Some(ending));
+        if self.ts_closed == 0 {
+            self.ts_closed = report.ts_exchange;
+        }
+    }
+}
+
+/// The orders of a desk: by handle in O(1), rows re-used once nobody can ask for them.
+#[derive(Debug, Default)]
+pub struct OrderTable {
+    rows: Vec<Order>,
+    free: Vec<u32>,
+    /// Row of each handle, from `first` on; `GONE` once the row was re-used.
+    index: std::collections::VecDeque<u32>,
+    first: OrderId,
+    next: OrderId,
+    /// Handles of open orders, oldest first.
+    open: Vec<OrderId>,
+}
+
+const GONE: u32 = u32::MAX;
+
+impl OrderTable {
+    /// An empty table whose first handle is 1.
+    #[must_use]
+    pub fn new() -> Self {
+        OrderTable { first: 1, next: 1, ..OrderTable::default() }
+    }
+
+    /// The handle that the next order will get.
+    #[must_use]
+    pub fn next_id(&self) -> OrderId {
+        self.next
+    }
+
+    /// Adds an order in state New and gives its handle.
+    pub fn insert(&mut self, account: u16, strategy: u16, spec: OrderSpec, now_ns: i64) -> OrderId {
+        let id = self.next;
+        self.next += 1;
+        let order = Order::new(id, account, strategy, spec, now_ns);
+        let row = match self.free.pop() {
+            Some(row) => {
+                let slot = &mut self.rows[row as usize];
+                let mut trades = std::mem::take(&mut slot.trades);
+                trades.clear();
+                *slot = order;
+                slot.trades = trades;
+                row
+            }
+            None => {
+                self.rows.push(order);
+                (self.rows.len() - 1) as u32
+            }
+        };
+        self.index.push_back(row);
+        self.open.push(id);
+        id
+    }
+
+    #[inline]
+    fn row(&self, id: OrderId) -> Option<usize> {
+        let at = id.checked_sub(self.first)?;
+        self.index.get(at as usize).copied().filter(|&row| row != GONE).map(|row| row as usize)
+    }
+
+    /// The order, unless it is unknown or long forgotten.
+    #[inline]
+    #[must_use]
+    pub fn get(&self, id: OrderId) -> Option<&Order> {
+        self.row(id).map(|row| &self.rows[row])
+    }
+
+    /// As [`get`](Self::get), to change it.
+    #[inline]
+    pub fn get_mut(&mut self, id: OrderId) -> Option<&mut Order> {
+        self.row(id).map(|row| &mut self.rows[row])
+    }
+
+    /// Handles of open orders, oldest first.
+    #[inline]
+    #[must_use]
+    pub fn open(&self) -> &[OrderId] {
+        &self.open
+    }
+
+    /// Takes an ended order off the list of open ones.
+    pub fn close(&mut self, id: OrderId) {
+        if let Some(at) = self.open.iter().position(|&open| open == id) {
+            self.open.remove(at);
+        }
+    }
+
+    /// Frees the row of an ended order that nobody holds.
+    pub fn forget(&mut self, id: OrderId) {
+        let Some(row) = self.row(id) else { return };
+        let order = &self.rows[row];
+        if order.handles > 0 || order.is_open() {
+            return;
+        }
+        self.index[(id - self.first) as usize] = GONE;
+        self.free.push(row as u32);
+        while self.index.front() == Some(&GONE) {
+            self.index.pop_front();
+            self.first += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::order::{OrderType, Side};
+
+    fn order() -> Order {
+        Order::new(1, 0, 1, OrderSpec::new(0, Side::Buy, OrderType::Limit, 10, 100), 5)
+    }
+
+    fn fill(trade_id: u64, qty: i64) -> ReportKind {
+        let fact = FillFact { trade_id, qty, price: 100, is_maker: true, fee: 0, fee_asset: 0 };
+        ReportKind::Filled(fact)
+    }
+
+    /// Every permutation of `kinds`, learned by a fresh order, ends in one status.
+    fn status_of_all_orders(kinds: &[ReportKind]) -> Status {
+        fn permute(rest: &mut Vec<ReportKind>, done: &mut Vec<ReportKind>, seen: &mut Vec<Status>) {
+            if rest.is_empty() {
+                let mut order = order();
+                for (at, &kind) in done.iter().chain(done.iter()).enumerate() {
+                    order.learn(&Report { order: 1, ts_exchange: at as i64, kind });
+                }
+                seen.push(order.status());
+            }
+            for at in 0..rest.len() {
+                let kind = rest.remove(at);
+                done.push(kind);
+                permute(rest, done, seen);
+                done.pop();
+                rest.insert(at, kind);
+            }
+        }
+        let mut seen = Vec::new();
+        permute(&mut kinds.to_vec(), &mut Vec::new(), &mut seen);
+        assert!(seen.iter().all(|&status| status == seen[0]), "{kinds:?} gave {seen:?}");
+        seen[0]
+    }
+
+    #[test]
+    fn any_order_and_repetition_of_reports_ends_in_one_status() {
+        let accepted = ReportKind::Accepted { qty: 10 };
+        let canceled = ReportKind::Canceled { left: 4, by_oco: false };
+        let expired = ReportKind::Expired { reason: Expiry::Gtd, left: 4, prevented: 0 };
+        let rejected = ReportKind::Rejected { reason: Reject::PostOnly };
+        let refused_cancel = ReportKind::CancelRejected { reason: Reject::UnknownOrder };
+        for (kinds, status) in [
+            (vec![accepted, fill(1, 4), fill(2, 6), refused_cancel], Status::Filled),
+            (vec![accepted, fill(1, 4), canceled], Status::Canceled),
+            (vec![accepted, fill(1, 4), fill(2, 6), canceled], Status::Filled),
+            (vec![accepted, fill(1, 6), expired, canceled], Status::Canceled),
+            (vec![rejected], Status::Rejected),
+            (vec![accepted, fill(1, 4)], Status::PartiallyFilled),
+        ] {
+            assert_eq!(status_of_all_orders(&kinds), status, "{kinds:?}");
+        }
+    }
+
+    #[test]
+    fn a_fill_counts_once_whichever_way_it_comes() {
+        let mut order = order();
+        let report = Report { order: 1, ts_exchange: 1, kind: fill(7, 4) };
+        assert!(matches!(order.learn(&report), Change::Fill(_)));
+        assert_eq!(order.learn(&report), Change::None);
+        assert_eq!(order.filled_qty, 4);
+    }
+
+    #[test]
+    fn absence_is_outweighed_by_a_sign_of_life() {
+        let mut order = order();
+        order.place = Pending::Unknown;
+        assert_eq!(order.status(), Status::Unknown);
+        order.ending = Some(Ending::Absent);
+        assert_eq!(order.status(), Status::Rejected);
+        let kind = ReportKind::Accepted { qty: 10 };
+        order.learn(&Report { order: 1, ts_exchange: 1, kind });
+        assert_eq!(order.status(), Status::Accepted);
+    }
+
+    #[test]
+    fn a_row_is_reused_only_when_nobody_holds_it() {
+        let mut table = OrderTable::new();
+        let spec = OrderSpec::new(0, Side::Buy, OrderType::Limit, 10, 100);
+        let a = table.insert(0, 1, spec, 0);
+        let b = table.insert(0, 1, spec, 0);
+        for id in [a, b] {
+            table.get_mut(id).unwrap().ending = Some(Ending::Canceled);
+            table.close(id);
+        }
+        table.get_mut(a).unwrap().handles = 1;
+        table.forget(a);
+        table.forget(b);
+        assert!(table.get(a).is_some());
+        assert!(table.get(b).is_none());
+        let c = table.insert(0, 1, spec, 0);
+        assert_eq!((c, table.rows.len()), (3, 2));
+        assert_eq!(table.open(), &[c]);
+    }
+}

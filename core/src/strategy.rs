@@ -1,0 +1,272 @@
+//! The strategy's side of the engine: what it is told, and the port it trades through.
+//!
+//! Neither needs a Python object: events are passed by reference, orders are 64-bit handles. The
+//! Python strategy is one implementation of [`Strategy`]; a compiled one may be another.
+
+use crate::desk::{Command, Desk};
+use crate::facts;
+use crate::instrument::InstrumentId;
+use crate::market::{Bar, Funding, MarkPrice, Quote, Trade};
+use crate::order::{OrderId, OrderSpec, OrderType, Side};
+use crate::order_state::Status;
+
+/// What a strategy asks to be told, as bits; what nobody wants is never dispatched.
+pub mod wants {
+    /// Finished bars.
+    pub const BARS: u32 = 1;
+    /// Public trades.
+    pub const TRADES: u32 = 2;
+    /// Best bid and offer.
+    pub const QUOTES: u32 = 4;
+    /// Book changes, once per venue message.
+    pub const BOOKS: u32 = 8;
+    /// Mark prices.
+    pub const MARKS: u32 = 16;
+    /// Funding settlements.
+    pub const FUNDING: u32 = 32;
+    /// Changes of own orders.
+    pub const ORDERS: u32 = 64;
+    /// Own fills.
+    pub const FILLS: u32 = 128;
+    /// Own position after it changed.
+    pub const POSITIONS: u32 = 256;
+    /// The account after it changed.
+    pub const ACCOUNTS: u32 = 512;
+}
+
+/// What a strategy is told.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    /// The run begins.
+    Start,
+    /// A bar is finished.
+    Bar(&'a Bar),
+    /// A public trade.
+    Trade(&'a Trade),
+    /// A new best bid or offer.
+    Quote(&'a Quote),
+    /// The book of an instrument changed; read it through the port.
+    Book(InstrumentId),
+    /// A mark price.
+    Mark(&'a MarkPrice),
+    /// A funding settlement.
+    Funding(&'a Funding),
+    /// One of its orders changed.
+    Order(OrderId),
+    /// One of its orders traded.
+    Fill(&'a facts::Fill),
+    /// Its own position in an instrument changed.
+    Position(InstrumentId),
+    /// The account changed.
+    Account(u16),
+    /// A timer it set is due; its number and the time it was due.
+    Timer(u32, i64),
+    /// The run ends.
+    Stop,
+}
+
+/// A strategy failed inside a callback.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// What went wrong and where, in words.
+    pub message: String,
+}
+
+/// What the engine calls.
+pub trait Strategy {
+    /// Tells the strategy something; it answers through `port` before it returns.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] stops the strategy; commands it gave before stand.
+    fn on_event(&mut self, event: &Event<'_>, port: &mut Port<'_>) -> Result<(), Fault>;
+}
+
+/// The port a strategy trades and reads through, open only during a callback.
+pub struct Port<'a> {
+    desk: &'a mut Desk,
+    /// Row of the strategy table.
+    strategy: u16,
+    account: u16,
+}
+
+impl<'a> Port<'a> {
+    pub(crate) fn new(desk: &'a mut Desk, strategy: u16, account: u16) -> Self {
+        Port { desk, strategy, account }
+    }
+
+    /// All that can be read: markets, accounts, orders.
+    #[inline]
+    #[must_use]
+    pub fn desk(&self) -> &Desk {
+        self.desk
+    }
+
+    /// The orders, for keeping count of handles outside.
+    #[inline]
+    pub fn desk_mut(&mut self) -> &mut Desk {
+        self.desk
+    }
+
+    /// Row of the strategy table.
+    #[must_use]
+    pub fn strategy(&self) -> u16 {
+        self.strategy
+    }
+
+    /// Row of the account table.
+    #[must_use]
+    pub fn account(&self) -> u16 {
+        self.account
+    }
+
+    /// Gives an order; it is in state New and its verdict comes as a later event.
+    ///
+    /// `text` is the reason, a zero byte and the tag; it goes to the journal.
+    #[inline]
+    pub fn place(&mut self, spec: OrderSpec, text: Option<Box<[u8]>>) -> OrderId {
+        let (account, strategy) = (self.account, self.strategy);
+        let id = self.desk.orders.insert(account, strategy, spec, self.desk.now_ns);
+        let mid2 = self.desk.mid2(spec.instrument);
+        if let Some(order) = self.desk.orders.get_mut(id) {
+            order.arrival_mid2 = mid2;
+        }
+        self.desk.command(Command::Place { id, text });
+        id
+    }
+
+    /// Asks to end an order. Asking twice, or for an ended one, does nothing.
+    #[inline]
+    pub fn cancel(&mut self, id: OrderId) {
+        self.desk.command(Command::Cancel { id, strategy: self.strategy });
+    }
+
+    /// Asks for another total quantity and price.
+    #[inline]
+    pub fn amend(&mut self, id: OrderId, qty: i64, price: i64) {
+        self.desk.command(Command::Amend { id, strategy: self.strategy, qty, price });
+    }
+
+    /// Asks to end all of the strategy's open orders, in one instrument or in all; oldest first.
+    pub fn cancel_all(&mut self, instrument: Option<InstrumentId>) -> usize {
+        let ids: Vec<OrderId> = self.own_open(instrument).collect();
+        for &id in &ids {
+            self.cancel(id);
+        }
+        ids.len()
+    }
+
+    /// The strategy's open orders, oldest first.
+    pub fn own_open(&self, instrument: Option<InstrumentId>) -> impl Iterator<Item = OrderId> + '_ {
+        let desk = &*self.desk;
+        desk.orders.open().iter().copied().filter(move |&id| {
+            desk.orders.get(id).is_some_and(|order| {
+                order.strategy == self.strategy
+                    && instrument.is_none_or(|wanted| wanted == order.spec.instrument)
+            })
+        })
+    }
+
+    /// The strategy's own signed position, in quantity units.
+    #[inline]
+    #[must_use]
+    pub fn position(&self, instrument: InstrumentId) -> i64 {
+        self.desk.strategy_position(self.strategy, instrument)
+    }
+
+    /// Wakes the strategy at a time; `every_ns` above zero repeats it.
+    pub fn set_timer(&mut self, timer: u32, at_ns: i64, every_ns: i64) {
+        let strategy = self.strategy;
+        self.desk.outbox.timers.push(TimerRequest { strategy, timer, at_ns, every_ns });
+    }
+
+    /// Forgets a timer.
+    pub fn stop_timer(&mut self, timer: u32) {
+        let strategy = self.strategy;
+        let never = TimerRequest { strategy, timer, at_ns: i64::MAX, every_ns: 0 };
+        self.desk.outbox.timers.push(never);
+    }
+
+    /// Starts or stops hearing an instrument's market events from the next input on.
+    pub fn listen(&mut self, instrument: InstrumentId, wants: u32, interval_ns: i64, on: bool) {
+        let strategy = self.strategy;
+        let change = ListenRequest { strategy, instrument, wants, interval_ns, on };
+        self.desk.outbox.listens.push(change);
+    }
+
+    /// Makes the strategy's resting post-only limit orders in an instrument be exactly these.
+    ///
+    /// An order that already stands at a wanted price with the wanted quantity left keeps its
+    /// place in the queue; others are cancelled, missing ones are placed. Prices and quantities
+    /// are `(price, qty)` in the instrument's units. Orders on their way out are left alone.
+    pub fn quote(&mut self, instrument: InstrumentId, bids: &[(i64, i64)], asks: &[(i64, i64)]) {
+        let mut kept = [0_u64; 2];
+        for at in (0..self.desk.orders.open().len()).rev() {
+            let id = self.desk.orders.open()[at];
+            let Some(order) = self.desk.orders.get(id) else { continue };
+            let ours = order.strategy == self.strategy && order.spec.instrument == instrument;
+            if !ours || order.spec.kind != OrderType::Limit || order.cancel_asked() {
+                continue;
+            }
+            let (wanted, bits) = match order.spec.side {
+                Side::Buy => (bids, &mut kept[0]),
+                Side::Sell => (asks, &mut kept[1]),
+            };
+            let level = (order.spec.price, order.leaves_qty());
+            let hit = wanted.iter().enumerate().position(|(at, &(price, qty))| {
+                // A partial fill keeps its place in the queue: less than wanted is left alone.
+                *bits & (1 << (at & 63)) == 0 && price == level.0 && level.1 <= qty
+            });
+            match hit {
+                Some(at) => *bits |= 1 << (at & 63),
+                None => self.cancel(id),
+            }
+        }
+        for (side, wanted, kept) in [(Side::Buy, bids, kept[0]), (Side::Sell, asks, kept[1])] {
+            for (at, &(price, qty)) in wanted.iter().enumerate() {
+                if kept & (1 << (at & 63)) == 0 {
+                    let mut spec = OrderSpec::new(instrument, side, OrderType::Limit, qty, price);
+                    spec.post_only = true;
+                    self.place(spec, None);
+                }
+            }
+        }
+    }
+}
+
+/// A subscription that a strategy made or ended while it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListenRequest {
+    /// Row of the strategy table.
+    pub strategy: u16,
+    /// Row of the instrument table.
+    pub instrument: InstrumentId,
+    /// Bits of [`wants`].
+    pub wants: u32,
+    /// Length of the bars wanted, ns; 0 for any.
+    pub interval_ns: i64,
+    /// Whether it begins or ends.
+    pub on: bool,
+}
+
+/// A wake-up that a strategy asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimerRequest {
+    /// Row of the strategy table.
+    pub strategy: u16,
+    /// The strategy's own number of the timer.
+    pub timer: u32,
+    /// When, ns; the far end of time forgets the timer.
+    pub at_ns: i64,
+    /// Period, ns; 0 for once.
+    pub every_ns: i64,
+}
+
+impl crate::order_state::Order {
+    /// True if a cancel was asked for and not refused, or if the order ended.
+    #[inline]
+    #[must_use]
+    pub fn cancel_asked(&self) -> bool {
+        self.cancel != crate::order_state::Pending::None || self.status() >= Status::Filled
+    }
+}

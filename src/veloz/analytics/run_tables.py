@@ -1,0 +1,440 @@
+"""What a finished run hands to analytics: frozen tables over NumPy columns.
+
+```text
+ journal, bars ─► RunTables ─► summarise ─► metrics JSON ─► text, HTML, comparison
+```
+
+Money arrives twice, and never mixed: as scaled integers, from which every amount in the results
+is an exact `Decimal`, and as float64 curves for statistics and pixels. A newcomer would get the
+side wrong: quantities are positive, `side` carries the sign.
+
+Absent values: NaN in float columns, 0 in times, "" in texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from veloz.analytics.vectors import Floats, Ints
+
+Texts = NDArray[Any]
+"""Texts, as a NumPy unicode or object array."""
+Integers = NDArray[Any]
+"""Exact integers: int64, or Python integers in an object array where 64 bits may not do."""
+
+
+@dataclass(frozen=True)
+class InstrumentFacts:
+    """What an instrument's integers mean.
+
+    Attributes:
+        symbol: Our name for it.
+        kind: `spot`, `linear` or `inverse`.
+        price_scale: Decimals of a price.
+        qty_scale: Decimals of a quantity.
+        multiplier: Coins per contract (linear) or face value in quote (inverse); 1 for spot.
+        settle: Asset that profit is posted in; the quote asset for spot.
+    """
+
+    symbol: str
+    kind: str
+    price_scale: int
+    qty_scale: int
+    settle: str
+    multiplier: Decimal = Decimal(1)
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("spot", "linear", "inverse"):
+            raise ValueError(f"{self.symbol}: kind is {self.kind!r}; use spot, linear or inverse")
+
+
+@dataclass(frozen=True)
+class EquityCurve:
+    """Equity of the account in the reporting currency, through time.
+
+    Attributes:
+        ts_ns: Times, ns, not decreasing; the first point is the opening equity.
+        equity: Float view.
+        cash: Wallet without unrealised profit.
+        position_value: Signed value of all positions, long less short.
+        exposure: Gross value of all positions, long plus short.
+        leverage: `exposure / equity`.
+        first: Exact opening equity.
+        last: Exact closing equity.
+    """
+
+    ts_ns: Ints
+    equity: Floats
+    cash: Floats
+    position_value: Floats
+    exposure: Floats
+    leverage: Floats
+    first: Decimal
+    last: Decimal
+
+    def __post_init__(self) -> None:
+        same_length(self)
+        if not self.ts_ns.size:
+            raise ValueError("the equity curve is empty; it needs at least its opening point")
+
+    @classmethod
+    def of(cls, *, first: Decimal, last: Decimal, **columns: Any) -> EquityCurve:
+        """A curve from the columns that are known; `ts_ns` and `equity` are needed.
+
+        >>> curve = EquityCurve.of(ts_ns=[0, 9], equity=[1., 2.], first=Decimal(1), last=Decimal(2))
+        >>> bool(np.isnan(curve.leverage).all())
+        True
+        """
+        made = _columns(cls, columns, _EQUITY_COLUMNS, ("ts_ns", "equity"))
+        return cls(**made, first=first, last=last)
+
+
+@dataclass(frozen=True)
+class Fills:
+    """Our executions, in order of time.
+
+    Attributes:
+        ts_exchange: When the venue matched, ns.
+        ts_recv: When we heard of it, ns.
+        symbol: Name of the instrument; a row of `RunTables.instruments`.
+        side: +1 bought, -1 sold.
+        qty: At the instrument's `qty_scale`; positive.
+        price: At the instrument's `price_scale`.
+        fee: At the fee asset's scale; positive is paid, negative a rebate.
+        fee_asset: What it was paid in.
+        is_maker: True if our order was resting.
+        order_id: Which order.
+        trade_id: The venue's number.
+        realised: Engine's realised profit, at the settlement asset's scale; 0 where none.
+        strategy: Owner.
+        leg: `both`, `long` or `short` (hedge mode).
+        arrival_mid: Middle of the book when the order reached the venue; NaN if unknown.
+        arrival_touch: Best price of the other side at that moment; NaN if unknown.
+        decision_price: Price that the strategy decided on; NaN if unknown.
+        why: The strategy's reason, untrusted text.
+        evidence: What let the simulator fill it: `through`, `queue`, `cross`, `walk`, `path`…
+        fee_rate: Reporting currency per unit of `fee_asset` at the fill; NaN if unknown.
+        settle_rate: Reporting currency per unit of the settlement asset at the fill.
+    """
+
+    ts_exchange: Ints
+    ts_recv: Ints
+    symbol: Texts
+    side: NDArray[np.int8]
+    qty: Integers
+    price: Integers
+    fee: Integers
+    fee_asset: Texts
+    is_maker: NDArray[np.bool_]
+    order_id: Texts
+    trade_id: Texts
+    realised: Integers
+    strategy: Texts
+    leg: Texts
+    arrival_mid: Floats
+    arrival_touch: Floats
+    decision_price: Floats
+    why: Texts
+    evidence: Texts
+    fee_rate: Floats
+    settle_rate: Floats
+
+    def __post_init__(self) -> None:
+        same_length(self)
+
+    def __len__(self) -> int:
+        return int(self.ts_exchange.size)
+
+    @classmethod
+    def of(cls, **columns: Any) -> Fills:
+        """Fills from the columns that are known; the others say "absent".
+
+        `ts_exchange`, `symbol`, `side`, `qty` and `price` are needed. A missing `fee_rate` or
+        `settle_rate` means that the asset is the reporting currency (1).
+
+        Raises:
+            TypeError: If a needed column is missing or one is not known.
+            ValueError: If lengths differ.
+
+        >>> len(Fills.of(ts_exchange=[5], symbol=["BTC/USDT"], side=[1], qty=[10], price=[7]))
+        1
+        """
+        needed = ("ts_exchange", "symbol", "side", "qty", "price")
+        return cls(**_columns(cls, columns, _FILL_COLUMNS, needed))
+
+
+@dataclass(frozen=True)
+class Orders:
+    """Every order of the run, also those that never left.
+
+    Attributes:
+        id: Our name for it.
+        symbol: Name of the instrument.
+        side: +1 buy, -1 sell.
+        type: `market`, `limit`, `stop`, …
+        qty: At the instrument's scale.
+        price: At the instrument's scale; 0 if the type has none.
+        status: Final status: `filled`, `canceled`, `expired`, `rejected` (by the venue),
+            `refused` (by a risk rule), `accepted`, `partially_filled`, `new`, `unknown`.
+        ts_created: When the strategy asked, ns.
+        ts_sent: When it left; 0 if it never did.
+        ts_accepted: When the venue took it; 0 if it never did.
+        ts_closed: When it ended; 0 if it is open.
+        filled_qty: At the instrument's scale.
+        reason: Why it was rejected, refused or expired.
+        why: The strategy's reason, untrusted text.
+        tag: The strategy's label, untrusted text.
+        strategy: Owner.
+    """
+
+    id: Texts
+    symbol: Texts
+    side: NDArray[np.int8]
+    type: Texts
+    qty: Integers
+    price: Integers
+    status: Texts
+    ts_created: Ints
+    ts_sent: Ints
+    ts_accepted: Ints
+    ts_closed: Ints
+    filled_qty: Integers
+    reason: Texts
+    why: Texts
+    tag: Texts
+    strategy: Texts
+
+    def __post_init__(self) -> None:
+        same_length(self)
+
+    def __len__(self) -> int:
+        return int(self.ts_created.size)
+
+    @classmethod
+    def of(cls, **columns: Any) -> Orders:
+        """Orders from the columns that are known; `id`, `status` and `ts_created` are needed.
+
+        >>> len(Orders.of(id=["a"], status=["filled"], ts_created=[1], ts_sent=[1]))
+        1
+        """
+        return cls(**_columns(cls, columns, _ORDER_COLUMNS, ("id", "status", "ts_created")))
+
+
+@dataclass(frozen=True)
+class FundingPayments:
+    """Funding that was posted.
+
+    Attributes:
+        ts_ns: When, ns.
+        symbol: Name of the instrument.
+        amount: At the settlement asset's scale; positive is received, negative paid.
+        strategy: Owner.
+        settle_rate: Reporting currency per unit of the settlement asset.
+    """
+
+    ts_ns: Ints
+    symbol: Texts
+    amount: Integers
+    strategy: Texts
+    settle_rate: Floats
+
+    def __post_init__(self) -> None:
+        same_length(self)
+
+    @classmethod
+    def of(cls, **columns: Any) -> FundingPayments:
+        """Payments from the columns that are known; `ts_ns`, `symbol`, `amount` are needed.
+
+        >>> FundingPayments.of(ts_ns=[], symbol=[], amount=[]).ts_ns.size
+        0
+        """
+        return cls(**_columns(cls, columns, _FUNDING_COLUMNS, ("ts_ns", "symbol", "amount")))
+
+
+@dataclass(frozen=True)
+class Bars:
+    """Candles of one instrument, for the chart, the benchmark and excursions.
+
+    Attributes:
+        ts_ns: Opening times, ns, increasing.
+        interval_ns: Length of a bar.
+        open, high, low, close, volume: Float views.
+    """
+
+    ts_ns: Ints
+    interval_ns: int
+    open: Floats
+    high: Floats
+    low: Floats
+    close: Floats
+    volume: Floats
+
+    def __post_init__(self) -> None:
+        same_length(self)
+
+
+@dataclass(frozen=True)
+class LedgerLine:
+    """The money identity of one currency (rule A34), cumulative at the end of the run.
+
+    `equity = deposits + traded + converted + realised + funding - fees - clearance + insurance
+    - interest + unrealised`, without tolerance.
+    """
+
+    currency: str
+    deposits: Decimal
+    realised: Decimal
+    fees: Decimal
+    equity: Decimal
+    traded: Decimal = Decimal(0)
+    converted: Decimal = Decimal(0)
+    funding: Decimal = Decimal(0)
+    clearance: Decimal = Decimal(0)
+    insurance: Decimal = Decimal(0)
+    interest: Decimal = Decimal(0)
+    unrealised: Decimal = Decimal(0)
+
+    def unexplained(self) -> Decimal:
+        """Equity that the lines do not explain; zero, or the books are wrong.
+
+        >>> LedgerLine("USDT", Decimal(100), Decimal(5), Decimal(1), Decimal(104)).unexplained()
+        Decimal('0')
+        """
+        gains = self.deposits + self.traded + self.converted + self.realised + self.funding
+        costs = self.fees + self.clearance + self.interest
+        return self.equity - (gains - costs + self.insurance + self.unrealised)
+
+
+@dataclass(frozen=True)
+class RunTables:
+    """Everything that analytics knows of a run.
+
+    Attributes:
+        currency: Reporting currency.
+        equity: The curve.
+        fills: Executions.
+        orders: Orders.
+        funding: Funding payments.
+        instruments: Facts by symbol; every traded symbol is here.
+        asset_scales: Decimals of each asset's amounts (fees, realised, funding); 8 if not given.
+        bars: Candles by symbol; may be empty.
+        benchmark: Symbol in `bars` that holding is compared with; "" takes the first.
+        ledger: Money identity by currency; may be empty.
+        facts: Facts that decide the result and so belong to the metrics: `strategy`,
+            `parameters`, `environment`, `seed`, `config`, `digests`, `models`, `assumptions` (a
+            list of `{"id", "setting", "maker", "taker", "text"}`), `warnings` (texts), `data`
+            (the passport). JSON types; no wall time, path, host or version.
+        host: What may differ between equal runs (run id, versions, wall time, paths); shown in
+            the HTML report, never part of the metrics.
+    """
+
+    currency: str
+    equity: EquityCurve
+    fills: Fills
+    orders: Orders
+    funding: FundingPayments
+    instruments: Mapping[str, InstrumentFacts]
+    asset_scales: Mapping[str, int] = field(default_factory=dict)
+    bars: Mapping[str, Bars] = field(default_factory=dict)
+    benchmark: str = ""
+    ledger: Sequence[LedgerLine] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    host: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        traded = set(self.fills.symbol.tolist()) | set(self.funding.symbol.tolist())
+        unknown = sorted(traded - set(self.instruments))
+        if unknown:
+            raise ValueError(f"no instrument facts for {', '.join(unknown)}; add them")
+        if self.benchmark and self.benchmark not in self.bars:
+            raise ValueError(f"no bars for the benchmark {self.benchmark}; add or leave out")
+
+    def asset_scale(self, asset: str) -> int:
+        """Decimals of an asset's amounts."""
+        return self.asset_scales.get(asset, 8)
+
+
+def same_length(table: Any) -> None:
+    """Refuse a table whose columns differ in length.
+
+    Raises:
+        ValueError: Naming the first column that differs.
+    """
+    columns = {each.name: getattr(table, each.name) for each in fields(table)}
+    lengths = {name: c.size for name, c in columns.items() if isinstance(c, np.ndarray)}
+    expected = next(iter(lengths.values()), 0)
+    for name, length in lengths.items():
+        if length != expected:
+            first = next(iter(lengths))
+            raise ValueError(
+                f"{type(table).__name__}.{name} has {length} rows and {first} {expected}"
+            )
+
+
+_FLOAT, _TIME, _TEXT, _SIDE, _BOOL, _EXACT = "float", "time", "text", "side", "bool", "exact"
+_EQUITY_COLUMNS = {
+    "ts_ns": _TIME, "equity": _FLOAT, "cash": _FLOAT, "position_value": _FLOAT,
+    "exposure": _FLOAT, "leverage": _FLOAT,
+}  # fmt: skip
+_FILL_COLUMNS = {
+    "ts_exchange": _TIME, "ts_recv": _TIME, "symbol": _TEXT, "side": _SIDE, "qty": _EXACT,
+    "price": _EXACT, "fee": _EXACT, "fee_asset": _TEXT, "is_maker": _BOOL, "order_id": _TEXT,
+    "trade_id": _TEXT, "realised": _EXACT, "strategy": _TEXT, "leg": _TEXT,
+    "arrival_mid": _FLOAT, "arrival_touch": _FLOAT, "decision_price": _FLOAT, "why": _TEXT,
+    "evidence": _TEXT, "fee_rate": "rate", "settle_rate": "rate",
+}  # fmt: skip
+_ORDER_COLUMNS = {
+    "id": _TEXT, "symbol": _TEXT, "side": _SIDE, "type": _TEXT, "qty": _EXACT, "price": _EXACT,
+    "status": _TEXT, "ts_created": _TIME, "ts_sent": _TIME, "ts_accepted": _TIME,
+    "ts_closed": _TIME, "filled_qty": _EXACT, "reason": _TEXT, "why": _TEXT, "tag": _TEXT,
+    "strategy": _TEXT,
+}  # fmt: skip
+_FUNDING_COLUMNS = {
+    "ts_ns": _TIME, "symbol": _TEXT, "amount": _EXACT, "strategy": _TEXT, "settle_rate": "rate",
+}  # fmt: skip
+
+
+def _columns(
+    cls: type[Any], given: Mapping[str, Any], kinds: Mapping[str, str], needed: tuple[str, ...]
+) -> dict[str, NDArray[Any]]:
+    for name in (*needed, *given):
+        if name not in given or name not in kinds:
+            state = "is missing" if name in kinds else "is not a column"
+            raise TypeError(f"{cls.__name__}: {name} {state}; columns are {', '.join(kinds)}")
+    rows = len(given[needed[0]])
+    return {
+        name: _column(kind, given[name]) if name in given else _absent(kind, rows)
+        for name, kind in kinds.items()
+    }
+
+
+def _column(kind: str, values: Any) -> NDArray[Any]:
+    if kind == _TEXT:
+        return np.asarray(values, dtype=object)
+    if kind == _EXACT:
+        column = np.asarray(values)
+        return column if column.dtype == np.int64 else np.array([int(v) for v in values], object)
+    dtypes = {_FLOAT: np.float64, "rate": np.float64, _TIME: np.int64, _SIDE: np.int8, _BOOL: bool}
+    return np.asarray(values, dtype=dtypes[kind])
+
+
+def _absent(kind: str, rows: int) -> NDArray[Any]:
+    match kind:
+        case "text":
+            return np.full(rows, "", dtype=object)
+        case "float":
+            return np.full(rows, np.nan)
+        case "rate":
+            return np.ones(rows)
+        case "side":
+            return np.zeros(rows, dtype=np.int8)
+        case "bool":
+            return np.zeros(rows, dtype=bool)
+        case _:
+            return np.zeros(rows, dtype=np.int64)

@@ -1,0 +1,516 @@
+"""A backtest: the data's feed, the simulated venue, the data's clock, around the engine.
+
+```text
+ source ─► feeds ─► core replay (engine + simulated venue) ─► journal ─► Run
+```
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from veloz import __version__
+from veloz._core import Backtest
+from veloz.environments.instruments import core_row
+from veloz.environments.loading import LoadedStrategy, load_strategy
+from veloz.environments.run import Run, RunFacts
+from veloz.environments.settings import (
+    LATENCY_OF_BOOKS,
+    BacktestSettings,
+    parse_balance,
+    parse_fees,
+    parse_fill,
+    parse_latency,
+    parse_leverage,
+)
+from veloz.environments.sources import Source, bars_in_pieces, open_source, range_ns
+from veloz.environments.spool import JournalSpool
+from veloz.errors import ConfigError, DataError, StrategyError
+from veloz.strategy import Strategy
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from veloz.storage.instruments import Instrument
+
+    Columns = Mapping[str, npt.NDArray[np.int64]]
+
+Progress = Callable[[int, int, int], None]
+"""Told (rows so far, event time ns, end of the range ns or 0) now and then."""
+
+_MARK_GAP_NS = 60_000_000_000
+"""Marks farther apart than this price funding only; positions are then valued at last trades."""
+
+
+def backtest(
+    strategy: str | type[Strategy] | Strategy,
+    data: object,
+    *,
+    start: object = None,
+    end: object = None,
+    balance: object = "10000 USDT",
+    leverage: object = 1,
+    report_currency: str | None = None,
+    parameters: Mapping[str, object] | None = None,
+    fees: object = None,
+    latency: object = None,
+    fill: object = None,
+    seed: int = 0,
+    limits: Mapping[str, Any] | None = None,
+    sample_every_ns: int | None = None,
+    allow_early_data: bool = False,
+    check_identity: bool = False,
+    out: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Trades a strategy on recorded data and returns what happened.
+
+    Args:
+        strategy: `"file.py"` or `"file.py:Class"`, a `Strategy` class, or a fresh object of one.
+        data: A catalogue's folder, a `Catalogue`, or an `ArraySource`.
+        start: First instant, inclusive: a date, ISO time or ns; None from the first row.
+        end: Last instant, exclusive.
+        balance: Opening balances: `"10000 USDT, 0.5 BTC"` or a mapping.
+        leverage: Of every contract, or by symbol.
+        report_currency: What equity is told in; the settlement currency if not given.
+        parameters: Values of the strategy's parameters, by name.
+        fees: `0.001`, or `"maker=0.0002,taker=0.0005"`; else the instrument's own.
+        latency: `"5ms"`, or `"entry=5ms;report=normal:3ms,1ms,1ms"`.
+        fill: Choices of the matching simulator, `"queue=proportional"`.
+        seed: Of all dice.
+        limits: Risk limits by name.
+        sample_every_ns: Distance of equity points.
+        allow_early_data: Waives the check that no row arrives before it happened; reports say so.
+        check_identity: Asserts the money identity after every change of money.
+        out: Folder that the run's own folder is written into; None writes nothing.
+        progress: Called now and then.
+
+    Raises:
+        ConfigError: A setting is wrong.
+        DataError: The data are missing or cannot be replayed.
+        StrategyError: The strategy cannot be loaded, or raised.
+    """
+    maker_fee, taker_fee = parse_fees(fees)
+    entry, report = parse_latency(latency)
+    settings = BacktestSettings(
+        balance=parse_balance(balance),
+        leverage=parse_leverage(leverage),
+        report_currency=report_currency,
+        maker_fee=maker_fee,
+        taker_fee=taker_fee,
+        entry_latency=entry,
+        report_latency=report,
+        fill=parse_fill(fill),
+        seed=seed,
+        sample_every_ns=sample_every_ns,
+        limits=dict(limits or {}),
+        allow_early_data=allow_early_data,
+        check_identity=check_identity,
+    )
+    session = Session(strategy, data, settings, parameters=parameters, start=start, end=end)
+    run = session.run(progress)
+    if out is not None:
+        run.write(Path(out))
+    return run
+
+
+@dataclass(frozen=True)
+class _Feed:
+    """One feed of a run: what is read, and how."""
+
+    kind: str
+    symbol: str
+    stored: str
+    pieces: Iterator[Columns]
+
+
+class Session:
+    """One backtest, prepared; `run` does it once.
+
+    Args:
+        strategy: As `backtest`.
+        data: As `backtest`.
+        settings: What the user said.
+        parameters: Values of the strategy's parameters.
+        start: As `backtest`.
+        end: As `backtest`.
+    """
+
+    def __init__(
+        self,
+        strategy: str | type[Strategy] | Strategy,
+        data: object,
+        settings: BacktestSettings,
+        *,
+        parameters: Mapping[str, object] | None = None,
+        start: object = None,
+        end: object = None,
+    ) -> None:
+        self.source: Source = open_source(data)
+        self.start, self.end = range_ns(start, end)
+        self.loaded, self.strategy = _strategy(strategy, parameters or {})
+        self.settings = settings
+        self.warnings: list[str] = list(self.loaded.warnings)
+        wanted = _wanted(self.strategy)
+        self.instruments = [self.source.instrument(symbol) for symbol in wanted]
+        self._read: list[tuple[str, str, int | None, int | None]] = []
+        self.levels = {
+            symbol: _level(symbol, kinds, self.source) for symbol, kinds in wanted.items()
+        }
+        self._wanted = wanted
+        self._settle_defaults()
+        self._core = self._build()
+        self.spool = JournalSpool()
+
+    def _settle_defaults(self) -> None:
+        """Fills in what the user left open, so that the run's configuration says it all."""
+        settings = self.settings
+        has_books = any(level != "bar" for level in self.levels.values())
+        latency = LATENCY_OF_BOOKS if has_books else "0ns"
+        if settings.sample_every_ns is None:
+            intervals = [
+                interval for kinds in self._wanted.values() for interval in kinds.get("bars", ())
+            ]
+            every = min(intervals) if intervals and not has_books else 1_000_000_000
+            settings = replace(settings, sample_every_ns=every)
+        if settings.report_currency is None:
+            settings = replace(settings, report_currency=self.instruments[0].settle)
+        self.settings = replace(
+            settings,
+            entry_latency=settings.entry_latency or latency,
+            report_latency=settings.report_latency or latency,
+        )
+
+    def _build(self) -> Backtest:
+        settings = self.settings
+        rows, assumed = [], []
+        for instrument in self.instruments:
+            row, is_assumed = core_row(instrument, settings)
+            rows.append(row)
+            if is_assumed:
+                assumed.append(instrument.symbol)
+            if instrument.origin == "inferred":
+                self.warnings.append(
+                    f"units of {instrument.symbol} are inferred from the data: "
+                    "tick and lot are the steps seen, and no venue limit is known"
+                )
+        if assumed:
+            self.warnings.append(
+                f"fees of {', '.join(assumed)} are not in the data: the venue's standard rates "
+                "are assumed; set them with --fees"
+            )
+        names = {instrument.base for instrument in self.instruments}
+        names |= {instrument.quote for instrument in self.instruments}
+        names |= {instrument.settle for instrument in self.instruments}
+        assert settings.report_currency is not None
+        if settings.report_currency not in names:
+            raise ConfigError(
+                f"the report currency {settings.report_currency} is none of {', '.join(sorted(names))}",
+                hint="Take one that the strategy's instruments trade or settle in.",
+            )
+        self.assets = sorted(names)
+        try:
+            core = Backtest(
+                [(name, 8) for name in self.assets],
+                rows,
+                {
+                    "levels": [self.levels[i.symbol] for i in self.instruments],
+                    "venue": list(settings.fill),
+                    "entry_latency": settings.entry_latency,
+                    "report_latency": settings.report_latency,
+                    "seed": settings.seed,
+                    "report_asset": settings.report_currency,
+                    "sample_every_ns": settings.sample_every_ns,
+                    "leverage": [self._leverage(i) for i in self.instruments],
+                    "limits": self._limits(),
+                    "build": __version__,
+                    "check_identity": settings.check_identity,
+                },
+            )
+        except ValueError as error:
+            raise ConfigError(str(error)) from error
+        for asset, amount in settings.balance.items():
+            try:
+                core.deposit(asset, amount)
+            except ValueError as error:
+                raise ConfigError(f"the balance of {asset} is refused: {error}") from error
+        return core
+
+    def _leverage(self, instrument: Instrument) -> int:
+        by_symbol = self.settings.leverage
+        return by_symbol.get(instrument.symbol, by_symbol.get("", 1))
+
+    def _limits(self) -> dict[str, Any]:
+        """Risk limits as the core takes them; per-symbol quantities become columns."""
+        limits = dict(self.settings.limits)
+        for name in ("max_order_qty", "max_position"):
+            if name not in limits:
+                continue
+            given = limits[name]
+            column = []
+            for instrument in self.instruments:
+                value = given.get(instrument.symbol, 0) if isinstance(given, Mapping) else given
+                column.append(int(Decimal(str(value)).scaleb(instrument.qty_scale)))
+            limits[name] = column
+        known = {
+            "max_order_qty", "max_position", "max_order_notional", "price_band_bps",
+            "max_orders_per_second", "max_leverage", "check_funds",
+        }  # fmt: skip
+        for name in limits:
+            if name not in known:
+                raise ConfigError(
+                    f"there is no risk limit {name!r}", hint=f"There are {', '.join(sorted(known))}."
+                )
+        return limits
+
+    # -- feeds -------------------------------------------------------------------------------
+
+    def _feeds(self) -> Iterator[_Feed]:
+        for symbol, kinds in self._wanted.items():
+            instrument = self.source.instrument(symbol)
+            has = set(self.source.kinds(symbol))
+            if self.levels[symbol] == "book":
+                yield self._feed("ticks", symbol, "tick")
+            else:
+                if "trades" in kinds:
+                    yield self._feed("trades", symbol, "trade" if "trade" in has else "agg_trade")
+                if "quotes" in kinds:
+                    yield self._feed("quotes", symbol, "quote")
+            for interval in kinds.get("bars", ()):
+                stored, pieces = bars_in_pieces(
+                    self.source, symbol, interval, self.start, self.end
+                )
+                self._read.append((symbol, stored, self.start, self.end))
+                yield _Feed("bars", symbol, stored, pieces)
+            if instrument.kind != "spot":
+                yield from self._carry(symbol, has, "marks" in kinds)
+
+    def _feed(self, kind: str, symbol: str, stored: str) -> _Feed:
+        self._read.append((symbol, stored, self.start, self.end))
+        return _Feed(
+            kind, symbol, stored, self.source.chunks(symbol, stored, self.start, self.end)
+        )
+
+    def _carry(self, symbol: str, has: set[str], wants_marks: bool) -> Iterator[_Feed]:
+        """Marks and funding of a contract, as far as the data have them."""
+        marks = self._column_or_none(symbol, "mark") if "mark" in has else None
+        dense = marks is not None and len(marks["mark"]) > 1 and (
+            float(np.median(np.diff(marks["ts_exchange"]))) <= _MARK_GAP_NS
+        )
+        if marks is not None and (dense or wants_marks):
+            self._read.append((symbol, "mark", self.start, self.end))
+            yield _Feed("marks", symbol, "mark", iter([marks]))
+        if "funding" not in has:
+            self.warnings.append(f"the data hold no funding of {symbol}: none is exchanged")
+            return
+        funding = self._column_or_none(symbol, "funding")
+        if funding is None:
+            return
+        self._read.append((symbol, "funding", self.start, self.end))
+        if marks is not None and not dense:
+            funding = _with_marks(funding, marks)
+        if not dense and not bool(np.all(funding["mark"] > 0)):
+            funding = self._with_closes(symbol, funding)
+        yield _Feed("funding", symbol, "funding", iter([funding]))
+
+    def _with_closes(self, symbol: str, funding: Columns) -> Columns:
+        """Prices funding without a mark at the last bar's close (rule A7), and says so."""
+        intervals = self._wanted[symbol].get("bars", ())
+        if not intervals:
+            return funding
+        self.warnings.append(
+            f"funding of {symbol} without a mark price is settled at the last bar's close"
+        )
+        _, pieces = bars_in_pieces(self.source, symbol, min(intervals), self.start, self.end)
+        closes = [(piece["ts_close"], piece["close"]) for piece in pieces]
+        ends = np.concatenate([ts for ts, _ in closes])
+        prices = np.concatenate([price for _, price in closes])
+        scale = self.source.instrument(symbol).price_scale
+        factor = 10 ** (8 - scale) if scale <= 8 else 1
+        at = np.searchsorted(ends, funding["ts_exchange"], side="right") - 1
+        known = (funding["mark"] <= 0) & (at >= 0)
+        mark = np.where(known, prices[np.maximum(at, 0)] * factor, funding["mark"])
+        keep = mark > 0
+        rows = {**funding, "mark": mark.astype(np.int64)}
+        return {name: np.ascontiguousarray(column[keep]) for name, column in rows.items()}
+
+    def _column_or_none(self, symbol: str, kind: str) -> Columns | None:
+        try:
+            pieces = list(self.source.chunks(symbol, kind, self.start, self.end))
+        except DataError:
+            return None  # none in the range
+        if not pieces:
+            return None
+        return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+
+    # -- the run -----------------------------------------------------------------------------
+
+    def run(self, progress: Progress | None = None) -> Run:
+        """Does it, once.
+
+        Raises:
+            DataError: The data cannot be replayed.
+            StrategyError: The strategy raised; the error is its cause.
+        """
+        core = self._core
+        name = type(self.strategy).__name__
+        self.strategy.random = random.Random(f"{self.settings.seed} {name}")  # noqa: S311
+        seat = core.add_strategy(self.strategy, type(self.strategy).stop_policy)
+        for key, value in sorted(self.strategy.parameter_values().items()):
+            core.note_parameter(seat, f"{key}={value}")
+        for symbol, kinds in self._wanted.items():
+            for kind, intervals in kinds.items():
+                for interval in intervals or (0,):
+                    core.listen(seat, symbol, kind, interval)
+        rows = _Counter(progress, self.end or 0)
+        for feed in self._feeds():
+            refuse = not self.settings.allow_early_data
+            core.add_feed(feed.kind, feed.symbol, rows.counted(feed.pieces, feed.kind), refuse)
+        core.set_journal_sink(self.spool.write)
+        began = time.perf_counter()  # for run.json alone; results never see it
+        core.run()
+        seconds = time.perf_counter() - began
+        self.spool.close()
+        fault = core.fault(seat)
+        if fault is not None:
+            message, error = fault
+            raise StrategyError(f"{name} was stopped: {message}") from error
+        return Run(core, self._facts(seconds), self.spool, self.source)
+
+    def _facts(self, seconds: float) -> RunFacts:
+        parameters = {
+            name: str(value) if isinstance(value, Decimal) else value
+            for name, value in sorted(self.strategy.parameter_values().items())
+        }
+        data = hashlib.sha256()
+        for symbol, kind, start, end in self._read:
+            digest = self.source.digest(symbol, kind, start, end)
+            data.update(f"{symbol} {kind} {digest}\n".encode())
+        config = self.settings.plain() | {
+            "strategy": type(self.strategy).__name__,
+            "parameters": parameters,
+            "start_ns": self.start,
+            "end_ns": self.end,
+            "levels": dict(self.levels),
+            "reads": [[symbol, kind] for symbol, kind, _, _ in self._read],
+        }
+        digests = {
+            "data": data.hexdigest(),
+            "code": self.loaded.digest,
+            "parameters": hashlib.sha256(json.dumps(parameters).encode()).hexdigest(),
+            "config": hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest(),
+            "engine": _engine_digest(),
+        }
+        return RunFacts(
+            strategy=type(self.strategy).__name__,
+            path=None if self.loaded.path is None else str(self.loaded.path),
+            parameters=parameters,
+            config=config,
+            digests=digests,
+            warnings=tuple(self.warnings),
+            currency=str(self.settings.report_currency),
+            instruments=tuple(self.instruments),
+            wanted={symbol: tuple(kinds) for symbol, kinds in self._wanted.items()},
+            bar_intervals={
+                symbol: tuple(kinds.get("bars", ())) for symbol, kinds in self._wanted.items()
+            },
+            seconds=seconds,
+        )
+
+
+class _Counter:
+    """Counts rows on their way into the core and tells whoever wants to know."""
+
+    def __init__(self, progress: Progress | None, end_ns: int) -> None:
+        self._progress, self._end_ns, self._rows = progress, end_ns, 0
+
+    def counted(self, pieces: Iterator[Columns], kind: str) -> Iterator[Columns]:
+        """The pieces, counted as they pass."""
+        stamp = "ts_close" if kind == "bars" else "ts_exchange"
+        for piece in pieces:
+            if self._progress is not None and len(piece[stamp]):
+                self._rows += len(piece[stamp])
+                self._progress(self._rows, int(piece[stamp][-1]), self._end_ns)
+            yield piece
+
+
+def _strategy(
+    given: str | type[Strategy] | Strategy, parameters: Mapping[str, object]
+) -> tuple[LoadedStrategy, Strategy]:
+    if isinstance(given, Strategy):
+        if parameters:
+            raise ConfigError("parameters belong to the strategy object that was handed over")
+        return load_strategy(type(given)), given
+    loaded = load_strategy(given)
+    try:
+        return loaded, loaded.strategy(**parameters)
+    except ValueError as error:
+        raise ConfigError(f"{loaded.strategy.__name__}: {error}") from error
+
+
+def _wanted(strategy: Strategy) -> dict[str, dict[str, tuple[int, ...]]]:
+    """Kinds of data by symbol, with the intervals of bars, in the order of declaration."""
+    wanted: dict[str, dict[str, tuple[int, ...]]] = {}
+    for subscription in type(strategy).subscriptions().values():
+        kinds = wanted.setdefault(subscription.resolve(strategy), {})
+        have = kinds.get(subscription.kind, ())
+        if subscription.kind == "bars":
+            kinds["bars"] = tuple(sorted({*have, subscription.interval_ns}))
+        else:
+            kinds[subscription.kind] = ()
+    if not wanted:
+        raise StrategyError(
+            f"{type(strategy).__name__} subscribes to nothing, so nothing would ever happen",
+            hint='Declare data on the class, e.g. bars = Bars("symbol", "1m").',
+        )
+    return wanted
+
+
+def _level(symbol: str, kinds: Mapping[str, Sequence[int]], source: Source) -> str:
+    """How a symbol is matched: by the finest data that the strategy asks for and the source has.
+
+    Raises:
+        DataError: The source lacks data that the strategy asks for.
+    """
+    has = set(source.kinds(symbol))
+    needs = {"books": {"tick"}, "trades": {"tick", "trade", "agg_trade"}, "quotes": {"tick", "quote"}}
+    for kind, any_of in needs.items():
+        if kind in kinds and not has & any_of:
+            have = ", ".join(sorted(has)) or "nothing"
+            raise DataError(
+                f"the strategy asks for {kind} of {symbol}, and the data hold {have}: import them, "
+                "or take another symbol"
+            )
+    if "books" in kinds or ("tick" in has and ("trades" in kinds or "quotes" in kinds)):
+        return "book"
+    if "quotes" in kinds:
+        return "quote"
+    return "trade" if "trades" in kinds else "bar"
+
+
+def _with_marks(funding: Columns, marks: Columns) -> Columns:
+    """Settlements with the last mark at or before each, where they have none of their own."""
+    at = np.searchsorted(marks["ts_exchange"], funding["ts_exchange"], side="right") - 1
+    joined = np.where(
+        (funding["mark"] <= 0) & (at >= 0), marks["mark"][np.maximum(at, 0)], funding["mark"]
+    )
+    return {**funding, "mark": np.ascontiguousarray(joined.astype(np.int64))}
+
+
+def _engine_digest() -> str:
+    """SHA-256 of the compiled core."""
+    import veloz._core as core  # its file is what decides
+
+    return hashlib.sha256(Path(core.__file__).read_bytes()).hexdigest()
+
+

@@ -1,0 +1,213 @@
+"""What a user may say about a backtest, checked and in exact form.
+
+Text as on the command line and values as in a script are both understood; what is unknown is
+refused with a sentence that names what exists.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from veloz.errors import ConfigError
+
+# What venues charge accounts without volume, by kind of instrument, where neither the data nor
+# the user say it: (maker, taker). Source: Binance fee schedule, regular users.
+STANDARD_FEES = {
+    "spot": ("0.001", "0.001"),
+    "linear": ("0.0002", "0.0005"),
+    "inverse": ("0.0002", "0.0005"),
+}
+
+LATENCY_OF_BOOKS = "5ms"
+"""Each way, where the data are finer than bars and the user says nothing."""
+
+
+@dataclass(frozen=True)
+class BacktestSettings:
+    """Everything that decides a run's result, besides data, strategy and parameters.
+
+    Attributes:
+        balance: Opening balances by asset.
+        leverage: Leverage of every contract, or by symbol.
+        report_currency: What equity is told in; None takes the settlement currency.
+        maker_fee: Fee rate of maker fills; None takes the instrument's, else the standard one.
+        taker_fee: Fee rate of taker fills; likewise.
+        entry_latency: From sending to arrival: "5ms", "normal:5ms,1ms,1ms", …; None is standard.
+        report_latency: From the venue back; likewise.
+        fill: Choices of the matching simulator, "key=value".
+        seed: Of all dice.
+        sample_every_ns: Distance of equity points; None takes one that fits the data.
+        limits: Risk limits by name.
+        allow_early_data: Waives the check that no row arrives before it happened.
+        check_identity: Asserts the money identity after every change of money.
+    """
+
+    balance: Mapping[str, Decimal] = field(default_factory=lambda: {"USDT": Decimal(10_000)})
+    leverage: Mapping[str, int] = field(default_factory=lambda: {"": 1})
+    report_currency: str | None = None
+    maker_fee: Decimal | None = None
+    taker_fee: Decimal | None = None
+    entry_latency: str | None = None
+    report_latency: str | None = None
+    fill: Sequence[str] = ()
+    seed: int = 0
+    sample_every_ns: int | None = None
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    allow_early_data: bool = False
+    check_identity: bool = False
+
+    def plain(self) -> dict[str, Any]:
+        """The settings as JSON values, the same for equal settings."""
+        return {
+            "balance": {asset: str(amount) for asset, amount in sorted(self.balance.items())},
+            "leverage": dict(sorted(self.leverage.items())),
+            "report_currency": self.report_currency,
+            "maker_fee": None if self.maker_fee is None else str(self.maker_fee),
+            "taker_fee": None if self.taker_fee is None else str(self.taker_fee),
+            "entry_latency": self.entry_latency,
+            "report_latency": self.report_latency,
+            "fill": list(self.fill),
+            "seed": self.seed,
+            "sample_every_ns": self.sample_every_ns,
+            "limits": {name: _plain(value) for name, value in sorted(self.limits.items())},
+            "allow_early_data": self.allow_early_data,
+        }
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Decimal) else value
+
+
+def parse_balance(value: object) -> dict[str, Decimal]:
+    """Opening balances: "10000 USDT, 0.5 BTC", a mapping, or a number of USDT.
+
+    Raises:
+        ConfigError: An amount is no positive number.
+
+    >>> parse_balance("10000 USDT, 0.5 BTC")
+    {'USDT': Decimal('10000'), 'BTC': Decimal('0.5')}
+    """
+    if isinstance(value, Mapping):
+        return {str(asset): _amount(amount, str(asset)) for asset, amount in value.items()}
+    if isinstance(value, (int, float, Decimal)):
+        return {"USDT": _amount(value, "USDT")}
+    balances: dict[str, Decimal] = {}
+    for part in str(value).split(","):
+        match = re.fullmatch(r"\s*([0-9][0-9_.]*)\s+(\S+)\s*", part)
+        if match is None:
+            raise ConfigError(
+                f"balance {part.strip()!r} is not an amount and an asset",
+                hint='Write it like "10000 USDT, 0.5 BTC".',
+            )
+        balances[match[2]] = _amount(match[1].replace("_", ""), match[2])
+    return balances
+
+
+def _amount(value: object, asset: str) -> Decimal:
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        raise ConfigError(f"the balance of {asset} is {value!r}, not a number") from None
+    if not amount.is_finite() or amount <= 0:
+        raise ConfigError(f"the balance of {asset} is {value}; it must be greater than zero")
+    return amount
+
+
+def parse_leverage(value: object) -> dict[str, int]:
+    """Leverage of every contract ("5"), or by symbol ("binance:BTC/USDT:USDT=10, …").
+
+    Raises:
+        ConfigError: It is no whole number from 1 to 125.
+    """
+    if isinstance(value, Mapping):
+        return {str(symbol): _whole(times) for symbol, times in value.items()}
+    if isinstance(value, (int, float)):
+        return {"": _whole(value)}
+    leverage: dict[str, int] = {}
+    for part in str(value).split(","):
+        symbol, equals, times = part.strip().rpartition("=")
+        leverage[symbol if equals else ""] = _whole(times)
+    return leverage
+
+
+def _whole(value: object) -> int:
+    text = str(value)
+    if not re.fullmatch(r"\d+(\.0+)?x?", text) or not 1 <= (times := int(float(text.rstrip("x")))) <= 125:
+        raise ConfigError(f"leverage {value!r} is not a whole number from 1 to 125")
+    return times
+
+
+def parse_fees(value: object) -> tuple[Decimal | None, Decimal | None]:
+    """Maker and taker rate: "0.001", "maker=0.0002,taker=0.0005", or a pair.
+
+    Raises:
+        ConfigError: A rate is no number, or absurd.
+    """
+    if value is None:
+        return None, None
+    if isinstance(value, (tuple, list)):
+        maker, taker = value
+        return _rate(maker), _rate(taker)
+    if isinstance(value, (int, float, Decimal)) or "=" not in str(value):
+        rate = _rate(value)
+        return rate, rate
+    rates: dict[str, Decimal] = {}
+    for part in str(value).split(","):
+        name, _, rate_text = part.strip().partition("=")
+        if name not in {"maker", "taker"}:
+            raise ConfigError(f"fee {part.strip()!r} is neither maker=RATE nor taker=RATE")
+        rates[name] = _rate(rate_text)
+    return rates.get("maker"), rates.get("taker")
+
+
+def _rate(value: object) -> Decimal:
+    try:
+        rate = Decimal(str(value))
+    except InvalidOperation:
+        raise ConfigError(f"fee rate {value!r} is not a number such as 0.0005") from None
+    if not rate.is_finite() or abs(rate) >= Decimal("0.1"):
+        raise ConfigError(f"fee rate {value} is not a fraction of the notional; 0.05 % is 0.0005")
+    return rate
+
+
+def parse_latency(value: object) -> tuple[str | None, str | None]:
+    """Entry and report latency: "5ms" for both, or "entry=5ms,report=normal:…" with ";" between.
+
+    Raises:
+        ConfigError: A part has an unknown name.
+    """
+    if value is None:
+        return None, None
+    text = str(value)
+    if "=" not in text or text.startswith("steps:"):
+        return text, text
+    found: dict[str, str] = {}
+    for part in text.split(";"):
+        name, _, model = part.strip().partition("=")
+        if name not in {"entry", "report"}:
+            raise ConfigError(
+                f"latency {part.strip()!r} is neither entry=MODEL nor report=MODEL",
+                hint='Write "5ms", or "entry=5ms;report=3ms".',
+            )
+        found[name] = model
+    return found.get("entry"), found.get("report")
+
+
+def parse_fill(value: object) -> tuple[str, ...]:
+    """Choices of the matching simulator: "queue=proportional,penetration=0", or a list.
+
+    Raises:
+        ConfigError: A part is no key=value.
+    """
+    if value is None:
+        return ()
+    parts = value if isinstance(value, (list, tuple)) else str(value).split(",")
+    choices = tuple(str(part).strip() for part in parts)
+    for choice in choices:
+        if "=" not in choice:
+            raise ConfigError(f"fill setting {choice!r} is not key=value, e.g. queue=proportional")
+    return choices

@@ -1,0 +1,24 @@
+"""What is said about a strategy that raised: the error, and where in its own file."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+
+
+def describe(error: BaseException) -> str:
+    """One sentence: kind and text of the error, and file and line of the strategy's own frame.
+
+    The deepest frame outside the package and the standard library is taken, because that is the
+    line which the author can change.
+    """
+    text = str(error).strip()
+    what = type(error).__name__ + (f": {text}" if text else "")
+    frames = traceback.extract_tb(error.__traceback__)
+    package = str(Path(__file__).resolve().parent.parent)
+    own = [frame for frame in frames if not frame.filename.startswith(package)]
+    if not own:
+        return what
+    frame = own[-1]
+    line = f" ({frame.line})" if frame.line else ""
+    return f"{what} at {Path(frame.filename).name}:{frame.lineno} in {frame.name}{line}"

@@ -1,0 +1,236 @@
+"""`Strategy`: what an author extends, once, for backtest, paper and live.
+
+    class Cross(Strategy):
+        symbol = Symbol("binance:BTC/USDT:USDT")
+        fast, slow, qty = Int(10, 2, 100), Int(30, 5, 400), Qty("0.01")
+        bars = Bars("symbol", "1m")
+
+        def on_start(self):
+            self.f, self.s = self.sma(self.bars, self.fast), self.sma(self.bars, self.slow)
+
+        def on_bar(self, bar):
+            self.target(self.symbol, self.qty if self.f.value > self.s.value else 0)
+
+The trading calls (`place_order`, `buy`, `quote`, …) are methods of the compiled base class. There
+is no way to ask which environment it runs in, and no clock or dice but `self.now` and
+`self.random`.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from veloz._core import Indicator, StrategyBase
+from veloz.strategy.durations import parse_duration_ns
+from veloz.strategy.parameters import Parameter, settle
+from veloz.strategy.subscriptions import Bars, Subscription
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from veloz._core import (
+        Account,
+        Bar,
+        Book,
+        Fill,
+        Funding,
+        MarkPrice,
+        Order,
+        Position,
+        Quote,
+        Trade,
+    )
+
+
+class Strategy(StrategyBase):
+    """A trading idea: parameters, subscriptions, and what to do when something happens (ST1).
+
+    Callbacks that a class does not define are never called. They are synchronous; what they order
+    happens after they return. A callback that raises stops the strategy: its stop policy runs, and
+    `on_error` is told.
+
+    Args:
+        parameters: Values of declared parameters, by name.
+
+    Raises:
+        ValueError: A parameter is unknown, of another type, or out of bounds.
+    """
+
+    stop_policy: ClassVar[str] = "cancel"
+    """What becomes of orders and position when it stops: "cancel", "hold" or "flatten"."""
+
+    random: random.Random
+    """The strategy's dice, seeded by the run and the strategy's name."""
+
+    _declared: ClassVar[dict[str, Parameter[Any]]] = {}
+    _subscriptions: ClassVar[dict[str, Subscription]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._declared, cls._subscriptions = dict(cls._declared), dict(cls._subscriptions)
+        for name, value in list(vars(cls).items()):
+            if isinstance(value, Parameter):
+                cls._declared[name] = value
+            elif isinstance(value, Subscription):
+                cls._subscriptions[name] = value
+        if cls.stop_policy not in {"cancel", "hold", "flatten"}:
+            raise ValueError(
+                f"stop_policy of {cls.__name__} is {cls.stop_policy!r}, "
+                'not "cancel", "hold" or "flatten"'
+            )
+
+    def __init__(self, **parameters: object) -> None:
+        values = settle(self._declared, parameters)
+        self.__dict__.update(values)
+        self.random = random.Random(0)  # replaced by the run's own dice
+
+    @classmethod
+    def parameters(cls) -> Mapping[str, Parameter[Any]]:
+        """The declared parameters, by name."""
+        return cls._declared
+
+    @classmethod
+    def subscriptions(cls) -> Mapping[str, Subscription]:
+        """The declared subscriptions, by name."""
+        return cls._subscriptions
+
+    def parameter_values(self) -> dict[str, Any]:
+        """The parameters' present values, by name."""
+        return {name: self.__dict__[name] for name in self._declared}
+
+    # -- what happens ------------------------------------------------------------------------
+
+    def on_start(self) -> None:
+        """The run begins: make indicators, timers and first orders here."""
+
+    def on_bar(self, bar: Bar) -> None:
+        """A bar of a `Bars` subscription is finished, and every indicator is ready."""
+
+    def on_trade(self, trade: Trade) -> None:
+        """A public trade of a `Trades` subscription."""
+
+    def on_quote(self, quote: Quote) -> None:
+        """A new best bid or offer of a `Quotes` subscription."""
+
+    def on_book(self, book: Book) -> None:
+        """The book of a `Books` subscription changed."""
+
+    def on_mark(self, mark: MarkPrice) -> None:
+        """A mark price of a `Marks` subscription."""
+
+    def on_funding(self, funding: Funding) -> None:
+        """A funding settlement of a `Fundings` subscription."""
+
+    def on_order(self, order: Order) -> None:
+        """One of the strategy's orders changed its status, quantity or price."""
+
+    def on_fill(self, fill: Fill) -> None:
+        """One of the strategy's orders traded."""
+
+    def on_position(self, position: Position) -> None:
+        """The strategy's own position changed."""
+
+    def on_account(self, account: Account) -> None:
+        """The account changed."""
+
+    def on_timer(self, name: str) -> None:
+        """A timer that was set with a name is due."""
+
+    def on_stop(self) -> None:
+        """The run ends; orders given here are still sent."""
+
+    def on_error(self, error: BaseException) -> None:
+        """A callback raised; the strategy is being stopped."""
+
+    # -- state -------------------------------------------------------------------------------
+
+    def save(self) -> bytes | None:
+        """State that a restart should find again; None for nothing."""
+        return None
+
+    def load(self, state: bytes) -> None:
+        """Takes back what `save` gave; called before `on_start`."""
+
+    # -- subscriptions -----------------------------------------------------------------------
+
+    def subscribe(self, subscription: Subscription) -> None:
+        """Starts hearing market data, from the next event on; the run must have them."""
+        symbol = subscription.resolve(self)
+        self._listen(symbol, subscription.kind, subscription.interval_ns, True)
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """Stops hearing market data, from the next event on."""
+        symbol = subscription.resolve(self)
+        self._listen(symbol, subscription.kind, subscription.interval_ns, False)
+
+    # -- timers ------------------------------------------------------------------------------
+
+    def every(self, period: str | int, call: Callable[[], None] | str = "timer") -> int:
+        """Calls a function, or `on_timer` with a name, each `period` from now on.
+
+        Args:
+            period: "100ms", "5s", "1h", or nanoseconds.
+            call: A function without arguments, or a name for `on_timer`.
+
+        Returns:
+            The timer's number, for `stop_timer`.
+        """
+        period_ns = parse_duration_ns(period)
+        return self._timer(call, self.now + period_ns, period_ns)
+
+    def after(self, delay: str | int, call: Callable[[], None] | str = "timer") -> int:
+        """Calls a function, or `on_timer` with a name, once, after a delay."""
+        return self._timer(call, self.now + parse_duration_ns(delay), 0)
+
+    def at(self, time_ns: int, call: Callable[[], None] | str = "timer") -> int:
+        """Calls a function, or `on_timer` with a name, once, at an event time in ns."""
+        return self._timer(call, time_ns, 0)
+
+    def stop_timer(self, number: int) -> None:
+        """Forgets a timer."""
+        self._stop_timer(number)
+
+    # -- indicators --------------------------------------------------------------------------
+
+    def indicator(self, name: str, bars: Bars, *parameters: float, **named: float) -> Indicator:
+        """An indicator that the bars of a subscription feed; `on_bar` waits until it is ready.
+
+        Args:
+            name: "sma", "ema", "rsi", "macd", "bollinger", "atr", "adx", "stochastic", "vwap" or
+                "zscore".
+            bars: The subscription that feeds it.
+            parameters: The indicator's own, in its order.
+            named: The indicator's own, by name.
+        """
+        indicator = Indicator(name, *parameters, **named)
+        self._feed(indicator, bars.resolve(self), bars.interval_ns)
+        return indicator
+
+    def sma(self, bars: Bars, n: int) -> Indicator:
+        """Simple moving average of the close."""
+        return self.indicator("sma", bars, n)
+
+    def ema(self, bars: Bars, n: int) -> Indicator:
+        """Exponential moving average of the close."""
+        return self.indicator("ema", bars, n)
+
+    def rsi(self, bars: Bars, n: int = 14) -> Indicator:
+        """Relative strength index of the close."""
+        return self.indicator("rsi", bars, n)
+
+    def macd(self, bars: Bars, fast: int = 12, slow: int = 26, signal: int = 9) -> Indicator:
+        """Moving average convergence/divergence."""
+        return self.indicator("macd", bars, fast, slow, signal)
+
+    def bollinger(self, bars: Bars, n: int = 20, width: float = 2.0) -> Indicator:
+        """Bollinger bands of the close."""
+        return self.indicator("bollinger", bars, n, width)
+
+    def atr(self, bars: Bars, n: int = 14) -> Indicator:
+        """Average true range."""
+        return self.indicator("atr", bars, n)
+
+    def zscore(self, bars: Bars, n: int = 20) -> Indicator:
+        """Distance of the close from its mean, in standard deviations."""
+        return self.indicator("zscore", bars, n)
