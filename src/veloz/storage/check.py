@@ -119,13 +119,13 @@ def _off_step(report: Report) -> None:
     for name in report.kind.prices:
         column = report.piece[name]
         report.add(
-            "off_tick", column % tick != 0,
+            "off_tick", (column % tick != 0) & judged,
             lambda i, n=name, c=column: f"{n} {report.price(c[i])}, tick {report.price(tick)}",
         )  # fmt: skip
     for name in report.kind.qtys:
         column = report.piece[name]
         report.add(
-            "off_lot", column % lot != 0,
+            "off_lot", (column % lot != 0) & judged,
             lambda i, n=name, c=column: f"{n} {report.qty(c[i])}, lot {report.qty(lot)}",
         )  # fmt: skip
 
