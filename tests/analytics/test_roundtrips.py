@@ -10,8 +10,8 @@ import pytest
 from tests.analytics.runs import small_run
 from tests.analytics.sma_run import sma_run
 from veloz.analytics import RunTables, round_trips
-from veloz.analytics.run_tables import InstrumentFacts
 from veloz.analytics.roundtrips import value_at
+from veloz.analytics.run_tables import InstrumentFacts
 
 
 def test_a_partial_close_stays_in_its_trip() -> None:
@@ -41,7 +41,9 @@ def test_lots_are_matched_first_in_first_out() -> None:
 
 
 def test_a_lot_closed_in_parts_shares_its_fee_without_loss() -> None:
-    trips = round_trips(small_run([(1, 3, 100), (-1, 1, 101), (-1, 2, 103)], fees=[100, 0, 0]), "fifo")
+    trips = round_trips(
+        small_run([(1, 3, 100), (-1, 1, 101), (-1, 2, 103)], fees=[100, 0, 0]), "fifo"
+    )
     assert [trip.gross for trip in trips] == [Decimal(1), Decimal(6)]
     assert sum(trip.fees for trip in trips) == Decimal("0.000001")
 
@@ -108,7 +110,9 @@ def test_trips_explain_every_unit_of_the_equity_of_a_real_run(run: RunTables, me
     marks = Decimal(0)
     for trip in trips:
         if trip.is_open:
-            close = Decimal(repr(float(run.bars[trip.symbol].close[-1 if trip.symbol[0] == "B" else 3634])))
+            close = Decimal(
+                repr(float(run.bars[trip.symbol].close[-1 if trip.symbol[0] == "B" else 3634]))
+            )
             # No part of these trips was closed, so their whole quantity is still held.
             marks += trip.side * trip.qty * (close - Decimal(repr(trip.entry_price)))
     assert sum(trip.net for trip in trips) + marks == run.equity.last - run.equity.first

@@ -51,7 +51,9 @@ def mean_slippage_bps(
     against the decision price it also holds the drift during latency.
 
     Args:
-        side, price, reference: As in `signed_cost_bps`.
+        side: As in `signed_cost_bps`.
+        price: As in `signed_cost_bps`.
+        reference: As in `signed_cost_bps`.
         value: Shape (n,), value of each fill in one currency.
 
     Returns:
@@ -80,7 +82,9 @@ def mean_impact_bps(
     It is the cost of size: what walking the book, or the slippage model, took beyond the touch.
 
     Args:
-        side, price, value: As in `mean_slippage_bps`.
+        side: As in `mean_slippage_bps`.
+        price: As in `mean_slippage_bps`.
+        value: As in `mean_slippage_bps`.
         touch: Shape (n,), best price of the other side at arrival; NaN if unknown.
         is_maker: Shape (n,), makers have no such cost and are left out.
 

@@ -78,8 +78,10 @@ def _figures(tables: RunTables, method: str) -> Figures:
         "benchmark": bench, "holding_s": holdings(closed), "mae": mae, "mfe": mfe,
     }  # fmt: skip
     inputs |= _trade_inputs(inputs, trips, closed)
-    return Figures(inputs, days, trips, closed, mae, mfe, bench, symbol if bench is not None else "",
-                   inputs["fees"], inputs["price"])  # fmt: skip
+    return Figures(
+        inputs, days, trips, closed, mae, mfe, bench, symbol if bench is not None else "",
+        inputs["fees"], inputs["price"],
+    )  # fmt: skip
 
 
 def benchmark_returns(days: Days, ts_ns: Any, bars: Bars) -> Floats | None:
@@ -134,7 +136,10 @@ def _fill_inputs(tables: RunTables) -> dict[str, Any]:
         )
     ]
     price = np.array(
-        [p / 10 ** facts[s].price_scale for s, p in zip(fills.symbol, fills.price.tolist(), strict=True)],
+        [
+            p / 10 ** facts[s].price_scale
+            for s, p in zip(fills.symbol, fills.price.tolist(), strict=True)
+        ],
         dtype=np.float64,
     )
     valued = bool(np.isfinite(fills.settle_rate).all())

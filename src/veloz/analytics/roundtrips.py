@@ -1,7 +1,7 @@
 """Round trips: fills paired into entries and exits, with exact profit.
 
 ```text
- flat ──buy 2──► long 2 ──sell 1──► long 1 ──sell 3──► flat │ short 2   a flip: one fill, two trips
+ flat ──buy 2──► long 2 ──sell 1──► long 1 ──sell 3──► flat │ short 2    a flip: two trips
       └──────────────── trip 1 ───────────────────────────┘ └─ trip 2 …
 ```
 
@@ -10,7 +10,7 @@ a trade. `fifo`: one trip per pair of an opening and a closing lot, first in fir
 strategies that are never flat, such as market makers. Both sum to the same money when flat.
 
 Books are kept by (strategy, symbol, leg). Amounts are scaled integers with 18 decimals; a part of
-a cost is cut toward zero (rules A2, A5) and what is left goes with the last part, so nothing is lost.
+a cost is cut toward zero (rules A2, A5) and the rest goes with the last part: nothing is lost.
 """
 
 from __future__ import annotations
@@ -289,8 +289,10 @@ def _share_funding(event: _Funding, books: dict[tuple[str, str, str], _Book]) ->
 
 
 def _events(tables: RunTables) -> list[_Fill | _Funding]:
-    """Fills and funding in order of time; at one instant funding comes first (it is due on what
-    was held before)."""
+    """Fills and funding in order of time.
+
+    At one instant funding comes first: it is due on what was held before.
+    """
     fills, funding = tables.fills, tables.funding
     if len(fills) > 1 and (fills.ts_exchange[1:] < fills.ts_exchange[:-1]).any():
         raise ValueError("fills are not in order of ts_exchange; sort them")
@@ -301,11 +303,24 @@ def _events(tables: RunTables) -> list[_Fill | _Funding]:
         fills.fee.tolist(), fills.fee_asset.tolist(), fills.fee_rate.tolist(),
         fills.settle_rate.tolist(), fills.why.tolist(), strict=True,
     )  # fmt: skip
-    for row, (ts, symbol, strategy, leg, side, qty, price, fee, asset, fee_rate, rate, why) in (
-        enumerate(columns)
-    ):
+    for row, (
+        ts,
+        symbol,
+        strategy,
+        leg,
+        side,
+        qty,
+        price,
+        fee,
+        asset,
+        fee_rate,
+        rate,
+        why,
+    ) in enumerate(columns):
         if qty <= 0 or price <= 0 or side not in (1, -1):
-            raise ValueError(f"fill {row}: side {side}, qty {qty}, price {price}; all must be given")
+            raise ValueError(
+                f"fill {row}: side {side}, qty {qty}, price {price}; all must be given"
+            )
         paid = Decimal(fee).scaleb(-tables.asset_scale(asset))
         if fee_rate != 1.0:
             # An unknown rate makes the amount in the reporting currency undefined; NaN shows it.

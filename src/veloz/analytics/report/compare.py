@@ -59,7 +59,7 @@ def compare_html(summaries: Mapping[str, Mapping[str, Any]], names: Sequence[str
             f'<td class="n{" best" if i == best else ""}">{escape(text)}</td>'
             for i, text in enumerate(cells)
         )
-        body.append(f'<tr><td>{escape(metric.title)}</td>{columns}</tr>')
+        body.append(f"<tr><td>{escape(metric.title)}</td>{columns}</tr>")
     note = _not_comparable(summaries)
     return (
         f'<table class="grid compare"><thead><tr><th></th>{head}</tr></thead>'
