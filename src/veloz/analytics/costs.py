@@ -270,7 +270,7 @@ def status_rate(sent: NDArray[np.bool_], status: NDArray[np.str_], wanted: str) 
 
 
 def order_to_fill_ratio(sent: NDArray[np.bool_], fills: int) -> float:
-    """Orders sent per fill; `nan` without fills. Venues and regulators limit it.
+    """Orders sent per fill; `nan` without fills or orders. Venues and regulators limit it.
 
     Source:
         MiFID II RTS 9 (order-to-trade ratio, by number).
@@ -278,7 +278,7 @@ def order_to_fill_ratio(sent: NDArray[np.bool_], fills: int) -> float:
     >>> order_to_fill_ratio(np.array([True, True, True]), 2)
     1.5
     """
-    return int(sent.sum()) / fills if fills else math.nan
+    return int(sent.sum()) / fills if fills and sent.size else math.nan
 
 
 def _weighted(costs: Floats, value: ArrayLike) -> float:

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from decimal import Context, Decimal, localcontext
+from functools import cached_property
 
 from veloz.analytics.run_tables import InstrumentFacts, RunTables
 
@@ -65,7 +66,7 @@ class RoundTrip:
     exit_why: str
     is_open: bool
 
-    @property
+    @cached_property
     def net(self) -> Decimal:
         """Profit after fees and funding."""
         with localcontext(_EXACT):
@@ -76,7 +77,7 @@ class RoundTrip:
         """Seconds from entry to exit; NaN while open."""
         return (self.exit_ts - self.entry_ts) / 1e9 if not self.is_open else float("nan")
 
-    @property
+    @cached_property
     def net_return(self) -> float:
         """Net profit over the value opened; NaN if that is zero."""
         return float(self.net / self.entry_value) if self.entry_value else float("nan")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from veloz.analytics.metrics import METRICS, Metric
@@ -73,7 +73,7 @@ def compare_page(summaries: Mapping[str, Mapping[str, Any]], names: Sequence[str
     Raises:
         ValueError: If there is no run.
     """
-    style = (files("veloz.analytics.report") / "assets" / "report.css").read_text("utf-8")
+    style = (Path(__file__).parent / "assets" / "report.css").read_text("utf-8")
     policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'

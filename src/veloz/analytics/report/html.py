@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from html import escape
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from veloz.analytics.figures import run_figures
@@ -86,7 +86,7 @@ def script_json(value: Any) -> str:
 
 
 def _asset(name: str) -> str:
-    return (files("veloz.analytics.report") / "assets" / name).read_text("utf-8")
+    return (Path(__file__).parent / "assets" / name).read_text("utf-8")
 
 
 def _digest(script: str) -> str:

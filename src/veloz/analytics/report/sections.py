@@ -128,6 +128,11 @@ def curves(summary: Summary) -> str:
         'aria-pressed="true">Linear</button><button type="button" data-scale="log" '
         'aria-pressed="false">Log</button></span>'
     )
+    if summary["benchmark"]:
+        controls = (
+            '<button type="button" class="button" id="hold" aria-pressed="true">Benchmark</button>'
+            + controls
+        )
     charts = (
         chart("equity", "Equity, net of fees and funding", 300)
         + "<h3>Below the high-water mark</h3>"
@@ -164,10 +169,12 @@ def candles(charts: Mapping[str, Any]) -> str:
         '<button type="button" data-zoom="in" aria-label="Zoom in">+</button>'
         '<button type="button" data-zoom="fit">Fit</button></span>'
     )
+    shown = len(charts["trips"]["entry"])
+    part = f", the last {shown:,} trades" if shown < charts["tripsTotal"] else ""
     body = chart("candles", "Price with entries and exits", 380) + (
         '<p class="key"><span class="k long">▲ long entry</span>'
         '<span class="k short">▼ short entry</span>'
-        '<span class="k out">○ exit</span><span class="grow"></span>'
+        f'<span class="k out">○ exit{part}</span><span class="grow"></span>'
         '<span class="hint">Drag to pan; click, '
         "then scroll to zoom. Keys: ← → + − 0.</span></p>"
     )
@@ -179,6 +186,9 @@ def periods(summary: Summary) -> str:
     months = month_table(summary["months"])
     days = calendar(summary["days"])
     parts = months + (f"<h3>Days</h3>{days}" if days else "")
+    if len(summary["days"]) > 70:
+        names = ("best_month", "worst_month", "win_months", "best_week", "worst_week", "win_weeks")
+        parts += pairs([(_label(summary, name), _value(summary, name)) for name in names])
     figure = chart("bins", "Distribution of daily returns", 220)
     rows = [(_METRIC[n].title, _value(summary, n)) for n in (
         "best_day", "worst_day", "win_days", "value_at_risk", "conditional_value_at_risk",
