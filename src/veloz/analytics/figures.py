@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from veloz.analytics.exposure import time_weighted_mean
+from veloz.analytics.fill_events import fee_amounts
 from veloz.analytics.returns import NS_PER_DAY, Days, compound_by, day_closes, period_returns
 from veloz.analytics.roundtrips import COST_SCALE, RoundTrip, round_trips, value_at
 from veloz.analytics.run_tables import Bars, RunTables
@@ -129,12 +130,7 @@ def _fill_inputs(tables: RunTables) -> dict[str, Any]:
         abs(Decimal(value_at(facts[symbol], qty, price)).scaleb(-COST_SCALE)) * Decimal(repr(rate))
         for (symbol, qty, price), rate in zip(raw, fills.settle_rate.tolist(), strict=True)
     ]
-    fees = [
-        Decimal(fee).scaleb(-tables.asset_scale(asset)) * Decimal(repr(rate))
-        for fee, asset, rate in zip(
-            fills.fee.tolist(), fills.fee_asset.tolist(), fills.fee_rate.tolist(), strict=True
-        )
-    ]
+    fees = fee_amounts(tables)
     price = np.array(
         [
             p / 10 ** facts[s].price_scale
@@ -143,7 +139,7 @@ def _fill_inputs(tables: RunTables) -> dict[str, Any]:
         dtype=np.float64,
     )
     valued = bool(np.isfinite(fills.settle_rate).all())
-    charged = bool(np.isfinite(fills.fee_rate).all())
+    charged = all(fee.is_finite() for fee in fees)
     return {
         "side": fills.side, "price": price, "arrival_mid": fills.arrival_mid,
         "arrival_touch": fills.arrival_touch, "decision_price": fills.decision_price,

@@ -50,6 +50,7 @@ class InstrumentFacts:
         price_scale: Decimals of a price.
         qty_scale: Decimals of a quantity.
         multiplier: Coins per contract (linear) or face value in quote (inverse); 1 for spot.
+        base: Asset that is bought; needed for spot, where a fee may be paid in it.
         settle: Asset that profit is posted in; the quote asset for spot.
     """
 
@@ -59,6 +60,7 @@ class InstrumentFacts:
     qty_scale: int
     settle: str
     multiplier: Decimal = Decimal(1)
+    base: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in ("spot", "linear", "inverse"):

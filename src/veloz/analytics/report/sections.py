@@ -222,7 +222,7 @@ def costs(summary: Summary) -> str:
     lines = (
         ("Closed trades, before costs", gross, False), ("Taker fees", -taker, False),
         ("Maker fees and rebates", -maker, False), ("Funding", funding, False),
-        ("Open positions", rest, False), ("Profit", profit, True),
+        ("Open positions and rates", rest, False), ("Profit", profit, True),
     )  # fmt: skip
     whole = max((abs(amount) for _, amount, _ in lines), default=Decimal(0)) or Decimal(1)
     body = "".join(

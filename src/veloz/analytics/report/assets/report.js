@@ -35,9 +35,10 @@ const even = values => { const top = Math.max(0, ...values.map(v => Math.abs(v |
 const money = v => group(v, v !== null && Math.abs(v) < 1 && v !== 0 ? 6 : 2);
 const short = v => {
   const a = Math.abs(v);
+  if (a === 0) return "0";
   if (a >= 1e9) return group(v / 1e9, 2) + " bn";
   if (a >= 1e6) return group(v / 1e6, 2) + " M";
-  return group(v, a >= 1000 ? 0 : a >= 10 ? 1 : a >= 0.1 || a === 0 ? 2 : 5);
+  return group(v, a >= 1000 ? 0 : a >= 10 ? 1 : a >= 0.1 ? 2 : 5);
 };
 const MON = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 const two = n => String(n).padStart(2, "0");
@@ -237,6 +238,7 @@ const shownTrips = () => {
 };
 const candles = () => {
   const el = V.el; if (!el || !S.length) return;
+  hideTip(el);
   const k = S[V.s], a = Math.floor(V.a), b = Math.min(k.t.length, Math.ceil(V.b));
   const room = Math.max(20, Math.floor((el.clientWidth - 70) / 5));
   let m = Math.max(1, Math.ceil((b - a) / room));
