@@ -157,3 +157,12 @@ def test_excursions_bracket_the_result_of_every_trade(
     run: RunTables, summary: dict[str, Any]
 ) -> None:
     assert summary["metrics"]["mean_mae"] <= 0.0 <= summary["metrics"]["mean_mfe"]
+
+
+def test_less_than_a_day_is_not_annualised_even_across_midnight() -> None:
+    made = summarise(sma_run(limit=75))
+    check(made)
+    assert made["period"]["daily_returns"] == 2
+    for name in ("cagr", "volatility", "sharpe", "sortino", "alpha", "turnover", "calmar"):
+        assert made["metrics"][name] is None, name
+    assert made["metrics"]["worst_day"] < 0.0

@@ -116,7 +116,10 @@ def _curve_inputs(tables: RunTables, days: Days) -> dict[str, Any]:
         "leverage": curve.leverage, "position_value": curve.position_value,
         "years": elapsed / NS_PER_DAY / DAYS_PER_YEAR,
         "mean_equity": time_weighted_mean(curve.ts_ns, curve.equity),
-        "daily": days.returns, "weekly": list(weekly), "monthly": list(monthly),
+        "daily": days.returns,
+        # Less than a day is not annualised, though it may touch two calendar days.
+        "annual_daily": days.returns if elapsed >= NS_PER_DAY else None,
+        "weekly": list(weekly), "monthly": list(monthly),
         "day_equity": np.concatenate([curve.equity[:1], days.close]),
         "profit": tables.equity.last - tables.equity.first,
     }  # fmt: skip
