@@ -177,11 +177,13 @@ impl Orders {
     pub fn remove(&mut self, slot: Slot) {
         let mask = self.table.len() - 1;
         let id = self.rows[slot as usize].id;
+        assert!(self.rows[slot as usize].doing != Doing::Nothing, "an order ends once");
         self.rows[slot as usize].doing = Doing::Nothing;
         self.free.push(slot);
         self.used -= 1;
         let mut hole = self.home(id);
         while self.table[hole].0 != id || self.table[hole].1 == EMPTY {
+            assert!(self.table[hole].1 != EMPTY, "an open order is in the table");
             hole = (hole + 1) & mask;
         }
         // Later entries of the run move up, so that no probe stops short of them.
