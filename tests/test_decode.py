@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 from veloz._core import BinanceDecoder, BinanceInference, DecodeError, record_schemas
 
-import veloz
-
-FIXTURES = Path(veloz.__file__).parent / "venues" / "binance" / "fixtures"
+FIXTURES = Path(__file__).parents[1] / "src" / "veloz" / "venues" / "binance" / "fixtures"
 RECEIVED_NS = 2_000_000_000_000_000_000
 MARKETS = ("spot", "usdm", "coinm")
 SPOT_INFO = {

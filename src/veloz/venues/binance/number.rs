@@ -18,6 +18,8 @@ pub struct Scale {
     kept: u64,
     /// Moves the kept decimals to the top of a word.
     shift: u32,
+    /// Bits of a word that the kept decimals leave for digits before the point.
+    free: u32,
 }
 
 impl Scale {
@@ -35,6 +37,7 @@ impl Scale {
             is_short: decimals <= 8,
             kept: if eight == 8 { u64::MAX } else { (1 << (8 * eight)) - 1 },
             shift: 8 * (8 - eight.max(1)),
+            free: 8 * (8 - eight),
         }
     }
 
@@ -93,11 +96,11 @@ fn behind_digits<const N: usize>(
     if !scale.is_short {
         return None;
     }
-    let x = word ^ ZEROS;
-    let whole = if N == 1 { (x & 0xFF) as i64 } else { eight_digits(x << (64 - 8 * N)) };
+    let x_whole = word ^ ZEROS;
+    let whole = || eight_digits(x_whole << (64 - 8 * N));
     let behind = at + N + 1;
     match (word >> (8 * N)) as u8 {
-        b'"' => Some((whole * scale.unit, behind)),
+        b'"' => Some((whole() * scale.unit, behind)),
         b'.' => {
             let x = load8(bytes, behind)? ^ ZEROS;
             let (part, end) = match first_non_digit(x) {
@@ -111,8 +114,14 @@ fn behind_digits<const N: usize>(
             if part & !scale.kept != 0 || *bytes.get(end)? != b'"' {
                 return None;
             }
-            // With no decimals kept `part` is zero, and so is what is read from it.
-            Some((whole * scale.unit + eight_digits(part << (scale.shift & 63)), end + 1))
+            let number = if 8 * N as u32 <= scale.free {
+                // Digits before and behind the point fit one word: read them as one number.
+                let both = (x_whole & ((1 << (8 * N)) - 1)) | (part << (8 * N));
+                eight_digits(both << ((scale.free - 8 * N as u32) & 63))
+            } else {
+                whole() * scale.unit + eight_digits(part << (scale.shift & 63))
+            };
+            Some((number, end + 1))
         }
         _ => None,
     }
