@@ -2,8 +2,10 @@
 
 use pyo3::prelude::*;
 
+mod adapter;
 mod backtest;
 mod bars;
+mod columns;
 mod errors;
 mod events;
 mod feed;
@@ -14,6 +16,7 @@ mod market;
 mod money;
 mod numbers;
 mod order;
+mod settings;
 mod strategy;
 
 /// The compiled core.
