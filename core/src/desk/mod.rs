@@ -110,8 +110,6 @@ pub struct MarketView {
     pub last: i64,
     /// Mark price at mark scale; 0 where the run has none.
     pub mark: i64,
-    /// The finished bar before now, for reading.
-    pub bar: Option<Bar>,
     /// Prints and levels seen.
     pub events: u64,
     /// What positions were last valued at, at mark scale.
@@ -125,7 +123,6 @@ impl MarketView {
             quote: None,
             last: 0,
             mark: 0,
-            bar: None,
             events: 0,
             valued: 0,
         }
@@ -195,6 +192,8 @@ pub struct Desk {
     leverage: Vec<i64>,
     /// Market inputs applied so far: the market sequence of the next trading batch.
     market_seq: u64,
+    /// What `worth` need not work out again while no money moves.
+    settled: Option<worth::Settled>,
     /// Whether the money identity is checked after every change of money.
     pub check_identity: bool,
 }
@@ -226,6 +225,7 @@ impl Desk {
             positions: Vec::new(),
             leverage: Vec::new(),
             market_seq: 0,
+            settled: None,
             check_identity: false,
         }
     }
@@ -295,7 +295,6 @@ impl Desk {
         self.market_seq += 1;
         let market = &mut self.markets[bar.instrument as usize];
         market.last = bar.close;
-        market.bar = Some(*bar);
         market.events += 1;
         self.value(bar.instrument)
     }
@@ -443,7 +442,8 @@ impl Desk {
     }
 
     #[inline]
-    fn check_money(&self, account: u16) -> Result<(), DeskError> {
+    fn check_money(&mut self, account: u16) -> Result<(), DeskError> {
+        self.settled = None;
         if self.check_identity {
             self.accounts
                 .check_identity(account)

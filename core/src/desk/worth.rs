@@ -15,7 +15,60 @@ pub struct Worth {
     pub gross_exposure: Option<i128>,
 }
 
+/// The part of an account's worth that prices do not change, while it holds one currency.
+#[derive(Clone, Debug)]
+pub(super) struct Settled {
+    account: u16,
+    asset: AssetId,
+    /// Balance less liability, at cost scale.
+    held: i128,
+    /// Open linear positions that settle in the asset: row, signed quantity, cost.
+    positions: Vec<(InstrumentId, i64, i128)>,
+}
+
 impl Desk {
+    /// The settled part, if the account is simple enough: one currency and linear contracts in it.
+    fn settle(&self, account: u16, asset: AssetId) -> Option<Settled> {
+        let mut held = 0;
+        for row in 0..self.assets.len() as AssetId {
+            let balance = self.accounts.balance(account, row).ok()?;
+            let amount = balance.wallet() - balance.liability;
+            if row == asset {
+                held = amount.checked_mul(pow10(COST_SCALE - self.assets[row as usize].scale))?;
+            } else if amount != 0 {
+                return None;
+            }
+        }
+        let mut positions = Vec::new();
+        for position in self.accounts.positions(account).ok()? {
+            let instrument = &self.instruments[position.instrument as usize];
+            if position.qty == 0 && position.dust == 0 {
+                continue;
+            }
+            if instrument.kind != Kind::Linear || instrument.settle != asset {
+                return None;
+            }
+            positions.push((position.instrument, position.qty, position.cost));
+        }
+        Some(Settled { account, asset, held, positions })
+    }
+
+    /// What the settled part is worth at the present prices; `None` if a price is no tick.
+    fn worth_of(&self, settled: &Settled) -> Option<Worth> {
+        let (mut equity, mut net, mut gross) = (settled.held, 0_i128, 0_i128);
+        for &(row, qty, cost) in &settled.positions {
+            let market = &self.markets[row as usize];
+            if market.mark > 0 || market.last <= 0 {
+                return None;
+            }
+            let value = self.instruments[row as usize].notional(qty, market.last).ok()?;
+            equity += value - cost;
+            net += value;
+            gross += value.abs();
+        }
+        Some(Worth { equity: Some(equity), net_exposure: Some(net), gross_exposure: Some(gross) })
+    }
+
     /// What an account is worth in an asset now: every balance at its instrument's price, every
     /// contract at its mark.
     ///
@@ -23,6 +76,13 @@ impl Desk {
     ///
     /// [`DeskError`] if a value does not fit.
     pub fn worth(&mut self, account: u16, asset: AssetId) -> Result<Worth, DeskError> {
+        let known = self.settled.as_ref().is_some_and(|s| s.account == account && s.asset == asset);
+        if !known {
+            self.settled = self.settle(account, asset);
+        }
+        if let Some(worth) = self.settled.as_ref().and_then(|settled| self.worth_of(settled)) {
+            return Ok(worth);
+        }
         for row in 0..self.instruments.len() as InstrumentId {
             self.value(row)?;
         }

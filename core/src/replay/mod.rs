@@ -700,13 +700,17 @@ impl<S: Strategy> Replay<S> {
     fn sample(&mut self, ts_ns: i64) -> Result<(), ReplayError> {
         let (account, asset) = self.settings.sampled;
         let worth = self.engine.desk.worth(account, asset).map_err(EngineError::from)?;
-        let float = |value: Option<i128>| value.map_or(f64::NAN, |value| to_f64(value, COST_SCALE));
-        self.samples.push(Sample {
-            ts_ns,
-            equity: float(worth.equity),
-            net_exposure: float(worth.net_exposure),
-            gross_exposure: float(worth.gross_exposure),
-        });
+        let float = |value: Option<i128>| match value {
+            Some(0) => 0.0,
+            Some(value) => to_f64(value, COST_SCALE),
+            None => f64::NAN,
+        };
+        let net_exposure = float(worth.net_exposure);
+        let same = worth.net_exposure.map(i128::abs) == worth.gross_exposure;
+        let gross_exposure =
+            if same { net_exposure.abs() } else { float(worth.gross_exposure) };
+        let equity = float(worth.equity);
+        self.samples.push(Sample { ts_ns, equity, net_exposure, gross_exposure });
         Ok(())
     }
 }
