@@ -25,12 +25,11 @@ use crate::settings::{get, get_or, instrument_of, scaled_text};
 use crate::strategy::{StrategyBase, Wiring};
 
 /// The record types of the trading journal.
-const RECORDS: [RecordType; 13] = [
+const RECORDS: [RecordType; 12] = [
     RecordType::with_text::<facts::PlaceCommand>(number::PLACE, "text"),
     RecordType::of::<facts::CancelCommand>(number::CANCEL),
     RecordType::of::<facts::AmendCommand>(number::AMEND),
     RecordType::with_text::<facts::Refused>(number::REFUSED, "text"),
-    RecordType::of::<facts::Sent>(number::SENT),
     RecordType::of::<facts::VenueReport>(number::REPORT),
     RecordType::of::<facts::Fill>(number::FILL),
     RecordType::of::<facts::Deposit>(number::DEPOSIT),

@@ -8,7 +8,8 @@ use crate::order::OrderSpec;
 use crate::record;
 
 record! {
-    /// A strategy gave an order; its text is `why`, a zero byte, `tag`.
+    /// A strategy gave an order; its text is `why`, a zero byte, `tag`. Unless a `Refused` follows
+    /// in the same batch, its request may have left.
     pub struct PlaceCommand {
         /// Handle of the order.
         pub order: u64,
@@ -115,16 +116,6 @@ record! {
         pub order: u64,
         /// Row of the strategy table.
         pub strategy: u16,
-    }
-}
-
-record! {
-    /// A request was handed to the gateway.
-    pub struct Sent {
-        /// Handle of the order.
-        pub order: u64,
-        /// 0 place, 1 amend, 2 cancel.
-        pub request: u8,
     }
 }
 
@@ -253,7 +244,6 @@ pub mod number {
     pub const CANCEL: u16 = 2;
     pub const AMEND: u16 = 3;
     pub const REFUSED: u16 = 4;
-    pub const SENT: u16 = 5;
     pub const REPORT: u16 = 6;
     pub const FILL: u16 = 7;
     pub const DEPOSIT: u16 = 8;

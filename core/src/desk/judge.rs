@@ -13,7 +13,9 @@ impl Desk {
         let Some(order) = self.orders.get(id) else { return Ok(Ok(())) };
         let (account, strategy, spec) = (order.account, order.strategy, order.spec);
         let row = spec.instrument as usize;
-        self.value(spec.instrument)?;
+        let is_spot = self.instruments[row].kind == Kind::Spot;
+        let settle = self.instruments[row].settle;
+        let equity = if is_spot { 0 } else { self.carrying_equity(account, settle)? };
         if self.rate.len() <= account as usize {
             self.rate.resize_with(account as usize + 1, RateWindow::default);
         }
@@ -72,13 +74,12 @@ impl Desk {
             }
         }
         let after = (held + buy_value).abs().max((held - sell_value).abs());
-        let is_spot = instrument.kind == Kind::Spot;
         let (paid_asset, spoken_for) = match (is_spot, spec.side) {
             (true, Side::Sell) => {
                 (instrument.base, i128::from(sells) * pow10(18 - instrument.qty_scale))
             }
             (true, Side::Buy) => (instrument.quote, buy_value - notional),
-            (false, _) => (instrument.settle, 0),
+            (false, _) => (settle, 0),
         };
         let free = if is_spot {
             let balance = self.accounts.balance(account, paid_asset);
@@ -94,13 +95,6 @@ impl Desk {
             i128::from(spec.qty) * pow10(18 - instrument.qty_scale)
         } else {
             notional
-        };
-        let equity = if is_spot {
-            0
-        } else {
-            self.accounts
-                .equity(account, instrument.settle)
-                .map_err(|error| self.broken(spec.instrument, &error.to_string()))?
         };
         let leverage_at = account as usize * self.instruments.len() + row;
         let exposure = Exposure {

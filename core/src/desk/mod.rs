@@ -62,7 +62,7 @@ pub enum Command {
 }
 
 /// What strategies are to be told after an input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
     /// An order changed.
     Order {
@@ -72,7 +72,7 @@ pub enum Notice {
         strategy: u16,
     },
     /// An order traded.
-    Fill(facts::Fill),
+    Fill(Box<facts::Fill>),
     /// Funding was exchanged on an account's position.
     Funding(u16),
 }
@@ -118,14 +118,7 @@ pub struct MarketView {
 
 impl MarketView {
     fn new(tick: i64) -> Self {
-        MarketView {
-            book: Book::new(tick),
-            quote: None,
-            last: 0,
-            mark: 0,
-            events: 0,
-            valued: 0,
-        }
+        MarketView { book: Book::new(tick), quote: None, last: 0, mark: 0, events: 0, valued: 0 }
     }
 
     /// Best bid and best offer prices, if both sides are there.
@@ -490,7 +483,6 @@ impl Desk {
         match verdict {
             Ok(()) => {
                 order.place = Pending::Sent;
-                self.journal.record(number::SENT, &facts::Sent { order: id, request: 0 });
                 self.journal.commit();
                 let kind = RequestKind::Place(spec);
                 let ts_sent = self.now_ns;
@@ -524,7 +516,6 @@ impl Desk {
         let account = order.account;
         self.journal.begin(self.market_seq, self.now_ns);
         self.journal.record(number::CANCEL, &facts::CancelCommand { order: id, strategy });
-        self.journal.record(number::SENT, &facts::Sent { order: id, request: 2 });
         self.journal.commit();
         let ts_sent = self.now_ns;
         self.outbox.requests.push(Request {
@@ -545,7 +536,6 @@ impl Desk {
         self.journal.begin(self.market_seq, self.now_ns);
         self.journal
             .record(number::AMEND, &facts::AmendCommand { order: id, strategy, qty, price });
-        self.journal.record(number::SENT, &facts::Sent { order: id, request: 1 });
         self.journal.commit();
         let kind = RequestKind::Amend { qty, price };
         self.outbox.requests.push(Request { order: id, account, ts_sent: self.now_ns, kind });
@@ -584,7 +574,7 @@ impl Desk {
                     realised,
                 };
                 self.journal.record(number::FILL, &fact);
-                self.outbox.turns.push_back(Turn::Notice(Notice::Fill(fact)));
+                self.outbox.turns.push_back(Turn::Notice(Notice::Fill(Box::new(fact))));
             }
             Change::State | Change::None => {
                 self.journal.record(number::REPORT, &report_fact(report));

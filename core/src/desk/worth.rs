@@ -69,6 +69,27 @@ impl Desk {
         Some(Worth { equity: Some(equity), net_exposure: Some(net), gross_exposure: Some(gross) })
     }
 
+    /// Equity that carries contracts which settle in an asset, at cost scale.
+    ///
+    /// # Errors
+    ///
+    /// [`DeskError`] if a value does not fit.
+    pub(super) fn carrying_equity(
+        &mut self,
+        account: u16,
+        asset: AssetId,
+    ) -> Result<i128, DeskError> {
+        let known = self.settled.as_ref().filter(|s| s.account == account && s.asset == asset);
+        if let Some(equity) = known.and_then(|settled| self.worth_of(settled)?.equity) {
+            return Ok(equity);
+        }
+        for row in 0..self.instruments.len() as InstrumentId {
+            self.value(row)?;
+        }
+        let equity = self.accounts.equity(account, asset);
+        equity.map_err(|error| DeskError(error.to_string()))
+    }
+
     /// What an account is worth in an asset now: every balance at its instrument's price, every
     /// contract at its mark.
     ///

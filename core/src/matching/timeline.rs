@@ -152,6 +152,15 @@ impl<T> Timeline<T> {
 /// [`Venue::ticks`](super::Venue::ticks) takes rows in timeline order, and at one instant a print
 /// comes first whatever its place in the file. Messages stay whole. Returns how many rows moved.
 pub fn prints_first(rows: &mut [Tick]) -> usize {
+    // Most files need nothing: a print never follows a level of its own instant.
+    let late = |pair: &[Tick]| {
+        (pair[1].flags & TICK_TRADE != 0)
+            & (pair[0].flags & TICK_TRADE == 0)
+            & (pair[0].ts_exchange == pair[1].ts_exchange)
+    };
+    if !rows.windows(2).fold(false, |any, pair| any | late(pair)) {
+        return 0;
+    }
     let (mut start, mut moved) = (0, 0);
     while start < rows.len() {
         let ts = rows[start].ts_exchange;

@@ -707,8 +707,7 @@ impl<S: Strategy> Replay<S> {
         };
         let net_exposure = float(worth.net_exposure);
         let same = worth.net_exposure.map(i128::abs) == worth.gross_exposure;
-        let gross_exposure =
-            if same { net_exposure.abs() } else { float(worth.gross_exposure) };
+        let gross_exposure = if same { net_exposure.abs() } else { float(worth.gross_exposure) };
         let equity = float(worth.equity);
         self.samples.push(Sample { ts_ns, equity, net_exposure, gross_exposure });
         Ok(())

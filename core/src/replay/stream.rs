@@ -168,6 +168,23 @@ impl<T: Row> Stream<T> {
     /// Rows are in time order, and a connection delivers in the order of sending (FIFO).
     fn check(&mut self, rows: &mut [T]) -> Result<(), ReplayError> {
         let (mut exchange, mut recv) = (self.last_exchange, self.last_recv);
+        let mut in_order = true;
+        for row in rows.iter() {
+            let (sent, heard) = (row.ts_exchange(), row.ts_recv());
+            in_order &= (sent >= exchange) & (heard >= recv) & (heard >= sent);
+            (exchange, recv) = (sent, heard);
+        }
+        if !in_order {
+            (exchange, recv) = self.mend(rows)?;
+        }
+        (self.last_exchange, self.last_recv) = (exchange, recv);
+        Ok(())
+    }
+
+    /// Delays rows that would overtake others; refuses what cannot be mended.
+    #[cold]
+    fn mend(&mut self, rows: &mut [T]) -> Result<(i64, i64), ReplayError> {
+        let (mut exchange, mut recv) = (self.last_exchange, self.last_recv);
         for (at, row) in rows.iter_mut().enumerate() {
             if row.ts_exchange() < exchange {
                 return Err(self.bad(at, "is earlier than the row before it; sort the data"));
@@ -183,8 +200,7 @@ impl<T: Row> Stream<T> {
             }
             recv = row.ts_recv();
         }
-        (self.last_exchange, self.last_recv) = (exchange, recv);
-        Ok(())
+        Ok((exchange, recv))
     }
 
     #[cold]
