@@ -164,17 +164,22 @@ def test_a_good_clock_is_left_alone() -> None:
     assert offsets(np.array([5_000_000, 3_000_000]), 1_000_000).tolist() == [0, 0, 0]
 
 
-def test_a_stated_instrument_decodes_a_recording(tmp_path: Path) -> None:
+def test_a_stated_instrument_decodes_a_recording_and_others_are_inferred(tmp_path: Path) -> None:
     stated = instrument_of_row({"symbol": LINEAR, "tick": "0.01", "lot": "0.001"})
     with gzip.open(RECORDING) as file:
         lines = [next(file) for _ in range(3000)]
-    (tmp_path / "part.jsonl").write_bytes(b"".join(lines))
+    other = lines[-1000:]
+    renamed = [
+        line.replace(b"BTCUSDT", b"ETHUSDT").replace(b"btcusdt", b"ethusdt") for line in other
+    ]
+    (tmp_path / "part.jsonl").write_bytes(b"".join(lines + renamed))
     summary = import_files(
         [tmp_path / "part.jsonl"], tmp_path / "catalog", Options(instruments=(stated,))
     )
     catalogue = Catalogue(tmp_path / "catalog")
     assert catalogue.instrument(LINEAR).origin == "file"
     assert catalogue.instrument(LINEAR).price_scale == 2
+    assert catalogue.instrument("binance:ETH/USDT:USDT").origin == "inferred"
     assert summary.files[0].outcome.errors == 0
     assert 2_800_000 < catalogue.columns(LINEAR, "trade")["price"][0] < 2_900_000
 

@@ -258,6 +258,15 @@ def test_a_bad_table_is_one_sentence_and_leaves_nothing(
     assert tree(tmp_path / "catalog") == {}
 
 
+@pytest.mark.parametrize("kind", ["bar_1m", "trade", "quote", "mark"])
+def test_a_kind_that_the_columns_do_not_hold_is_refused(
+    import_csv: Import, tmp_path: Path, kind: str
+) -> None:
+    with pytest.raises(DataError, match=f"cannot be {kind}"):
+        import_csv(["funding_time,funding_rate", f"{JAN_MS},0.0001"], kind=kind)
+    assert tree(tmp_path / "catalog") == {}
+
+
 def test_missing_and_unknown_files(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no file"):
         import_files([tmp_path / "nothing.csv"], tmp_path / "catalog")

@@ -108,11 +108,6 @@ class Instrument:
         return self.name.market
 
     @property
-    def base(self) -> str:
-        """What is bought and sold."""
-        return self.name.base
-
-    @property
     def quote(self) -> str:
         """The currency of the price."""
         return self.name.quote
@@ -126,6 +121,12 @@ class Instrument:
     def expiry_ns(self) -> int | None:
         """Delivery of a dated contract."""
         return self.name.expiry_ns
+
+    def _bought_and_sold(self) -> str:
+        """What is bought and sold."""
+        return self.name.base
+
+    base = property(_bought_and_sold)  # the field's own word for it
 
     def with_scales(self, price_scale: int, qty_scale: int) -> Instrument:
         """The same instrument with at least these scales; every figure keeps its value."""

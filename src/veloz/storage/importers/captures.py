@@ -78,7 +78,7 @@ def read_capture(
     """
     outcome = Outcome("recording")
     markets: dict[str, _Market] = {}
-    needs = _unlisted_markets(path, options, deposit)
+    needs = _unlisted_markets(path)
     inferences = _infer(path, needs, lambda part: progress(part / 3)) if needs else {}
     begin = 1 / 3 if needs else 0.0
     for row in _rows(path, lambda part: progress(begin + part * (1 - begin) * 0.9)):
@@ -376,14 +376,12 @@ def _instrument(row: dict[str, Any], given: dict[str, Instrument], origin: str) 
     )
 
 
-def _unlisted_markets(path: Path, options: Options, deposit: Deposit) -> set[str]:
-    """Markets whose frames come before any exchange information and are not stated otherwise."""
-    listed = {
-        market
-        for market in ("spot", "usdm", "coinm")
-        for instrument in [*options.instruments, *_known(deposit)]
-        if _fits(instrument, market)
-    }
+def _unlisted_markets(path: Path) -> set[str]:
+    """Markets whose frames come before any exchange information.
+
+    Instruments that somebody stated do not count: the recording may hold further symbols.
+    """
+    listed: set[str] = set()
     unlisted: set[str] = set()
     for row in _rows(path, lambda _part: None):
         if row.direction != "in":

@@ -23,6 +23,7 @@ from veloz.storage.times import format_span
 
 TABLE = "source_rows"
 _FEES = {"spot": ("0.001", "0.001"), "contract": ("0.0002", "0.0005")}  # Binance, no discount
+_NEEDED = {"mark": ("mark",), "index": ("index",), "funding": ("rate",)}
 _MINUTE = 60_000_000_000
 _UNITS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 
@@ -384,6 +385,7 @@ def _check_columns(exact: ExactColumns, meaning: Meaning, origin: str) -> None:
     count = exact.connection.execute(f"SELECT count(*) FROM {TABLE}").fetchone()
     if count is None or count[0] == 0:
         raise DataError(f"{origin} holds no rows: check that the download or export was complete")
+    _check_kind(meaning, origin)
     wanted = [*meaning.numbers.values(), meaning.time, meaning.received]
     for column in wanted:
         if column is not None and column not in exact.types:
@@ -392,6 +394,20 @@ def _check_columns(exact: ExactColumns, meaning: Meaning, origin: str) -> None:
                 f"{origin} has no column {column!r}, only {have}: "
                 "say which column it is with --column ours=theirs, e.g. --column open=Open"
             )
+
+
+def _check_kind(meaning: Meaning, origin: str) -> None:
+    """Refuses a kind that the user chose for columns that mean something else."""
+    kind = meaning.kind
+    needed = kind.prices + kind.qtys + _NEEDED.get(kind.name, ())
+    lacking = [name for name in needed if name not in meaning.numbers]
+    strange = [name for name in meaning.numbers if name not in kind.columns]
+    if lacking or strange:
+        why = f"lacks {', '.join(lacking)}" if lacking else f"has {', '.join(strange)}"
+        raise DataError(
+            f"{origin} cannot be {kind.name}: it {why}; leave --kind away, or name the columns "
+            "with --column ours=theirs"
+        )
 
 
 def _scale_of(kind: Kind, name: str, scales: tuple[int, int]) -> int:
