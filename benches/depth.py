@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from timing import arguments, emit, measure, profile, seconds_of
+
 from veloz._core import BinanceDecoder, BinanceInference
 
 SYMBOL = "BTCUSDT"

@@ -11,10 +11,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from veloz._core import Account, Bar, Book, Fill, Funding, Indicator, MarkPrice, Order, Position, Quote, Trade
+    from veloz._core import (
+        Account,
+        Bar,
+        Book,
+        Fill,
+        Funding,
+        Indicator,
+        MarkPrice,
+        Order,
+        Position,
+        Quote,
+        Trade,
+    )
     from veloz.environments import ArraySource, Run, backtest
-    from veloz.storage.catalogue import Catalogue
-    from veloz.strategy import Bars, Books, Bool, Choice, Float, Fundings, Int, Marks, Notional, Qty, Quotes, Strategy, Symbol, Trades
     from veloz.errors import (
         CheckFailed,
         ConfigError,
@@ -24,6 +34,23 @@ if TYPE_CHECKING:
         StrategyError,
         UsageError,
         VelozError,
+    )
+    from veloz.storage.catalogue import Catalogue
+    from veloz.strategy import (
+        Bars,
+        Books,
+        Bool,
+        Choice,
+        Float,
+        Fundings,
+        Int,
+        Marks,
+        Notional,
+        Qty,
+        Quotes,
+        Strategy,
+        Symbol,
+        Trades,
     )
 
 __version__ = "0.1.0"
@@ -79,7 +106,11 @@ __all__ = [
     "Books",
     "Bool",
     "Catalogue",
+    "CheckFailed",
     "Choice",
+    "ConfigError",
+    "DataError",
+    "FeedError",
     "Fill",
     "Float",
     "Funding",
@@ -90,25 +121,21 @@ __all__ = [
     "Marks",
     "Notional",
     "Order",
+    "OrderError",
     "Position",
     "Qty",
     "Quote",
     "Quotes",
     "Run",
     "Strategy",
+    "StrategyError",
     "Symbol",
     "Trade",
     "Trades",
-    "backtest",
-    "CheckFailed",
-    "ConfigError",
-    "DataError",
-    "FeedError",
-    "OrderError",
-    "StrategyError",
     "UsageError",
     "VelozError",
     "__version__",
+    "backtest",
 ]
 
 

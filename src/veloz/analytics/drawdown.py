@@ -86,7 +86,7 @@ def drawdown_periods(equity: ArrayLike) -> list[Drawdown]:
     Source:
         Young (1991) and the usage of pyfolio's drawdown table.
 
-    >>> [(d.peak, d.trough, d.recovery) for d in drawdown_periods([100., 80., 120., 90.])]
+    >>> [(d.peak, d.trough, d.recovery) for d in drawdown_periods([100.0, 80.0, 120.0, 90.0])]
     [(0, 1, 2), (2, 3, -1)]
     """
     values = finite_vector(equity, "equity")
@@ -121,7 +121,7 @@ def top_drawdowns(equity: ArrayLike, count: int = 5) -> list[Drawdown]:
     Source:
         pyfolio's table of the worst drawdown periods.
 
-    >>> [round(d.depth, 2) for d in top_drawdowns([100., 80., 120., 90.], 1)]
+    >>> [round(d.depth, 2) for d in top_drawdowns([100.0, 80.0, 120.0, 90.0], 1)]
     [-0.25]
     """
     return sorted(drawdown_periods(equity), key=lambda found: found.depth)[:count]
@@ -136,7 +136,7 @@ def average_drawdown(equity: ArrayLike) -> float:
     Source:
         Bacon (2008), "Practical Portfolio Performance Measurement", ch. 4 (average drawdown).
 
-    >>> round(average_drawdown([100., 80., 120., 90.]), 4)
+    >>> round(average_drawdown([100.0, 80.0, 120.0, 90.0]), 4)
     -0.225
     """
     if math.isnan(max_drawdown(equity)):
@@ -155,7 +155,7 @@ def max_drawdown_days(ts_ns: ArrayLike, equity: ArrayLike) -> float:
         Magdon-Ismail & Atiya (2004).
 
     >>> day = 86_400 * 10**9
-    >>> max_drawdown_days([0, day, 2 * day, 5 * day], [100., 80., 120., 90.])
+    >>> max_drawdown_days([0, day, 2 * day, 5 * day], [100.0, 80.0, 120.0, 90.0])
     3.0
     """
     return _length_days(ts_ns, equity, deepest_only=True)
@@ -171,7 +171,7 @@ def longest_underwater_days(ts_ns: ArrayLike, equity: ArrayLike) -> float:
         Bacon (2008), ch. 4 (drawdown duration).
 
     >>> day = 86_400 * 10**9
-    >>> longest_underwater_days([0, 4 * day, 5 * day, 6 * day], [100., 90., 101., 50.])
+    >>> longest_underwater_days([0, 4 * day, 5 * day, 6 * day], [100.0, 90.0, 101.0, 50.0])
     5.0
     """
     return _length_days(ts_ns, equity, deepest_only=False)
@@ -188,7 +188,7 @@ def ulcer_index(equity: ArrayLike) -> float:
     Source:
         Martin & McCann (1989), "The Investor's Guide to Fidelity Funds".
 
-    >>> round(ulcer_index([100., 80., 100., 60.]), 6)
+    >>> round(ulcer_index([100.0, 80.0, 100.0, 60.0]), 6)
     0.223607
     """
     if math.isnan(max_drawdown(equity)):

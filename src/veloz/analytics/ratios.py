@@ -167,7 +167,7 @@ def ulcer_performance_index(equity: ArrayLike, years: float) -> float:
     Source:
         Martin & McCann (1989) ("Martin ratio"), risk-free rate zero.
 
-    >>> round(ulcer_performance_index([100., 80., 100., 110.], years=1.0), 6)
+    >>> round(ulcer_performance_index([100.0, 80.0, 100.0, 110.0], years=1.0), 6)
     1.0
     """
     yearly, ulcer = cagr(equity, years), ulcer_index(equity)
@@ -312,7 +312,7 @@ def information_ratio(
     Source:
         Grinold & Kahn (2000).
 
-    >>> round(information_ratio([0.01, -0.01, 0.03], [0., 0., 0.], periods_per_year=1), 6)
+    >>> round(information_ratio([0.01, -0.01, 0.03], [0.0, 0.0, 0.0], periods_per_year=1), 6)
     0.5
     """
     ours, theirs = paired_vectors(returns, benchmark)

@@ -133,11 +133,22 @@ def round_trips(tables: RunTables, method: str = "average") -> list[RoundTrip]:
 
     >>> from veloz.analytics.run_tables import EquityCurve, Fills, FundingPayments, Orders
     >>> perpetual = InstrumentFacts("BTC", "linear", price_scale=0, qty_scale=0, settle="USDT")
-    >>> fills = Fills.of(ts_exchange=[1, 2, 3], symbol=["BTC"] * 3, side=[1, -1, -1],
-    ...                  qty=[2, 1, 1], price=[100, 110, 95])
+    >>> fills = Fills.of(
+    ...     ts_exchange=[1, 2, 3],
+    ...     symbol=["BTC"] * 3,
+    ...     side=[1, -1, -1],
+    ...     qty=[2, 1, 1],
+    ...     price=[100, 110, 95],
+    ... )
     >>> curve = EquityCurve.of(ts_ns=[0], equity=[9.0], first=Decimal(9), last=Decimal(9))
-    >>> tables = RunTables("USDT", curve, fills, Orders.of(id=[], status=[], ts_created=[]),
-    ...                    FundingPayments.of(ts_ns=[], symbol=[], amount=[]), {"BTC": perpetual})
+    >>> tables = RunTables(
+    ...     "USDT",
+    ...     curve,
+    ...     fills,
+    ...     Orders.of(id=[], status=[], ts_created=[]),
+    ...     FundingPayments.of(ts_ns=[], symbol=[], amount=[]),
+    ...     {"BTC": perpetual},
+    ... )
     >>> [int(trip.gross) for trip in round_trips(tables)]
     [5]
     >>> [int(trip.gross) for trip in round_trips(tables, "fifo")]

@@ -100,7 +100,9 @@ class EquityCurve:
     def of(cls, *, first: Decimal, last: Decimal, **columns: Any) -> EquityCurve:
         """A curve from the columns that are known; `ts_ns` and `equity` are needed.
 
-        >>> curve = EquityCurve.of(ts_ns=[0, 9], equity=[1., 2.], first=Decimal(1), last=Decimal(2))
+        >>> curve = EquityCurve.of(
+        ...     ts_ns=[0, 9], equity=[1.0, 2.0], first=Decimal(1), last=Decimal(2)
+        ... )
         >>> bool(np.isnan(curve.leverage).all())
         True
         """

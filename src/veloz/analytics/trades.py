@@ -286,7 +286,8 @@ def excursions(trip: RoundTrip, bars: Bars | None) -> tuple[float, float]:
     >>> from dataclasses import replace
     >>> d = Decimal(1)
     >>> trip = RoundTrip("X", "", "", 1, 0, 30, d, 100.0, 101.0, d, d, d, d, 2, "", "", False)
-    >>> one = np.array([98.0]); two = np.array([104.0])
+    >>> one = np.array([98.0])
+    ... two = np.array([104.0])
     >>> low, high = excursions(trip, Bars(np.array([10]), 10, one, two, one, two, one))
     >>> round(low, 4), round(high, 4)
     (-0.02, 0.04)

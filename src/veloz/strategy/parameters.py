@@ -194,7 +194,8 @@ class Choice(Parameter[str]):
 
 class Symbol(Parameter[str]):
     """An instrument, as crypto users write it: `binance:BTC/USDT` (spot), `binance:BTC/USDT:USDT`
-    (linear perpetual), `binance:BTC/USD:BTC` (inverse), with `-YYMMDD` behind a dated contract."""
+    (linear perpetual), `binance:BTC/USD:BTC` (inverse), with `-YYMMDD` behind a dated contract.
+    """
 
     kind = "symbol"
 
@@ -203,7 +204,9 @@ class Symbol(Parameter[str]):
         text = str(value)
         venue, colon, pair = text.partition(":")
         if not (colon and venue and "/" in pair):
-            raise self._refuse(value, "of the form venue:BASE/QUOTE[:SETTLE], e.g. binance:BTC/USDT")
+            raise self._refuse(
+                value, "of the form venue:BASE/QUOTE[:SETTLE], e.g. binance:BTC/USDT"
+            )
         return text
 
 

@@ -64,7 +64,7 @@ def keep_extremes(values: Floats, limit: int) -> np.ndarray:
     Source:
         Min-max decimation, as oscilloscopes do it.
 
-    >>> keep_extremes(np.array([0., 9., 1., 2., -5., 3., 4., 5.]), 6).tolist()
+    >>> keep_extremes(np.array([0.0, 9.0, 1.0, 2.0, -5.0, 3.0, 4.0, 5.0]), 6).tolist()
     [0, 1, 4, 7]
     """
     if values.size <= limit:
