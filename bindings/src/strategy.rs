@@ -233,6 +233,8 @@ impl StrategyBase {
         Ok(self.link()?.desk()?.now_ns)
     }
 
+    /// place_order(symbol: str, side: str, type: str, qty: float | int | str | Decimal, price: float | int | str | Decimal | None = None, tif: str | None = None, reduce_only: bool = False, post_only: bool = False, tag: str | None = None, client_order_id: str | None = None, *, trigger_price: float | int | str | Decimal | None = None, trigger_by: str | None = None, trail_bps: int | None = None, activation_price: float | int | str | Decimal | None = None, display_qty: float | int | str | Decimal | None = None, expire_ns: int | None = None, close_position: bool = False, stp: str | None = None, position_side: str | None = None, why: str | None = None) -> Order
+    ///
     /// Places an order (ST3) and returns it at once in status "new"; its verdict comes as `on_order`.
     ///
     /// Args:
@@ -346,6 +348,8 @@ impl StrategyBase {
         self.send(py, spec, note(why, tag))
     }
 
+    /// buy(symbol: str, qty: float | int | str | Decimal, price: float | int | str | Decimal | None = None, *, tif: str | None = None, post_only: bool = False, reduce_only: bool = False, why: str | None = None, tag: str | None = None) -> Order
+    ///
     /// Buys: a market order, or a limit order if a price is given.
     #[pyo3(signature = (symbol, qty, price=None, *, tif=None, post_only=false, reduce_only=false,
         why=None, tag=None))]
@@ -365,6 +369,8 @@ impl StrategyBase {
         self.shortcut(py, Side::Buy, symbol, qty, price, tif, post_only, reduce_only, why, tag)
     }
 
+    /// sell(symbol: str, qty: float | int | str | Decimal, price: float | int | str | Decimal | None = None, *, tif: str | None = None, post_only: bool = False, reduce_only: bool = False, why: str | None = None, tag: str | None = None) -> Order
+    ///
     /// Sells: a market order, or a limit order if a price is given.
     #[pyo3(signature = (symbol, qty, price=None, *, tif=None, post_only=false, reduce_only=false,
         why=None, tag=None))]
@@ -384,6 +390,8 @@ impl StrategyBase {
         self.shortcut(py, Side::Sell, symbol, qty, price, tif, post_only, reduce_only, why, tag)
     }
 
+    /// target(symbol: str, qty: float | int | str | Decimal, *, why: str | None = None, tag: str | None = None) -> Order | None
+    ///
     /// Brings the strategy's position to a signed quantity with one market order.
     ///
     /// Open market orders of the strategy in the instrument count as done. Returns the order, or
@@ -423,6 +431,8 @@ impl StrategyBase {
         self.send(py, spec, note(why, tag)).map(Some)
     }
 
+    /// close(symbol: str, *, why: str | None = None, tag: str | None = None) -> Order | None
+    ///
     /// Closes the strategy's position in an instrument with a reduce-only market order.
     ///
     /// Returns the order, or None if there is no position.
@@ -447,6 +457,8 @@ impl StrategyBase {
         self.send(py, spec, note(why, tag)).map(Some)
     }
 
+    /// quote(symbol: str, bids: Iterable[tuple[Any, Any]], asks: Iterable[tuple[Any, Any]]) -> None
+    ///
     /// Makes the strategy's post-only limit orders in an instrument be exactly these levels.
     ///
     /// Orders that already stand right keep their place in the queue; others are cancelled, and
@@ -472,12 +484,16 @@ impl StrategyBase {
         Ok(())
     }
 
+    /// cancel_order(order: Order) -> None
+    ///
     /// Asks to cancel an order; does nothing if it has ended or was asked before.
     fn cancel_order(&self, order: &Order) -> PyResult<()> {
         self.link()?.port()?.cancel(order.id);
         Ok(())
     }
 
+    /// cancel_all(symbol: str | None = None) -> int
+    ///
     /// Asks to cancel all open orders of the strategy, of one symbol or of all; returns how many.
     #[pyo3(signature = (symbol=None))]
     fn cancel_all(&self, symbol: Option<&Bound<'_, PyAny>>) -> PyResult<usize> {
@@ -486,6 +502,8 @@ impl StrategyBase {
         Ok(link.port()?.cancel_all(row))
     }
 
+    /// amend_order(order: Order, qty: float | int | str | Decimal | None = None, price: float | int | str | Decimal | None = None) -> None
+    ///
     /// Asks to change an order's total quantity, price, or both.
     #[pyo3(signature = (order, qty=None, price=None))]
     fn amend_order(
@@ -511,6 +529,8 @@ impl StrategyBase {
         Ok(())
     }
 
+    /// position(symbol: str) -> float
+    ///
     /// float: The strategy's own signed position in an instrument.
     fn position(&self, symbol: &Bound<'_, PyAny>) -> PyResult<f64> {
         let wiring = self.wiring()?;
@@ -519,6 +539,8 @@ impl StrategyBase {
         Ok(small_to_f64(held, wiring.link.faces[row as usize].qty_scale))
     }
 
+    /// get_position(symbol: str) -> Position
+    ///
     /// Position: The strategy's own position in an instrument, with its exact figures.
     fn get_position(&self, py: Python<'_>, symbol: &Bound<'_, PyAny>) -> PyResult<Py<Position>> {
         let link = self.link()?;
@@ -530,6 +552,8 @@ impl StrategyBase {
         Py::new(py, position)
     }
 
+    /// get_account() -> Account
+    ///
     /// Account: Balances and equity of the account that the strategy trades on.
     fn get_account(&self, py: Python<'_>) -> PyResult<Py<Account>> {
         let link = self.link()?;
@@ -544,6 +568,8 @@ impl StrategyBase {
         Py::new(py, account)
     }
 
+    /// open_orders(symbol: str | None = None) -> list[Order]
+    ///
     /// list[Order]: The strategy's open orders, oldest first, of one symbol or of all.
     #[pyo3(signature = (symbol=None))]
     fn open_orders(&self, symbol: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<Order>> {
@@ -553,6 +579,8 @@ impl StrategyBase {
         Ok(ids.into_iter().map(|id| Order::new(id, link)).collect())
     }
 
+    /// book(symbol: str) -> Book
+    ///
     /// Book: The live view of an instrument's market; keep it and read it at any time.
     fn book(&self, py: Python<'_>, symbol: &Bound<'_, PyAny>) -> PyResult<Py<Book>> {
         let link = self.link()?;
@@ -560,6 +588,8 @@ impl StrategyBase {
         Py::new(py, Book::new(row, Arc::clone(link)))
     }
 
+    /// round_price(symbol: str, price: float, towards: str = "nearest") -> float
+    ///
     /// float: The nearest price on the instrument's grid; `towards` "down" or "up" chooses a side.
     #[pyo3(signature = (symbol, price, towards="nearest"))]
     fn round_price(&self, symbol: &Bound<'_, PyAny>, price: f64, towards: &str) -> PyResult<f64> {
@@ -568,6 +598,8 @@ impl StrategyBase {
         rounded(price, instrument.price_scale, instrument.tick, towards)
     }
 
+    /// round_qty(symbol: str, qty: float, towards: str = "down") -> float
+    ///
     /// float: The quantity on the instrument's grid, by default the next one down.
     #[pyo3(signature = (symbol, qty, towards="down"))]
     fn round_qty(&self, symbol: &Bound<'_, PyAny>, qty: f64, towards: &str) -> PyResult<f64> {
@@ -576,6 +608,8 @@ impl StrategyBase {
         rounded(qty, instrument.qty_scale, instrument.lot, towards)
     }
 
+    /// _feed(indicator: Indicator, symbol: str, interval_ns: int) -> None
+    ///
     /// Feeds an indicator with the bars of an instrument; `on_bar` waits until it is ready.
     fn _feed(
         &self,
@@ -590,6 +624,8 @@ impl StrategyBase {
         Ok(())
     }
 
+    /// _listen(symbol: str, kind: str, interval_ns: int, on: bool) -> None
+    ///
     /// Starts or stops a subscription while the run goes on.
     fn _listen(
         &self,
@@ -604,6 +640,8 @@ impl StrategyBase {
         Ok(())
     }
 
+    /// _timer(target: Any, at_ns: int, every_ns: int) -> int
+    ///
     /// Sets a timer: `target` is a name for `on_timer`, or a function to call without arguments.
     fn _timer(&self, target: &Bound<'_, PyAny>, at_ns: i64, every_ns: i64) -> PyResult<u32> {
         let wiring = self.wiring()?;
@@ -615,6 +653,8 @@ impl StrategyBase {
         Ok(number)
     }
 
+    /// _stop_timer(number: int) -> None
+    ///
     /// Forgets a timer.
     fn _stop_timer(&self, number: u32) -> PyResult<()> {
         self.link()?.port()?.stop_timer(number);

@@ -86,7 +86,7 @@ def read_run(folder: Path) -> RunTables:
 
 def _tables(folder: Path, rest: Mapping[str, Any]) -> RunTables:
     first, last = (Decimal(rest["equity"][name]) for name in ("first", "last"))
-    read = {
+    read: dict[str, Any] = {
         name: kind.of(**_read_columns(folder / f"{name}.parquet")) for name, kind in _TABLES.items()
     }
     bars = {
@@ -96,7 +96,7 @@ def _tables(folder: Path, rest: Mapping[str, Any]) -> RunTables:
         for i, row in enumerate(rest["bars"])
     }
     instruments = {
-        row["symbol"]: InstrumentFacts(**{**row, "multiplier": Decimal(row["multiplier"])})
+        row["symbol"]: _instrument(row)
         for row in rest["instruments"]
     }
     host = _read_json(folder / "run.json") if (folder / "run.json").exists() else {}
@@ -113,6 +113,11 @@ def _tables(folder: Path, rest: Mapping[str, Any]) -> RunTables:
         ],
         **read,
     )  # fmt: skip
+
+
+def _instrument(row: Mapping[str, Any]) -> InstrumentFacts:
+    facts: dict[str, Any] = {**row, "multiplier": Decimal(row["multiplier"])}
+    return InstrumentFacts(**facts)
 
 
 def _columns_of(table: Any) -> dict[str, np.ndarray]:

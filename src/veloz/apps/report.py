@@ -98,6 +98,6 @@ def _write_whole(path: Path, text: str) -> None:
     draft = path.with_name(f".{path.name}.part")
     try:
         draft.write_text(text, encoding="utf-8")
-        os.replace(draft, path)
+        Path(draft).replace(path)
     finally:
         draft.unlink(missing_ok=True)

@@ -269,7 +269,7 @@ def read_columns(path: Path | str, record_name: str, stream: str = "trading") ->
     return {name: _joined(name, kind, parts) for name, kind in kinds.items()}
 
 
-def columns_of(segment: bytes, record_name: str) -> dict[str, Column]:
+def columns_of(segment: bytes, record_name: str) -> dict[str, Any]:
     """As `read_columns`, of one segment that is in memory."""
     reader = JournalReader(segment)
     return {name: _array(kind, values) for name, kind, values in reader.columns(record_name)}

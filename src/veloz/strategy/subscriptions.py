@@ -11,7 +11,7 @@ until they are ready.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from veloz.strategy.durations import format_duration, parse_duration_ns
 from veloz.strategy.parameters import Symbol
@@ -28,7 +28,8 @@ class Subscription:
         symbol: A symbol, a `Symbol` parameter, or the name of one on the same class.
     """
 
-    symbol: str | Symbol
+    # A `Symbol` is a descriptor, which no annotation of a field can say.
+    symbol: Any
     kind: ClassVar[str] = ""
 
     @property

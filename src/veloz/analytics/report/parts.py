@@ -17,6 +17,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 def panel(title: str, body: str, size: str, key: str, controls: str = "") -> str:
+    """One panel of the page, with a heading."""
     return (
         f'<section class="panel {size}" id="{key}" aria-labelledby="{key}-h"><div class="head">'
         f'<h2 id="{key}-h">{title}</h2>{controls}</div>{body}</section>'
@@ -24,6 +25,7 @@ def panel(title: str, body: str, size: str, key: str, controls: str = "") -> str
 
 
 def chart(name: str, label: str, height: int) -> str:
+    """The place where the script draws a chart."""
     return (
         f'<figure class="chart" data-chart="{name}" style="--h:{height}px" tabindex="0" '
         f'role="img" aria-label="{label}"></figure>'
@@ -37,6 +39,7 @@ def table(
     empty: str = "",
     minor: Sequence[int] = (),
 ) -> str:
+    """A table; `kinds` has an `n` for each column of numbers."""
     if not rows:
         return f'<p class="empty">{escape(empty or "None.")}</p>'
 
@@ -58,6 +61,7 @@ def table(
 
 
 def pairs(rows: Iterable[tuple[str, str]], mono: bool = False) -> str:
+    """Names and values, side by side."""
     items = "".join(
         f"<div><dt>{escape(name)}</dt><dd{' class=mono' if mono else ''}>{escape(value)}</dd></div>"
         for name, value in rows
@@ -66,6 +70,7 @@ def pairs(rows: Iterable[tuple[str, str]], mono: bool = False) -> str:
 
 
 def bars(counts: Mapping[str, float], whole: float) -> str:
+    """Counts as bars of their share."""
     if not counts or not whole:
         return ""
     body = "".join(
@@ -79,6 +84,7 @@ def bars(counts: Mapping[str, float], whole: float) -> str:
 
 
 def month_table(months: Sequence[Mapping[str, Any]]) -> str:
+    """Returns by month and year, coloured."""
     if not months:
         return '<p class="empty">No day has ended yet.</p>'
     values = {row["period"]: row["return"] for row in months}
@@ -156,8 +162,10 @@ def flat(values: Any, prefix: str = "") -> list[tuple[str, str]]:
 
 
 def tone(amount: Any) -> str:
+    """Flat of the page."""
     return "up" if amount > 0 else "down" if amount < 0 else ""
 
 
 def when(instant: str) -> str:
+    """When of the page."""
     return instant[:16].replace("T", " ")
