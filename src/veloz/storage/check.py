@@ -363,7 +363,9 @@ def _bar_steps(report: _Report) -> None:
     step = opens - report.previous("ts_open")
     first = np.zeros(len(opens), dtype=bool)
     first[0] = report.before is None
-    report.add("duplicate", (step == 0) & ~first, lambda i: f"a second bar opens at {_at(opens, i)}")
+    report.add(
+        "duplicate", (step == 0) & ~first, lambda i: f"a second bar opens at {_at(opens, i)}"
+    )
     missing = step // interval - 1
     gap = step > interval
     report.add(
@@ -488,7 +490,9 @@ def _neighbour_spikes(report: _Report, name: str) -> None:
 def _quote_cross(report: _Report) -> None:
     bid, ask = report.piece["bid_price"], report.piece["ask_price"]
     crossed = (bid >= ask) & (bid > 0) & (ask > 0)
-    report.add("crossed", crossed, lambda i: f"bid {report.price(bid[i])}, ask {report.price(ask[i])}")
+    report.add(
+        "crossed", crossed, lambda i: f"bid {report.price(bid[i])}, ask {report.price(ask[i])}"
+    )
 
 
 def _quote_qty(report: _Report) -> None:
@@ -523,7 +527,7 @@ def _settlements(report: _Report) -> None:
     missing = step // usual - 1 if usual else step
     report.add(
         "gap", gap,
-        lambda i: f"{missing[i]} settlements missing before {_at(times, i)} ({format_span(usual)} each)",
+        lambda i: f"{missing[i]} settlements, {format_span(usual)} each, before {_at(times, i)}",
         count=int(missing[gap].sum()),
     )  # fmt: skip
     report.checked.missing += int(missing[gap].sum())
@@ -612,9 +616,7 @@ class _BookReplay:
             heapq.heappop(self._bid_heap)
         while self._ask_heap and self._ask_heap[0] not in self._asks:
             heapq.heappop(self._ask_heap)
-        return bool(
-            self._bid_heap and self._ask_heap and -self._bid_heap[0] >= self._ask_heap[0]
-        )
+        return bool(self._bid_heap and self._ask_heap and -self._bid_heap[0] >= self._ask_heap[0])
 
 
 def _at(times: npt.NDArray[np.int64], row: int) -> str:

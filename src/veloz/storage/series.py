@@ -210,7 +210,9 @@ def _damage(folder: Path, files: list[str], error: duckdb.Error) -> str:
     if missing:
         return f"{missing[0]} is missing: delete {folder} and import its sources again"
     reason = str(error).splitlines()[0]
-    return f"a file in {folder} is damaged ({reason}): delete the folder and import its sources again"
+    return (
+        f"a file in {folder} is damaged ({reason}): delete the folder and import its sources again"
+    )
 
 
 def _quoted(path: Path) -> str:

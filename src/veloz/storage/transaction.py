@@ -83,7 +83,8 @@ def transaction(root: Path) -> Iterator[Transaction]:
     with _locked(root) as mine:
         if not mine:
             raise DataError(
-                f"another process is changing the catalogue {root}: wait for it to end and try again"
+                f"another process is changing the catalogue {root}: wait for it to end, "
+                "then try again"
             )
         _settle(root)
         try:
