@@ -413,7 +413,8 @@ class Session:
         }
         return RunFacts(
             strategy=type(self.strategy).__name__,
-            path=None if self.loaded.path is None else str(self.loaded.path),
+            path=None if self.loaded.path is None else str(self.loaded.path.resolve()),
+            data=self.source.place,
             parameters=parameters,
             config=config,
             digests=digests,

@@ -33,6 +33,11 @@ ROWS = 65_536
 class Source(Protocol):
     """What a run asks of its market data."""
 
+    @property
+    def place(self) -> str | None:
+        """The folder that they are read from, absolute; None for data in memory."""
+        ...
+
     def symbols(self) -> list[str]:
         """All symbols, sorted."""
         ...
@@ -61,6 +66,11 @@ class CatalogueSource:
     """Market data of a catalogue."""
 
     catalogue: Catalogue
+
+    @property
+    def place(self) -> str | None:
+        """As `Source.place`."""
+        return str(self.catalogue.root.resolve())
 
     def symbols(self) -> list[str]:
         """As `Source.symbols`."""
@@ -98,6 +108,11 @@ class ArraySource:
 
     instruments: Mapping[str, Instrument]
     series: Mapping[tuple[str, str], Columns] = field(default_factory=dict)
+
+    @property
+    def place(self) -> str | None:
+        """As `Source.place`."""
+        return None
 
     def symbols(self) -> list[str]:
         """As `Source.symbols`."""
