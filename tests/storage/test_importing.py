@@ -439,8 +439,12 @@ def test_bench_arrays_become_bars_and_ticks(tmp_path: Path) -> None:
     assert catalogue.bars(LINEAR, "1m")["volume"].tolist() == [1500, 2250, 3125, 4000, 5000]
     (ticks,) = catalogue.ticks(LINEAR)
     assert ticks["flags"].tolist() == [
-        TICK_BUY | TICK_CLEAR, TICK_LAST, TICK_BUY | TICK_TRADE | TICK_LAST, 0, TICK_BUY | TICK_LAST,
-    ]  # fmt: skip
+        TICK_BUY | TICK_CLEAR,
+        TICK_LAST,
+        TICK_BUY | TICK_TRADE | TICK_LAST,
+        0,
+        TICK_BUY | TICK_LAST,
+    ]
     # No latency is negative, so the clock is believed.
     assert set((ticks["ts_recv"] - ticks["ts_exchange"]).tolist()) == {500_000}
 

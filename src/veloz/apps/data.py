@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -189,8 +189,8 @@ def _ls(args: argparse.Namespace) -> int:
         return 0
     for row in rows:
         _say(
-            f"{row['symbol']:<28} {row['kind']:<14} {row['rows']:>13,}  {row['first'][:19]} to "
-            f"{row['last'][:19]}  {row['files']} files, instrument {row['instrument']}"
+            f"{row['symbol']:<28} {row['kind']:<14} {row['rows']:>13,}  {row['first']:.19} to "
+            f"{row['last']:.19}  {row['files']} files, instrument {row['instrument']}"
         )
     return 0
 
@@ -292,7 +292,7 @@ def _offset(text: str) -> str:
 
 
 @contextmanager
-def _progress() -> Iterator[Progress]:
+def _progress() -> Generator[Progress]:
     """A progress bar on a terminal; silence elsewhere."""
     if not sys.stderr.isatty():
         yield lambda _name, _part: None

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from veloz.storage.catalogue import Catalogue, Time
-from veloz.storage.check import Checked, check_series
+from veloz.storage.check import check_series
 from veloz.storage.decimals import text
+from veloz.storage.report import Checked
 from veloz.storage.times import format_span, format_time
 
 

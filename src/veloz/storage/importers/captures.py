@@ -110,7 +110,7 @@ class _Market:
         given = [*options.instruments, *_known(deposit)]
         listed = [instrument for instrument in given if _fits(instrument, name)]
         if listed:
-            self._decoder.add_exchange_info(exchange_info(listed))
+            self._decoder.add_exchange_info(listing_body(listed))
         self._from_file = {instrument.symbol: instrument for instrument in listed}
         if inference is not None:
             self._decoder.add_inferred(inference)
@@ -277,9 +277,9 @@ class _Segment:
         self.frames += 1
 
 
-def exchange_info(instruments: list[Instrument]) -> str:
+def listing_body(instruments: list[Instrument]) -> str:
     """Instruments that are known otherwise, in the words of the venue's exchange information."""
-    symbols = []
+    symbols: list[dict[str, Any]] = []
     for i in instruments:
         price, qty = i.price_scale, i.qty_scale
         symbols.append(
@@ -431,7 +431,7 @@ def _rows(path: Path, progress: Callable[[float], None]) -> Iterator[Row]:
     number = 0
     try:
         with path.open("rb") as raw:
-            lines = gzip.open(raw) if path.suffix == ".gz" else raw
+            lines = gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw
             for number, line in enumerate(lines, 1):
                 row = json.loads(line)
                 yield Row(number, row["t"], row["ch"], row["url"], row["dir"], row["data"])
@@ -450,4 +450,5 @@ def _rows(path: Path, progress: Callable[[float], None]) -> Iterator[Row]:
 
 
 def _open(path: Path) -> BinaryIO:
-    return cast("BinaryIO", gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
+    file = path.open("rb")
+    return cast("BinaryIO", gzip.GzipFile(fileobj=file)) if path.suffix == ".gz" else file

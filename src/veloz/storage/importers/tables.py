@@ -64,12 +64,12 @@ _SPELLINGS = {
     "next_funding": ("next_funding_ms", "next_funding_ns"),
 }  # fmt: skip
 
-_VENUE_FOLDERS = {
-    "spot": lambda base, quote: f"{base}/{quote}",
-    "usdm": lambda base, quote: f"{base}/{quote}:{quote}",
-    "linear": lambda base, quote: f"{base}/{quote}:{quote}",
-    "swap": lambda base, quote: f"{base}/{quote}:{quote}",
-    "coinm": lambda base, quote: f"{base}/{quote}:{base}",
+_MARKETS = {
+    "spot": "{base}/{quote}",
+    "usdm": "{base}/{quote}:{quote}",
+    "linear": "{base}/{quote}:{quote}",
+    "swap": "{base}/{quote}:{quote}",
+    "coinm": "{base}/{quote}:{base}",
 }
 QUOTES = (
     "FDUSD", "USDT", "USDC", "TUSD", "BUSD", "USDP", "USD1", "USD", "BTC", "ETH", "BNB", "EUR",
@@ -168,12 +168,12 @@ def symbol_from_path(path: Path) -> str | None:
         return None
     if venue == "coinbase":
         market = "spot"
-    if market not in _VENUE_FOLDERS:
+    if market not in _MARKETS:
         return None
     pair = word.groups() if word.group(2) else split_pair(word.group(1))
     if pair is None:
         return None
-    return f"{venue}:{_VENUE_FOLDERS[market](*pair)}"
+    return f"{venue}:{_MARKETS[market].format(base=pair[0], quote=pair[1])}"
 
 
 def split_pair(text: str) -> tuple[str, str] | None:
