@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from veloz import __version__
-from veloz._core import Backtest
+from veloz._core import Backtest, Indicator
 from veloz.environments.instruments import core_row
 from veloz.environments.loading import LoadedStrategy, load_strategy
 from veloz.environments.run import Run, RunFacts
@@ -410,9 +410,10 @@ class Session:
                 for interval in intervals or (0,):
                     core.listen(seat, symbol, kind, interval)
         rows = _Counter(progress, self.end or 0)
+        self._rows = rows.rows
         for feed in self._feeds():
             refuse = not self.settings.allow_early_data
-            core.add_feed(feed.kind, feed.symbol, rows.counted(feed.pieces, feed.kind), refuse)
+            core.add_feed(feed.kind, feed.symbol, rows.counted(feed), refuse)
         core.set_journal_sink(self.spool.write)
         began = time.perf_counter()  # for run.json alone; results never see it
         core.run()
@@ -458,23 +459,50 @@ class Session:
             bar_intervals={
                 symbol: tuple(kinds.get("bars", ())) for symbol, kinds in self._wanted.items()
             },
+            heard={"rows": dict(self._rows), "warm_up": _warm_up(self.strategy)},
             seconds=seconds,
         )
 
 
+def _warm_up(strategy: Strategy) -> list[dict[str, Any]]:
+    """What became of the indicators that hold back `on_bar`."""
+    return [
+        {
+            "name": name,
+            "indicator": f"{value.name}({_listed(value.parameters)})",
+            "bars_needed": value.warm_up,
+            "is_ready": value.ready,
+        }
+        for name, value in vars(strategy).items()
+        if isinstance(value, Indicator)
+    ]
+
+
+def _listed(parameters: Mapping[str, float]) -> str:
+    return ", ".join(f"{value:g}" for value in parameters.values())
+
+
 class _Counter:
-    """Counts rows on their way into the core and tells whoever wants to know."""
+    """Counts rows on their way into the core and tells whoever wants to know.
+
+    Attributes:
+        rows: Rows read, by what they are: "bar_1m of binance:BTC/USDT".
+    """
 
     def __init__(self, progress: Progress | None, end_ns: int) -> None:
-        self._progress, self._end_ns, self._rows = progress, end_ns, 0
+        self._progress, self._end_ns = progress, end_ns
+        self.rows: dict[str, int] = {}
 
-    def counted(self, pieces: Iterator[Columns], kind: str) -> Iterator[Columns]:
-        """The pieces, counted as they pass."""
-        stamp = "ts_close" if kind == "bars" else "ts_exchange"
-        for piece in pieces:
+    def counted(self, feed: _Feed) -> Iterator[Columns]:
+        """The feed's pieces, counted as they pass."""
+        stamp = "ts_close" if feed.kind == "bars" else "ts_exchange"
+        name = f"{feed.stored} of {feed.symbol}"
+        self.rows.setdefault(name, 0)
+        for piece in feed.pieces:
+            self.rows[name] += len(piece[stamp])
             if self._progress is not None and len(piece[stamp]):
-                self._rows += len(piece[stamp])
-                self._progress(self._rows, int(piece[stamp][-1]), self._end_ns)
+                total = sum(self.rows.values())
+                self._progress(total, int(piece[stamp][-1]), self._end_ns)
             yield piece
 
 

@@ -70,6 +70,7 @@ class RunFacts:
         instruments: By row.
         wanted: Kinds of data by symbol.
         bar_intervals: Bars that the strategy heard, by symbol, ns.
+        heard: Rows of each feed, and which indicators were ready at the end.
         seconds: Wall time of the engine's run.
     """
 
@@ -84,6 +85,7 @@ class RunFacts:
     instruments: tuple[Instrument, ...]
     wanted: Mapping[str, tuple[str, ...]]
     bar_intervals: Mapping[str, tuple[int, ...]]
+    heard: Mapping[str, Any]
     seconds: float
 
 
@@ -212,6 +214,7 @@ class Run:
             "finished_unix_s": int(time.time()),
             "engine_seconds": round(self.seconds, 6),
             "rows": self.counts["rows"],
+            "heard": dict(self.facts.heard),
         }
 
     def _equity(self) -> EquityCurve:
