@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,7 @@ from veloz.environments.settings import (
 from veloz.environments.sources import Source, bars_in_pieces, open_source, range_ns
 from veloz.environments.spool import JournalSpool
 from veloz.errors import ConfigError, DataError, StrategyError
+from veloz.storage.kinds import TICK_TRADE
 from veloz.strategy import Strategy
 
 if TYPE_CHECKING:
@@ -269,7 +271,8 @@ class Session:
         for name in limits:
             if name not in known:
                 raise ConfigError(
-                    f"there is no risk limit {name!r}", hint=f"There are {', '.join(sorted(known))}."
+                    f"there is no risk limit {name!r}",
+                    hint=f"There are {', '.join(sorted(known))}.",
                 )
         return limits
 
@@ -280,16 +283,14 @@ class Session:
             instrument = self.source.instrument(symbol)
             has = set(self.source.kinds(symbol))
             if self.levels[symbol] == "book":
-                yield self._feed("ticks", symbol, "tick")
+                yield from self._book(symbol, has)
             else:
                 if "trades" in kinds:
                     yield self._feed("trades", symbol, "trade" if "trade" in has else "agg_trade")
                 if "quotes" in kinds:
                     yield self._feed("quotes", symbol, "quote")
             for interval in kinds.get("bars", ()):
-                stored, pieces = bars_in_pieces(
-                    self.source, symbol, interval, self.start, self.end
-                )
+                stored, pieces = bars_in_pieces(self.source, symbol, interval, self.start, self.end)
                 self._read.append((symbol, stored, self.start, self.end))
                 yield _Feed("bars", symbol, stored, pieces)
             if instrument.kind != "spot":
@@ -297,15 +298,32 @@ class Session:
 
     def _feed(self, kind: str, symbol: str, stored: str) -> _Feed:
         self._read.append((symbol, stored, self.start, self.end))
-        return _Feed(
-            kind, symbol, stored, self.source.chunks(symbol, stored, self.start, self.end)
-        )
+        return _Feed(kind, symbol, stored, self.source.chunks(symbol, stored, self.start, self.end))
+
+    def _book(self, symbol: str, has: set[str]) -> Iterator[_Feed]:
+        """Levels, and the prints that move the queue: within the levels' feed, or beside it."""
+        feed = self._feed("ticks", symbol, "tick")
+        first = next(feed.pieces, None)
+        pieces = iter(()) if first is None else chain([first], feed.pieces)
+        yield replace(feed, pieces=pieces)
+        if first is not None and bool(np.any(first["flags"] & TICK_TRADE)):
+            return
+        stored = next((kind for kind in ("trade", "agg_trade") if kind in has), None)
+        if stored is None:
+            self.warnings.append(
+                f"the data hold no trades of {symbol}: a resting order fills only once the book "
+                "crosses its price"
+            )
+            return
+        yield self._feed("trades", symbol, stored)
 
     def _carry(self, symbol: str, has: set[str], wants_marks: bool) -> Iterator[_Feed]:
         """Marks and funding of a contract, as far as the data have them."""
         marks = self._column_or_none(symbol, "mark") if "mark" in has else None
-        dense = marks is not None and len(marks["mark"]) > 1 and (
-            float(np.median(np.diff(marks["ts_exchange"]))) <= _MARK_GAP_NS
+        dense = (
+            marks is not None
+            and len(marks["mark"]) > 1
+            and (float(np.median(np.diff(marks["ts_exchange"]))) <= _MARK_GAP_NS)
         )
         if marks is not None and (dense or wants_marks):
             self._read.append((symbol, "mark", self.start, self.end))
@@ -483,7 +501,11 @@ def _level(symbol: str, kinds: Mapping[str, Sequence[int]], source: Source) -> s
         DataError: The source lacks data that the strategy asks for.
     """
     has = set(source.kinds(symbol))
-    needs = {"books": {"tick"}, "trades": {"tick", "trade", "agg_trade"}, "quotes": {"tick", "quote"}}
+    needs = {
+        "books": {"tick"},
+        "trades": {"tick", "trade", "agg_trade"},
+        "quotes": {"tick", "quote"},
+    }
     for kind, any_of in needs.items():
         if kind in kinds and not has & any_of:
             have = ", ".join(sorted(has)) or "nothing"
@@ -512,5 +534,3 @@ def _engine_digest() -> str:
     import veloz._core as core  # its file is what decides
 
     return hashlib.sha256(Path(core.__file__).read_bytes()).hexdigest()
-
-
