@@ -10,6 +10,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.vector_count import (  # noqa: F401 - hooks that pytest finds by name
+    pytest_collection_modifyitems,
+    pytest_configure,
+    pytest_terminal_summary,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -51,11 +57,3 @@ def veloz(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 def long_share() -> float:
     """How much of the heavy figures to do: 1 in `make test-long`, 0.1 in CI."""
     return float(os.environ.get("VELOZ_LONG", "1"))
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts the kind of a golden vector into the results that `make vectors` counts."""
-    for item in items:
-        mark = item.get_closest_marker("vectors")
-        if mark is not None:
-            item.user_properties.append(("vectors", mark.args[0] if mark.args else "other"))

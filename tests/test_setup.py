@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import subprocess
-import time
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def make(*words: str, folder: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if name != "MAKEFLAGS"}
+    of_the_outer_make = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
+    environment = {k: value for k, value in os.environ.items() if k not in of_the_outer_make}
     return subprocess.run(
         ["make", *words],
         cwd=folder,
@@ -41,9 +43,11 @@ def path_with(tmp_path: Path, *programs: str) -> str:
 @pytest.mark.timed
 def test_a_second_setup_is_done_within_3_s() -> None:
     assert make("setup").returncode == 0
-    start = time.perf_counter()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     again = make("setup")
-    assert time.perf_counter() - start < 3
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    # processor time: the wall clock would measure the tests that run beside this one
+    assert after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime < 3
     assert again.returncode == 0
     assert again.stdout == ""
 
@@ -78,14 +82,14 @@ def test_a_python_that_was_named_must_fit(tmp_path: Path) -> None:
 def test_without_cargo_it_says_what_to_install(tmp_path: Path) -> None:
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "-q", ROOT, clone], check=True)
-    python = subprocess.run(
-        [ROOT / "tools" / "find_python.sh"], capture_output=True, text=True, check=True
-    ).stdout.strip()
-    path = path_with(tmp_path, python)
     ended = subprocess.run(
         [shutil.which("make"), "build"],
         cwd=clone,
-        env={**os.environ, "PATH": path},
+        env={
+            **os.environ,
+            "PATH": path_with(tmp_path),
+            "PYTHON": str(Path(sys.executable).resolve()),
+        },
         capture_output=True,
         text=True,
         check=False,

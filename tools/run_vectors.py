@@ -1,11 +1,11 @@
 """Runs the golden vectors alone and prints, for each kind, how many passed, failed, were left out.
 
-Rust tests of `core/tests/` whose name is in `RUST_TESTS` print one line per kind themselves:
+A Rust integration test is one of these if it reads a VELOZ_GOLDEN_* variable, and then prints
 
-    vectors <kind>: <passed> passed, <failed> failed, <left out> left out
+    <kind>: <passed> passed, <failed> failed, <left out> left out
 
-Python tests carry the mark `vectors`; a test's kind is its `vectors` mark's first argument, and a
-skip counts as left out. The reason of everything that is left out is printed. VELOZ_GOLDEN_* names
+for each kind. A Python test carries the mark `vectors`; its kind is the mark's argument, else the
+name of its folder or file, and a skip counts as left out. Reasons are printed. VELOZ_GOLDEN_* names
 another folder of the same form.
 """
 
@@ -18,8 +18,8 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-RUST_TESTS = {"accounting_vectors": "accounting", "matching_scenarios": "matching"}
-TALLY = re.compile(r"^vectors (\w+): (\d+) passed, (\d+) failed, (\d+) left out", re.MULTILINE)
+RUST_TESTS = {"veloz-core": "core/tests", "veloz-venues": "src/veloz/venues/tests"}
+TALLY = re.compile(r"^(\w+): (\d+) passed, (\d+) failed, (\d+) left out", re.MULTILINE)
 
 
 def main() -> int:
@@ -40,22 +40,31 @@ def main() -> int:
 
 def run_rust(totals: dict[str, Counter[str]]) -> bool:
     """Runs the Rust half; returns whether it failed."""
-    present = [name for name in RUST_TESTS if (ROOT / "core/tests" / f"{name}.rs").exists()]
     failed = False
-    for name in present:
+    for package, file in rust_tests():
         command = ["cargo", "test", "--locked", "--quiet", "--profile", "checked"]
-        command += ["-p", "veloz-core", "--test", name, "--", "--nocapture"]
+        command += ["-p", package, "--test", file.stem, "--", "--nocapture"]
         ended = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
         print(ended.stdout, end="")
         failed |= ended.returncode != 0
         tallies = TALLY.findall(ended.stdout)
         if not tallies:
-            print(f"error: {name} printed no `vectors …` line", file=sys.stderr)
+            print(f"error: {file.name} did not print how many passed", file=sys.stderr)
             failed = True
         for kind, passed, broke, left_out in tallies:
             count = totals.setdefault(kind, Counter())
             count.update({"passed": int(passed), "failed": int(broke), "left out": int(left_out)})
     return failed
+
+
+def rust_tests() -> list[tuple[str, Path]]:
+    """Package and file of every Rust test that reads golden vectors."""
+    return [
+        (package, file)
+        for package, folder in RUST_TESTS.items()
+        for file in sorted((ROOT / folder).glob("*.rs"))
+        if "VELOZ_GOLDEN_" in file.read_text(encoding="utf-8")
+    ]
 
 
 def run_python(totals: dict[str, Counter[str]]) -> bool:

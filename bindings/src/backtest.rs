@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
@@ -10,18 +9,20 @@ use veloz_core::account::Accounts;
 use veloz_core::desk::Desk;
 use veloz_core::engine::{Engine, StopPolicy};
 use veloz_core::facts::{self, number};
-use veloz_core::instrument::{Asset, Filters, Instrument, Kind, Origin, Status};
+use veloz_core::instrument::Asset;
 use veloz_core::journal::{Header, Journal, RecordType, Stream as JournalStream};
-use veloz_core::market::{Bar, Funding, MarkPrice, Quote, Tick, Trade};
 use veloz_core::matching::{assumptions, Bias, Channel, Latency, Level, Venue, VenueSettings};
-use veloz_core::replay::{Fetch, Replay, ReplayError, ReplaySettings, Source, Stream, TimedBar};
+use veloz_core::replay::{Fetch, Replay, ReplayError, ReplaySettings, Source, Stream};
 use veloz_core::risk::Limits;
-use veloz_core::units::{format_decimal, COST_SCALE, RATE_SCALE};
+use veloz_core::units::{format_decimal, COST_SCALE};
 
+use crate::adapter::PyStrategy;
+use crate::columns::{bars_of, fundings_of, marks_of, quotes_of, ticks_of, trades_of};
 use crate::errors;
 use crate::link::Link;
 use crate::numbers::parse;
-use crate::strategy::{PyStrategy, StrategyBase, Wiring};
+use crate::settings::{get, get_or, instrument_of, scaled_text};
+use crate::strategy::{StrategyBase, Wiring};
 
 /// The record types of the trading journal.
 const RECORDS: [RecordType; 13] = [
@@ -40,346 +41,21 @@ const RECORDS: [RecordType; 13] = [
     RecordType::with_text::<facts::SavedState>(number::SAVED_STATE, "text"),
 ];
 
-fn get<'py, T>(row: &Bound<'py, PyDict>, key: &str) -> PyResult<T>
-where
-    T: for<'a> FromPyObject<'a, 'py, Error = PyErr>,
-{
-    let value = row.get_item(key)?;
-    let value = value.ok_or_else(|| PyValueError::new_err(format!("the row has no {key:?}")))?;
-    value.extract()
-}
-
-fn get_or<'py, T>(row: &Bound<'py, PyDict>, key: &str, default: T) -> PyResult<T>
-where
-    T: for<'a> FromPyObject<'a, 'py, Error = PyErr>,
-{
-    match row.get_item(key)? {
-        Some(value) if !value.is_none() => value.extract(),
-        _ => Ok(default),
-    }
-}
-
-/// Reads an exact rate or amount that is written as text or Decimal.
-fn scaled_text(row: &Bound<'_, PyDict>, key: &str, scale: u8) -> PyResult<i128> {
-    match row.get_item(key)? {
-        Some(value) if !value.is_none() => parse(&value, scale),
-        _ => Ok(0),
-    }
-}
-
-fn narrow(value: i128, what: &str) -> PyResult<i64> {
-    i64::try_from(value).map_err(|_| PyValueError::new_err(format!("{what} is too large")))
-}
-
-/// The instrument that a plain dict describes (see `veloz.environments.instruments`).
-fn instrument_of(row: &Bound<'_, PyDict>, assets: &[Asset]) -> PyResult<Instrument> {
-    let asset = |key: &str| -> PyResult<u16> {
-        let name: String = get(row, key)?;
-        let at = assets.iter().position(|asset| asset.name == name);
-        at.map(|at| at as u16)
-            .ok_or_else(|| PyValueError::new_err(format!("asset {name:?} is not in the table")))
-    };
-    let kind: String = get(row, "kind")?;
-    let kind = match kind.as_str() {
-        "spot" => Kind::Spot,
-        "linear" => Kind::Linear,
-        "inverse" => Kind::Inverse,
-        other => {
-            return Err(PyValueError::new_err(format!(
-                "kind {other:?} is not one of spot, linear, inverse"
-            )))
-        }
-    };
-    let origin: String = get_or(row, "origin", "inferred".to_owned())?;
-    let (price_scale, qty_scale): (u8, u8) = (get(row, "price_scale")?, get(row, "qty_scale")?);
-    let rate = |key: &str| -> PyResult<i64> { narrow(scaled_text(row, key, RATE_SCALE)?, key) };
-    let multiplier: String = get_or(row, "multiplier", "1".to_owned())?;
-    let decimals = multiplier.split_once('.').map_or(0, |(_, part)| part.len()) as u8;
-    let multiplier_units = veloz_core::units::parse_decimal(&multiplier, decimals)
-        .map_err(|_| PyValueError::new_err(format!("multiplier {multiplier:?} is no decimal")))?;
-    let filters = Filters {
-        min_price: get_or(row, "min_price", 0)?,
-        max_price: get_or(row, "max_price", 0)?,
-        min_qty: get_or(row, "min_qty", 0)?,
-        max_qty: get_or(row, "max_qty", 0)?,
-        market_max_qty: get_or(row, "market_max_qty", 0)?,
-        market_lot: get_or(row, "market_lot", 0)?,
-        min_notional: scaled_text(row, "min_notional", COST_SCALE)?,
-        max_notional: scaled_text(row, "max_notional", COST_SCALE)?,
-        max_orders: get_or(row, "max_orders", 0)?,
-        max_conditional_orders: get_or(row, "max_conditional_orders", 0)?,
-        max_iceberg_parts: get_or(row, "max_iceberg_parts", 0)?,
-        percent_price: None,
-    };
-    let instrument = Instrument {
-        symbol: get(row, "symbol")?,
-        venue_symbol: get_or(row, "venue_symbol", String::new())?,
-        kind,
-        base: asset("base")?,
-        quote: asset("quote")?,
-        settle: asset("settle")?,
-        price_scale,
-        qty_scale,
-        tick: get(row, "tick")?,
-        lot: get(row, "lot")?,
-        multiplier: narrow(multiplier_units, "multiplier")?,
-        multiplier_scale: decimals,
-        maker_fee: rate("maker_fee")?,
-        taker_fee: rate("taker_fee")?,
-        liquidation_fee: rate("liquidation_fee")?,
-        filters,
-        tiers: Vec::new(),
-        expiry_ns: get_or(row, "expiry_ns", None)?,
-        valid_from_ns: get_or(row, "valid_from_ns", 0)?,
-        status: Status::Trading,
-        origin: match origin.as_str() {
-            "venue" => Origin::Venue,
-            "file" => Origin::File,
-            _ => Origin::Inferred,
-        },
-    };
-    if instrument.tick <= 0 || instrument.lot <= 0 {
-        return Err(PyValueError::new_err(format!(
-            "tick and lot of {} must be greater than zero",
-            instrument.symbol
-        )));
-    }
-    if !instrument.fits() {
-        return Err(PyValueError::new_err(format!(
-            "the largest order that the filters of {} allow does not fit exact arithmetic",
-            instrument.symbol
-        )));
-    }
-    Ok(instrument)
-}
-
-/// A contiguous column of 64-bit integers.
-fn column(py: Python<'_>, columns: &Bound<'_, PyDict>, name: &str) -> PyResult<Vec<i64>> {
-    let value = columns.get_item(name)?;
-    let value =
-        value.ok_or_else(|| errors::data_error(&format!("the data have no column {name:?}")))?;
-    let buffer = PyBuffer::<i64>::get(&value).map_err(|_| {
-        errors::data_error(&format!("column {name:?} is not a contiguous array of 64-bit integers"))
-    })?;
-    buffer.to_vec(py)
-}
-
-fn column_or(
-    py: Python<'_>,
-    columns: &Bound<'_, PyDict>,
-    name: &str,
-    default: impl FnOnce() -> Vec<i64>,
-) -> PyResult<Vec<i64>> {
-    if columns.contains(name)? {
-        column(py, columns, name)
-    } else {
-        Ok(default())
-    }
-}
-
-fn same_length(columns: &[(&str, usize)]) -> PyResult<()> {
-    let (first, rows) = columns[0];
-    for (name, len) in columns {
-        if *len != rows {
-            return Err(errors::data_error(&format!(
-                "column {name:?} has {len} rows, {first:?} has {rows}"
-            )));
-        }
-    }
-    Ok(())
-}
-
-fn bars_of(py: Python<'_>, columns: &Bound<'_, PyDict>, row: u32) -> PyResult<Vec<TimedBar>> {
-    let ts_open = column(py, columns, "ts_open")?;
-    let ts_close = column(py, columns, "ts_close")?;
-    let ts_recv = column_or(py, columns, "ts_recv", || ts_close.clone())?;
-    let [open, high, low, close, volume] =
-        ["open", "high", "low", "close", "volume"].map(|name| column(py, columns, name));
-    let (open, high, low, close, volume) = (open?, high?, low?, close?, volume?);
-    same_length(&[
-        ("ts_open", ts_open.len()),
-        ("ts_close", ts_close.len()),
-        ("ts_recv", ts_recv.len()),
-        ("open", open.len()),
-        ("high", high.len()),
-        ("low", low.len()),
-        ("close", close.len()),
-        ("volume", volume.len()),
-    ])?;
-    let mut rows = Vec::with_capacity(ts_open.len());
-    for at in 0..ts_open.len() {
-        let bar = Bar {
-            ts_open: ts_open[at],
-            ts_close: ts_close[at],
-            instrument: row,
-            open: open[at],
-            high: high[at],
-            low: low[at],
-            close: close[at],
-            volume: volume[at],
-        };
-        let inside = bar.low > 0
-            && bar.low <= bar.open.min(bar.close)
-            && bar.high >= bar.open.max(bar.close)
-            && bar.ts_open < bar.ts_close
-            && bar.volume >= 0;
-        if !inside {
-            return Err(errors::data_error(&format!(
-                "bar {at} (opening at {} ns) is not a candle: its low must be positive and below, \
-                 its high above, open and close; run `veloz data check`",
-                bar.ts_open
-            )));
-        }
-        rows.push(TimedBar { bar, ts_recv: ts_recv[at] });
-    }
-    Ok(rows)
-}
-
-fn ticks_of(py: Python<'_>, columns: &Bound<'_, PyDict>, row: u32) -> PyResult<Vec<Tick>> {
-    let [exchange, recv, price, qty, flags] =
-        ["ts_exchange", "ts_recv", "price", "qty", "flags"].map(|name| column(py, columns, name));
-    let (exchange, recv, price, qty, flags) = (exchange?, recv?, price?, qty?, flags?);
-    same_length(&[
-        ("ts_exchange", exchange.len()),
-        ("ts_recv", recv.len()),
-        ("price", price.len()),
-        ("qty", qty.len()),
-        ("flags", flags.len()),
-    ])?;
-    Ok((0..exchange.len())
-        .map(|at| Tick {
-            ts_exchange: exchange[at],
-            ts_recv: recv[at],
-            price: price[at],
-            qty: qty[at],
-            flags: flags[at] as u32,
-            instrument: row,
-        })
-        .collect())
-}
-
-fn trades_of(py: Python<'_>, columns: &Bound<'_, PyDict>, row: u32) -> PyResult<Vec<Trade>> {
-    let exchange = column(py, columns, "ts_exchange")?;
-    let recv = column(py, columns, "ts_recv")?;
-    let (price, qty) = (column(py, columns, "price")?, column(py, columns, "qty")?);
-    let taker = column(py, columns, "taker")?;
-    let ids = column_or(py, columns, "trade_id", || vec![0; exchange.len()])?;
-    same_length(&[
-        ("ts_exchange", exchange.len()),
-        ("ts_recv", recv.len()),
-        ("price", price.len()),
-        ("qty", qty.len()),
-        ("taker", taker.len()),
-        ("trade_id", ids.len()),
-    ])?;
-    Ok((0..exchange.len())
-        .map(|at| Trade {
-            ts_exchange: exchange[at],
-            ts_recv: recv[at],
-            instrument: row,
-            taker: taker[at].signum() as i8,
-            price: price[at],
-            qty: qty[at],
-            trade_id: ids[at] as u64,
-        })
-        .collect())
-}
-
-fn quotes_of(py: Python<'_>, columns: &Bound<'_, PyDict>, row: u32) -> PyResult<Vec<Quote>> {
-    let exchange = column(py, columns, "ts_exchange")?;
-    let recv = column(py, columns, "ts_recv")?;
-    let [bid, bid_qty, ask, ask_qty] =
-        ["bid_price", "bid_qty", "ask_price", "ask_qty"].map(|name| column(py, columns, name));
-    let (bid, bid_qty, ask, ask_qty) = (bid?, bid_qty?, ask?, ask_qty?);
-    same_length(&[
-        ("ts_exchange", exchange.len()),
-        ("ts_recv", recv.len()),
-        ("bid_price", bid.len()),
-        ("bid_qty", bid_qty.len()),
-        ("ask_price", ask.len()),
-        ("ask_qty", ask_qty.len()),
-    ])?;
-    Ok((0..exchange.len())
-        .map(|at| Quote {
-            ts_exchange: exchange[at],
-            ts_recv: recv[at],
-            instrument: row,
-            bid_price: bid[at],
-            bid_qty: bid_qty[at],
-            ask_price: ask[at],
-            ask_qty: ask_qty[at],
-            update_id: 0,
-        })
-        .collect())
-}
-
-fn marks_of(py: Python<'_>, columns: &Bound<'_, PyDict>, row: u32) -> PyResult<Vec<MarkPrice>> {
-    let exchange = column(py, columns, "ts_exchange")?;
-    let zeros = || vec![0; exchange.len()];
-    let recv = column(py, columns, "ts_recv")?;
-    let mark = column(py, columns, "mark")?;
-    let index = column_or(py, columns, "index", zeros)?;
-    let rate = column_or(py, columns, "funding_rate", zeros)?;
-    let next = column_or(py, columns, "next_funding_ns", zeros)?;
-    same_length(&[
-        ("ts_exchange", exchange.len()),
-        ("ts_recv", recv.len()),
-        ("mark", mark.len()),
-        ("index", index.len()),
-        ("funding_rate", rate.len()),
-        ("next_funding_ns", next.len()),
-    ])?;
-    Ok((0..exchange.len())
-        .map(|at| MarkPrice {
-            ts_exchange: exchange[at],
-            ts_recv: recv[at],
-            instrument: row,
-            mark: mark[at],
-            index: index[at],
-            settle: 0,
-            funding_rate: rate[at],
-            next_funding_ns: next[at],
-        })
-        .collect())
-}
-
-fn fundings_of(py: Python<'_>, columns: &Bound<'_, PyDict>, row: u32) -> PyResult<Vec<Funding>> {
-    let exchange = column(py, columns, "ts_exchange")?;
-    let recv = column_or(py, columns, "ts_recv", || exchange.clone())?;
-    let rate = column(py, columns, "rate")?;
-    let mark = column_or(py, columns, "mark", || vec![0; exchange.len()])?;
-    same_length(&[
-        ("ts_exchange", exchange.len()),
-        ("ts_recv", recv.len()),
-        ("rate", rate.len()),
-        ("mark", mark.len()),
-    ])?;
-    Ok((0..exchange.len())
-        .map(|at| Funding {
-            ts_exchange: exchange[at],
-            ts_recv: recv[at],
-            instrument: row,
-            rate: rate[at],
-            mark: mark[at],
-        })
-        .collect())
-}
-
 /// A feed that asks a Python iterator for its next columns.
 fn fetch<T: 'static>(
     chunks: Py<PyAny>,
     row: u32,
     raised: Arc<std::sync::Mutex<Option<PyErr>>>,
-    convert: fn(Python<'_>, &Bound<'_, PyDict>, u32) -> PyResult<Vec<T>>,
+    convert: fn(Python<'_>, &Bound<'_, PyDict>, u32, &mut Vec<T>) -> PyResult<()>,
 ) -> Fetch<T> {
-    Box::new(move || {
+    Box::new(move |rows| {
         Python::attach(|py| {
-            let next = || -> PyResult<Option<Vec<T>>> {
+            let mut next = || -> PyResult<bool> {
                 py.check_signals()?;
                 let mut iterator = chunks.bind(py).try_iter()?;
-                let Some(columns) = iterator.next() else { return Ok(None) };
-                let columns = columns?;
-                convert(py, columns.cast::<PyDict>()?, row).map(Some)
+                let Some(columns) = iterator.next() else { return Ok(false) };
+                convert(py, columns?.cast::<PyDict>()?, row, rows)?;
+                Ok(true)
             };
             next().map_err(|error| {
                 let text = error.to_string();

@@ -54,7 +54,7 @@ macro_rules! event {
         }
     ) => {
         $(#[$meta])*
-        #[pyclass(frozen, module = "veloz", freelist = 64)]
+        #[pyclass(frozen, module = "veloz")]
         pub struct $name {
             pub record: $record,
             pub face: Face,
@@ -64,6 +64,29 @@ macro_rules! event {
             #[inline]
             pub fn new(record: $record, face: Face) -> Self {
                 $name { record, face }
+            }
+
+            /// Puts the next event into an object that nobody else holds, else into a new one.
+            ///
+            /// A callback may keep what it was given: then the reference count says so, and the
+            /// object is left alone for ever.
+            #[inline]
+            pub fn renew(
+                py: Python<'_>,
+                spare: &mut Option<Py<Self>>,
+                record: $record,
+                face: &Face,
+            ) -> PyResult<Py<Self>> {
+                if let Some(object) = spare.take() {
+                    let is_ours = unsafe { pyo3::ffi::Py_REFCNT(object.as_ptr()) } == 1;
+                    let body = std::ptr::from_ref(object.get()).cast_mut();
+                    // Sound: one reference, ours, under the interpreter's lock; no weak references.
+                    if is_ours && object.get().face.symbol.is(&face.symbol) {
+                        unsafe { (*body).record = record };
+                        return Ok(object);
+                    }
+                }
+                Py::new(py, Self::new(record, face.clone()))
             }
         }
 
@@ -224,7 +247,7 @@ event! {
 }
 
 /// One execution of an own order.
-#[pyclass(frozen, module = "veloz", freelist = 64)]
+#[pyclass(frozen, module = "veloz")]
 pub struct Fill {
     record: facts::Fill,
     face: Face,

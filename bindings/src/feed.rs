@@ -229,7 +229,7 @@ fn put<R: Record>(events: &Bound<'_, PyDict>, records: &[R]) -> PyResult<()> {
     if records.is_empty() {
         return Ok(());
     }
-    let mut rows = Vec::with_capacity(records.len() * size_of::<R>());
+    let mut rows = Vec::with_capacity(size_of_val(records));
     for record in records {
         record.put(&mut rows);
     }

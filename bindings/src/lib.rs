@@ -2,7 +2,10 @@
 
 use pyo3::prelude::*;
 
+mod adapter;
 mod backtest;
+mod bars;
+mod columns;
 mod errors;
 mod events;
 mod feed;
@@ -13,6 +16,7 @@ mod market;
 mod money;
 mod numbers;
 mod order;
+mod settings;
 mod strategy;
 
 /// The compiled core.
@@ -32,6 +36,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<money::Account>()?;
     module.add_class::<money::Position>()?;
     module.add_class::<order::Order>()?;
+    bars::register(module)?;
     feed::register(module)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))
 }

@@ -15,7 +15,7 @@ use crate::numbers::{scaled, Meaning};
 /// The live market of one instrument: keep it, and read it at any time.
 ///
 /// Prices and quantities are floats; a figure that the market does not give yet is NaN.
-#[pyclass(frozen, module = "veloz", freelist = 8)]
+#[pyclass(frozen, module = "veloz")]
 pub struct Book {
     row: u32,
     link: Arc<Link>,

@@ -13,7 +13,7 @@ use crate::link::Link;
 use crate::numbers::decimal;
 
 /// One of a strategy's orders, live: each attribute shows what is known now.
-#[pyclass(frozen, module = "veloz", freelist = 64)]
+#[pyclass(frozen, module = "veloz")]
 pub struct Order {
     pub id: OrderId,
     link: Arc<Link>,

@@ -5,15 +5,12 @@ use std::cell::{Cell, RefCell};
 use std::sync::{Arc, OnceLock};
 
 use pyo3::exceptions::PyValueError;
-use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
 use veloz_core::order::{OrderSpec, OrderType, PositionSide, Side, Stp, Tif, TriggerBy};
-use veloz_core::strategy::{Event, Fault, Port, Strategy};
 use veloz_core::units::small_to_f64;
 
 use crate::errors;
-use crate::events::{Bar, Fill, Funding, MarkPrice, Quote, Trade};
 use crate::indicators::Indicator;
 use crate::link::Link;
 use crate::market::Book;
@@ -22,20 +19,20 @@ use crate::numbers::{scaled, Meaning};
 use crate::order::Order;
 
 /// An indicator and the bars that feed it.
-struct Fed {
-    instrument: u32,
-    interval_ns: i64,
-    indicator: Py<Indicator>,
+pub(crate) struct Fed {
+    pub(crate) instrument: u32,
+    pub(crate) interval_ns: i64,
+    pub(crate) indicator: Py<Indicator>,
 }
 
 /// What a strategy and its adapter share. Only touched under the interpreter's lock.
 pub struct Wiring {
     pub link: Arc<Link>,
-    fed: RefCell<Vec<Fed>>,
+    pub(crate) fed: RefCell<Vec<Fed>>,
     /// Names of timers, by number.
-    timers: RefCell<Vec<(Py<PyAny>, bool)>>,
+    pub(crate) timers: RefCell<Vec<(Py<PyAny>, bool)>>,
     /// True once every indicator is ready; then nobody asks again.
-    warm: Cell<bool>,
+    pub(crate) warm: Cell<bool>,
 }
 
 unsafe impl Send for Wiring {}
@@ -636,270 +633,6 @@ fn rounded(value: f64, scale: u8, step: i64, towards: &str) -> PyResult<f64> {
                     "towards {other:?} is not one of down, nearest, up"
                 ))),
             }
-        }
-    }
-}
-
-/// The functions of a strategy's class that the engine calls; those that it does not define are
-/// never called, and their events never made.
-#[derive(Default)]
-struct Callbacks {
-    start: Option<Py<PyAny>>,
-    bar: Option<Py<PyAny>>,
-    trade: Option<Py<PyAny>>,
-    quote: Option<Py<PyAny>>,
-    book: Option<Py<PyAny>>,
-    mark: Option<Py<PyAny>>,
-    funding: Option<Py<PyAny>>,
-    order: Option<Py<PyAny>>,
-    fill: Option<Py<PyAny>>,
-    position: Option<Py<PyAny>>,
-    account: Option<Py<PyAny>>,
-    timer: Option<Py<PyAny>>,
-    stop: Option<Py<PyAny>>,
-}
-
-/// A Python strategy as the engine sees it.
-pub struct PyStrategy {
-    object: Py<PyAny>,
-    wiring: Arc<Wiring>,
-    callbacks: Callbacks,
-    /// What a callback raised, kept for the caller of the run.
-    pub raised: Option<PyErr>,
-}
-
-impl PyStrategy {
-    pub fn new(object: &Bound<'_, PyAny>, wiring: Arc<Wiring>) -> PyResult<Self> {
-        let class = object.get_type();
-        let base = class.py().import("veloz.strategy")?.getattr("Strategy")?;
-        let find = |name: &str| -> PyResult<Option<Py<PyAny>>> {
-            let own = class.getattr(name)?;
-            let inherited = base.getattr(name)?;
-            Ok((!own.is(&inherited)).then(|| own.unbind()))
-        };
-        let callbacks = Callbacks {
-            start: find("on_start")?,
-            bar: find("on_bar")?,
-            trade: find("on_trade")?,
-            quote: find("on_quote")?,
-            book: find("on_book")?,
-            mark: find("on_mark")?,
-            funding: find("on_funding")?,
-            order: find("on_order")?,
-            fill: find("on_fill")?,
-            position: find("on_position")?,
-            account: find("on_account")?,
-            timer: find("on_timer")?,
-            stop: find("on_stop")?,
-        };
-        Ok(PyStrategy { object: object.clone().unbind(), wiring, callbacks, raised: None })
-    }
-
-    /// The bits of `veloz_core::strategy::wants` for the events that the class has callbacks for.
-    pub fn own_wants(&self) -> u32 {
-        use veloz_core::strategy::wants;
-        let pairs = [
-            (self.callbacks.order.is_some(), wants::ORDERS),
-            (self.callbacks.fill.is_some(), wants::FILLS),
-            (self.callbacks.position.is_some(), wants::POSITIONS),
-            (self.callbacks.account.is_some(), wants::ACCOUNTS),
-        ];
-        pairs.iter().filter(|(on, _)| *on).map(|(_, bit)| bit).sum()
-    }
-
-    /// True if the class has a callback for one of these market events.
-    pub fn hears(&self, bits: u32) -> bool {
-        use veloz_core::strategy::wants;
-        let pairs = [
-            // Bars always count: they feed indicators.
-            (true, wants::BARS),
-            (self.callbacks.trade.is_some(), wants::TRADES),
-            (self.callbacks.quote.is_some(), wants::QUOTES),
-            (self.callbacks.book.is_some(), wants::BOOKS),
-            (self.callbacks.mark.is_some(), wants::MARKS),
-            (self.callbacks.funding.is_some(), wants::FUNDING),
-        ];
-        pairs.iter().any(|(on, bit)| *on && bits & bit != 0)
-    }
-
-    /// Calls `callback(self, argument)` with the port lent.
-    #[inline]
-    fn call(
-        &mut self,
-        callback: *mut ffi::PyObject,
-        argument: *mut ffi::PyObject,
-        port: &mut Port<'_>,
-    ) -> Result<(), Fault> {
-        let arguments = [self.object.as_ptr(), argument];
-        let count = if argument.is_null() { 1 } else { 2 };
-        let result = self.wiring.link.lend(port, || unsafe {
-            ffi::PyObject_Vectorcall(callback, arguments.as_ptr(), count, std::ptr::null_mut())
-        });
-        if result.is_null() {
-            return Err(self.fault(port));
-        }
-        unsafe { ffi::Py_DECREF(result) };
-        Ok(())
-    }
-
-    #[cold]
-    fn fault(&mut self, port: &mut Port<'_>) -> Fault {
-        // Called by the engine on a thread that is attached.
-        let py = unsafe { Python::assume_attached() };
-        let error = PyErr::fetch(py);
-        let shown = py
-            .import("veloz.strategy.faults")
-            .and_then(|module| module.call_method1("describe", (error.value(py),)))
-            .and_then(|text| text.extract::<String>());
-        let message = shown.unwrap_or_else(|_| error.to_string());
-        let link = Arc::clone(&self.wiring.link);
-        let object = self.object.clone_ref(py);
-        let value = error.value(py).clone();
-        // A failing on_error must not hide the fault that it was told of.
-        let told = link.lend(port, || object.call_method1(py, "on_error", (value,)));
-        if let Err(second) = told {
-            second.set_cause(py, Some(error.clone_ref(py)));
-        }
-        self.raised = Some(error);
-        Fault { message }
-    }
-
-    fn feed(&self, bar: &veloz_core::market::Bar) -> bool {
-        let link = &self.wiring.link;
-        let face = &link.faces[bar.instrument as usize];
-        let sample = veloz_core::indicators::Sample::of_bar(bar, face.price_scale, face.qty_scale);
-        let fed = self.wiring.fed.borrow();
-        for fed in fed.iter() {
-            let length = bar.ts_close - bar.ts_open;
-            if fed.instrument == bar.instrument
-                && (fed.interval_ns == 0 || fed.interval_ns == length)
-            {
-                fed.indicator.get().feed(&sample);
-            }
-        }
-        if !self.wiring.warm.get() {
-            self.wiring.warm.set(fed.iter().all(|fed| fed.indicator.get().ready()));
-        }
-        self.wiring.warm.get()
-    }
-}
-
-/// Makes the event object and calls the callback, if the class has one.
-macro_rules! deliver {
-    ($self:ident, $port:ident, $name:ident, $make:expr) => {{
-        let Some(callback) = &$self.callbacks.$name else { return Ok(()) };
-        let callback = callback.as_ptr();
-        // The engine runs inside a method that Python called: the thread is attached.
-        let py = unsafe { Python::assume_attached() };
-        let event = match Py::new(py, $make) {
-            Ok(event) => event,
-            Err(error) => return Err(Fault { message: error.to_string() }),
-        };
-        let result = $self.call(callback, event.as_ptr(), $port);
-        drop(event);
-        result
-    }};
-}
-
-impl Strategy for PyStrategy {
-    #[inline]
-    fn on_event(&mut self, event: &Event<'_>, port: &mut Port<'_>) -> Result<(), Fault> {
-        let none = std::ptr::null_mut();
-        match event {
-            Event::Bar(bar) => {
-                if !self.feed(bar) {
-                    return Ok(());
-                }
-                let face = self.wiring.link.faces[bar.instrument as usize].clone();
-                deliver!(self, port, bar, Bar::new(**bar, face))
-            }
-            Event::Trade(trade) => {
-                let face = self.wiring.link.faces[trade.instrument as usize].clone();
-                deliver!(self, port, trade, Trade::new(**trade, face))
-            }
-            Event::Quote(quote) => {
-                let face = self.wiring.link.faces[quote.instrument as usize].clone();
-                deliver!(self, port, quote, Quote::new(**quote, face))
-            }
-            Event::Book(instrument) => {
-                deliver!(self, port, book, Book::new(*instrument, Arc::clone(&self.wiring.link)))
-            }
-            Event::Mark(mark) => {
-                let face = self.wiring.link.faces[mark.instrument as usize].clone();
-                deliver!(self, port, mark, MarkPrice::new(**mark, face))
-            }
-            Event::Funding(funding) => {
-                let face = self.wiring.link.faces[funding.instrument as usize].clone();
-                deliver!(self, port, funding, Funding::new(**funding, face))
-            }
-            Event::Order(id) => {
-                let Some(callback) = &self.callbacks.order else { return Ok(()) };
-                let (callback, link) = (callback.as_ptr(), Arc::clone(&self.wiring.link));
-                let py = unsafe { Python::assume_attached() };
-                let made = link.lend(port, || Py::new(py, Order::new(*id, &link)));
-                let order = made.map_err(|error| Fault { message: error.to_string() })?;
-                let result = self.call(callback, order.as_ptr(), port);
-                link.lend(port, || drop(order));
-                result
-            }
-            Event::Fill(fill) => {
-                let link = Arc::clone(&self.wiring.link);
-                let face = link.faces[fill.instrument as usize].clone();
-                let settle = link.instruments[fill.instrument as usize].settle;
-                let py = unsafe { Python::assume_attached() };
-                let (fee_asset, settle) =
-                    (&link.assets[fill.fee_asset as usize], &link.assets[settle as usize]);
-                deliver!(self, port, fill, Fill::new(py, **fill, face, fee_asset, settle))
-            }
-            Event::Position(instrument) => {
-                let (account, strategy) = (port.account(), port.strategy());
-                let position = Position::read(port.desk(), account, strategy, *instrument);
-                deliver!(self, port, position, position)
-            }
-            Event::Account(account) => {
-                let account = Account::read(port.desk(), *account);
-                deliver!(self, port, account, account)
-            }
-            Event::Timer(number, _) => {
-                let py = unsafe { Python::assume_attached() };
-                let timers = self.wiring.timers.borrow();
-                let Some((target, is_function)) = timers.get(*number as usize) else {
-                    return Ok(());
-                };
-                let (target, is_function) = (target.clone_ref(py), *is_function);
-                drop(timers);
-                let result = if is_function {
-                    let result = self.wiring.link.lend(port, || target.call0(py));
-                    match result {
-                        Ok(_) => Ok(()),
-                        Err(error) => {
-                            error.restore(py);
-                            Err(self.fault(port))
-                        }
-                    }
-                } else if let Some(callback) = &self.callbacks.timer {
-                    let callback = callback.as_ptr();
-                    self.call(callback, target.as_ptr(), port)
-                } else {
-                    Ok(())
-                };
-                drop(target);
-                result
-            }
-            Event::Start => match &self.callbacks.start {
-                Some(callback) => {
-                    let callback = callback.as_ptr();
-                    self.call(callback, none, port)
-                }
-                None => Ok(()),
-            },
-            Event::Stop => match &self.callbacks.stop {
-                Some(callback) => {
-                    let callback = callback.as_ptr();
-                    self.call(callback, none, port)
-                }
-                None => Ok(()),
-            },
         }
     }
 }

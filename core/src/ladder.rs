@@ -38,6 +38,9 @@ pub struct Ladder<L, const BID: bool> {
     base: i64,
     /// Price units between neighbouring slots: the tick.
     step: i64,
+    /// Inverse of the odd part of `step`, modulo 2^64, and how many twos the rest is.
+    step_inverse: u64,
+    step_twos: u32,
     slots: Box<[L]>,
     present: [u64; WORDS],
     /// Slot of the best level, or `NONE`.
@@ -48,18 +51,23 @@ pub struct Ladder<L, const BID: bool> {
     count: usize,
 }
 
-const NONE: i64 = -1;
-
 impl<L: Level, const BID: bool> Ladder<L, BID> {
+    /// In place of the best slot if there is none: behind every slot.
+    const NONE: i64 = if BID { -1 } else { SLOTS as i64 };
+
     /// An empty side whose neighbouring prices are `step` units apart.
     #[must_use]
     pub fn new(step: i64) -> Self {
+        let step = step.clamp(1, STEP_MAX);
+        let step_twos = step.trailing_zeros();
         Ladder {
             base: i64::MIN,
-            step: step.clamp(1, STEP_MAX),
+            step,
+            step_inverse: inverse((step >> step_twos) as u64),
+            step_twos,
             slots: vec![L::default(); SLOTS].into_boxed_slice(),
             present: [0; WORDS],
-            best: NONE,
+            best: Self::NONE,
             outside: BTreeMap::new(),
             off_grid: false,
             count: 0,
@@ -90,21 +98,21 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
         }
         self.outside.clear();
         self.off_grid = false;
-        self.best = NONE;
+        self.best = Self::NONE;
         self.count = 0;
         self.base = i64::MIN;
     }
 
     /// The slot of a price, if it lies in the window and on the grid.
+    ///
+    /// Division by multiplication: `step` is an odd number times a power of two, and multiplying by
+    /// the inverse of the odd part, then rotating, maps exact multiples to their quotients and
+    /// everything else to numbers far beyond any slot.
     #[inline]
     fn slot(&self, price: i64) -> Option<usize> {
         let distance = price.wrapping_sub(self.base) as u64;
-        if self.step == 1 {
-            return (distance < SLOTS as u64).then_some(distance as usize);
-        }
-        let step = self.step as u64;
-        let slot = distance / step;
-        (slot < SLOTS as u64 && slot * step == distance).then_some(slot as usize)
+        let slot = distance.wrapping_mul(self.step_inverse).rotate_right(self.step_twos);
+        (slot < SLOTS as u64).then_some(slot as usize)
     }
 
     /// What stands at a price; the default if nothing does.
@@ -121,14 +129,14 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
     #[inline]
     #[must_use]
     pub fn best_price(&self) -> Option<i64> {
-        (self.best != NONE).then(|| self.base + self.best * self.step)
+        (self.best != Self::NONE).then(|| self.base + self.best * self.step)
     }
 
     /// Best price and what stands there, if any.
     #[inline]
     #[must_use]
     pub fn best(&self) -> Option<(i64, L)> {
-        (self.best != NONE)
+        (self.best != Self::NONE)
             .then(|| (self.base + self.best * self.step, self.slots[self.best as usize]))
     }
 
@@ -170,36 +178,37 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn set_slot(&mut self, slot: usize, level: L) {
-        let (word, bit) = (slot / 64, 1_u64 << (slot % 64));
-        let was = self.present[word] & bit != 0;
+        let (word, bit) = (slot / 64, slot % 64);
+        let (was, is) = (self.present[word] >> bit & 1, u64::from(!level.is_absent()));
         self.slots[slot] = level;
-        let index = slot as i64;
-        if level.is_absent() {
-            if was {
-                self.present[word] &= !bit;
-                self.count -= 1;
-                if index == self.best {
-                    self.find_best();
-                }
+        // Whether a level comes or goes is anybody's guess, so there is no branch on it.
+        self.present[word] = self.present[word] & !(1 << bit) | is << bit;
+        self.count = self.count + is as usize - was as usize;
+        if !is_better::<BID>(self.best, slot as i64) {
+            self.touch(slot as i64, is == 1);
+        }
+    }
+
+    /// What follows for the best level from a change of it or ahead of it.
+    #[inline]
+    fn touch(&mut self, slot: i64, is_present: bool) {
+        if is_present && slot != self.best {
+            self.best = slot;
+            if slot < MARGIN || slot >= SLOTS as i64 - MARGIN {
+                self.recenter();
             }
-        } else if !was {
-            self.present[word] |= bit;
-            self.count += 1;
-            if self.best == NONE || is_better::<BID>(index, self.best) {
-                self.best = index;
-                if index < MARGIN || index >= SLOTS as i64 - MARGIN {
-                    self.recenter();
-                }
-            }
+        } else if !is_present && slot == self.best {
+            self.find_best();
         }
     }
 
     /// The best slot at or behind the old best, or the best of the levels outside.
+    #[inline(never)]
     fn find_best(&mut self) {
         let Some(slot) = self.scan(self.best as usize) else {
-            self.best = NONE;
+            self.best = Self::NONE;
             if !self.outside.is_empty() {
                 self.recenter();
             }
@@ -280,7 +289,7 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
                 None => self.off_grid = true,
             }
         }
-        self.best = self.slot(best).map_or(NONE, |slot| slot as i64);
+        self.best = self.slot(best).map_or(Self::NONE, |slot| slot as i64);
     }
 
     /// Takes all levels out of the window, by rising price.
@@ -295,7 +304,7 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
             }
             self.present[word] = 0;
         }
-        self.best = NONE;
+        self.best = Self::NONE;
         levels
     }
 
@@ -345,7 +354,7 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
     }
 
     fn next_slot(&self, price: i64) -> Option<(i64, L)> {
-        if self.best == NONE {
+        if self.best == Self::NONE {
             return None;
         }
         // The first slot strictly behind `price`; prices may lie anywhere in the number range.
@@ -360,6 +369,13 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
         let slot = self.scan(from.clamp(0, last) as usize)?;
         Some((self.price(slot), self.slots[slot]))
     }
+}
+
+/// The inverse of an odd number modulo 2^64: each round doubles the bits that are right.
+fn inverse(odd: u64) -> u64 {
+    (0..5).fold(odd.wrapping_mul(3) ^ 2, |x, _| {
+        x.wrapping_mul(2_u64.wrapping_sub(odd.wrapping_mul(x)))
+    })
 }
 
 /// True if price `a` comes before price `b` on this side.

@@ -317,27 +317,66 @@ pub struct FillFact {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReportKind {
     /// It exists; `qty` is its quantity, less than asked where reduce-only cut it.
-    Accepted { qty: i64 },
+    Accepted {
+        /// Its quantity.
+        qty: i64,
+    },
     /// It does not exist, and never traded.
-    Rejected { reason: Reject },
+    Rejected {
+        /// Why.
+        reason: Reject,
+    },
     /// It traded.
     Filled(FillFact),
     /// A conditional order began to work.
     Triggered,
     /// It was cancelled with `left` unfilled; `by_oco` if its sibling did it.
-    Canceled { left: i64, by_oco: bool },
+    Canceled {
+        /// Unfilled quantity.
+        left: i64,
+        /// Its sibling did it.
+        by_oco: bool,
+    },
     /// The cancel was refused.
-    CancelRejected { reason: Reject },
+    CancelRejected {
+        /// Why.
+        reason: Reject,
+    },
     /// It ended by its own terms; `prevented` is what self-trade prevention took.
-    Expired { reason: Expiry, left: i64, prevented: i64 },
+    Expired {
+        /// By which term.
+        reason: Expiry,
+        /// Unfilled quantity.
+        left: i64,
+        /// Quantity that self-trade prevention took.
+        prevented: i64,
+    },
     /// It was changed.
-    Amended { qty: i64, price: i64, queue_kept: bool },
+    Amended {
+        /// New total quantity.
+        qty: i64,
+        /// New price.
+        price: i64,
+        /// Whether its place in the queue was kept.
+        queue_kept: bool,
+    },
     /// The change was refused.
-    AmendRejected { reason: Reject },
+    AmendRejected {
+        /// Why.
+        reason: Reject,
+    },
     /// A resting reduce-only order was cut to the position.
-    Reduced { left: i64 },
+    Reduced {
+        /// Unfilled quantity now.
+        left: i64,
+    },
     /// Self-trade prevention took quantity from it and left it alive.
-    Prevented { qty: i64, left: i64 },
+    Prevented {
+        /// Quantity taken.
+        qty: i64,
+        /// Unfilled quantity now.
+        left: i64,
+    },
 }
 
 /// One report: which order, when at the venue, what.
@@ -357,11 +396,19 @@ pub enum RequestKind {
     /// Create it.
     Place(OrderSpec),
     /// Give it another quantity (total, including what is filled) and price.
-    Amend { qty: i64, price: i64 },
+    Amend {
+        /// New total quantity.
+        qty: i64,
+        /// New price.
+        price: i64,
+    },
     /// End it.
     Cancel,
     /// End every open order of the account in the instrument.
-    CancelAll { instrument: u32 },
+    CancelAll {
+        /// Row of the instrument table.
+        instrument: u32,
+    },
 }
 
 /// One request to a venue.

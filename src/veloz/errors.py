@@ -98,7 +98,7 @@ class OutcomeUnknown(OrderError):
         waited_s: How long we listened, in seconds.
     """
 
-    def __init__(self, client_order_id: str, *, waited_s: float) -> None:
+    def __init__(self, client_order_id: str, waited_s: float) -> None:
         super().__init__(
             f"no answer for {client_order_id} after {waited_s:g} s",
             hint="ask the venue about the order; do not send it again",

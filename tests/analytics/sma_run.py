@@ -99,7 +99,9 @@ def _trade(trader: Trader, symbol: str, one: Bars, i: int, spans: Any, resting: 
     held = trader.position.get(symbol, 0)
     if wanted * held > 0 or (held == 0 and symbol in resting):
         return
-    previous = one.close[i - spans[0] - 1 : i - 1].mean() > one.close[i - spans[1] - 1 : i - 1].mean()
+    previous = (
+        one.close[i - spans[0] - 1 : i - 1].mean() > one.close[i - spans[1] - 1 : i - 1].mean()
+    )
     if held == 0 and previous == (fast > slow):
         return  # took its profit; wait for the next cross
     if order := resting.pop(symbol, None):
@@ -123,13 +125,26 @@ def _fill_resting(trader: Trader, symbol: str, one: Bars, i: int, resting: Any) 
     if order is None or order["ts_created"] >= int(one.ts_ns[i]):
         return
     unit = 10 ** SYMBOLS[symbol][1]
-    through = one.high[i] * unit > order["price"] if order["side"] < 0 else one.low[i] * unit < order["price"]
+    through = (
+        one.high[i] * unit > order["price"]
+        if order["side"] < 0
+        else one.low[i] * unit < order["price"]
+    )
     if through:
         del resting[symbol]
         order |= {"status": "filled", "filled_qty": order["qty"],
                   "ts_closed": int(one.ts_ns[i]) + MINUTE}  # fmt: skip
         price = order["price"]
-        _fill(trader, symbol, order, price, int(one.ts_ns[i]) + MINUTE, "through", np.nan, price / unit)
+        _fill(
+            trader,
+            symbol,
+            order,
+            price,
+            int(one.ts_ns[i]) + MINUTE,
+            "through",
+            np.nan,
+            price / unit,
+        )
 
 
 def _order(
@@ -159,7 +174,8 @@ def _fill(
         "ts_exchange": ts, "ts_recv": ts + MS, "symbol": symbol, "side": order["side"],
         "qty": order["qty"], "price": price, "fee": fee, "fee_asset": "USDT",
         "is_maker": is_maker, "order_id": order["id"], "trade_id": str(len(trader.fills)),
-        "strategy": "sma_cross", "leg": "both", "arrival_mid": mid, "arrival_touch": mid + order["side"] / 10**price_scale,
+        "strategy": "sma_cross", "leg": "both", "arrival_mid": mid,
+        "arrival_touch": mid + order["side"] / 10**price_scale,
         "decision_price": wish, "why": order["why"], "evidence": kind,
     })  # fmt: skip
 
@@ -173,7 +189,9 @@ def _pay_funding(trader: Trader, symbol: str, one: Bars, i: int, due: Any) -> No
             amount = int(-value * rate * UNIT)
             trader.wallet += amount
             trader.funding += amount
-            trader.payments.append({"ts_ns": ts, "symbol": symbol, "amount": amount, "strategy": "sma_cross"})
+            trader.payments.append(
+                {"ts_ns": ts, "symbol": symbol, "amount": amount, "strategy": "sma_cross"}
+            )
 
 
 def _mark(trader: Trader, bars: Any, i: int) -> tuple[int, float, float, float, float]:
@@ -222,9 +240,11 @@ def _tables(trader: Trader, bars: Any, curve: Any, fast: int, slow: int) -> RunT
         facts={
             "strategy": "sma_cross", "parameters": {"fast": fast, "slow": slow},
             "environment": "backtest", "seed": 7, "assumptions": ASSUMPTIONS,
-            "models": {"fill": "bars, adaptive path", "latency": "zero", "fees": "taker 5 bps, maker -0.5 bps"},
+            "models": {"fill": "bars, adaptive path", "latency": "zero",
+                       "fees": "taker 5 bps, maker -0.5 bps"},
             "warnings": ["1 gap of 15 minutes in ETH/USDT:USDT was waived."],
-            "digests": {"data": "4c1d90f2a7e65b38", "code": "9b41aa37c2d0e07c", "engine": "51f0c6de8837ab42"},
+            "digests": {"data": "4c1d90f2a7e65b38", "code": "9b41aa37c2d0e07c",
+                        "engine": "51f0c6de8837ab42"},
             "data": {"kind": "bars", "interval": "15m", "rows": int(2 * size), "gaps": 1},
         },
         host={"run": "r-2611-0479", "veloz": "0.1.0"},

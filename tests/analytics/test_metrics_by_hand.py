@@ -42,7 +42,11 @@ CASES: list[tuple[Callable[..., Any], tuple[Any, ...], float]] = [
     (risk.autocorrelation, ([1.0, 2.0, 3.0, 4.0],), 1.0),
     (ratios.sharpe_ratio, ([0.01, 0.03],), 0.02 / math.sqrt(0.0002) * math.sqrt(365)),
     # S = 0.5, g1 = 0, m4/m2^2 = 1.5 so g2 = -1.5: sqrt((1 + 0.125 * 0.25) / 2)
-    (partial(ratios.sharpe_standard_error, periods_per_year=1), ([-0.01, 0.01, 0.03],), math.sqrt(1.03125 / 2)),
+    (
+        partial(ratios.sharpe_standard_error, periods_per_year=1),
+        ([-0.01, 0.01, 0.03],),
+        math.sqrt(1.03125 / 2),
+    ),
     (ratios.probabilistic_sharpe_ratio, ([-0.02, -0.01, 0.01, 0.02],), 0.5),  # mean 0
     (ratios.sortino_ratio, ([0.1, -0.03, -0.04, 0.01],), 0.01 / 0.025 * math.sqrt(365)),
     (ratios.calmar_ratio, (CURVE, 1.0), 0.08 / 0.25),
@@ -51,11 +55,22 @@ CASES: list[tuple[Callable[..., Any], tuple[Any, ...], float]] = [
     (ratios.omega_ratio, ([0.03, -0.01, 0.01],), 4.0),  # 0.04 / 0.01
     (ratios.gain_to_pain_ratio, ([0.03, -0.01, 0.01],), 3.0),  # 0.03 / 0.01
     (ratios.beta, ([0.03, -0.01], [0.02, 0.0]), 2.0),  # 0.04 / 0.02
-    (partial(ratios.alpha, periods_per_year=2), ([0.03, -0.01], [0.01, -0.01]), 1.01**2 - 1 - (1.01**2 - 1)
-     + (1 + 0.01 - 2.0 * 0.0) ** 2 - 1),
+    (
+        partial(ratios.alpha, periods_per_year=2),
+        ([0.03, -0.01], [0.01, -0.01]),
+        1.01**2 - 1 - (1.01**2 - 1) + (1 + 0.01 - 2.0 * 0.0) ** 2 - 1,
+    ),
     (ratios.correlation, ([0.03, -0.01, 0.01], [0.02, 0.0, 0.01]), 1.0),
-    (partial(ratios.tracking_error, periods_per_year=1), ([0.03, 0.01], [0.0, 0.0]), math.sqrt(2e-4)),
-    (partial(ratios.information_ratio, periods_per_year=1), ([0.03, 0.01], [0.0, 0.0]), 0.02 / math.sqrt(2e-4)),
+    (
+        partial(ratios.tracking_error, periods_per_year=1),
+        ([0.03, 0.01], [0.0, 0.0]),
+        math.sqrt(2e-4),
+    ),
+    (
+        partial(ratios.information_ratio, periods_per_year=1),
+        ([0.03, 0.01], [0.0, 0.0]),
+        0.02 / math.sqrt(2e-4),
+    ),
     (drawdown.max_drawdown, (CURVE,), -0.25),  # 120 to 90
     (drawdown.average_drawdown, (CURVE,), -0.175),  # (0.25 + 0.10) / 2
     (drawdown.max_drawdown_days, (TIMES, CURVE), 3.0),  # day 1 to day 4
@@ -87,14 +102,21 @@ CASES: list[tuple[Callable[..., Any], tuple[Any, ...], float]] = [
     # bought 1 % above 100 (value 1), sold 0.5 % below 200 (value 3): (100 + 150) / 4
     (costs.mean_slippage_bps, (MADE_BY_FILLS, [101.0, 199.0], [100.0, 200.0], [1.0, 3.0]), 62.5),
     (costs.slippage_money, (MADE_BY_FILLS, [101.0, 199.0], [100.0, 200.0], [202.0, 398.0]), 4.0),
-    (costs.mean_impact_bps, ([1, 1], [100.1, 50.0], [100.0, 60.0], [1.0, 9.0], [False, True]), 10.0),
+    (
+        costs.mean_impact_bps,
+        ([1, 1], [100.1, 50.0], [100.0, 60.0], [1.0, 9.0], [False, True]),
+        10.0,
+    ),
     (costs.cost_share_of_gross, (Decimal(50), Decimal(20)), 0.4),
     (costs.break_even_fee_bps, (Decimal(6), Decimal(4), Decimal(10_000)), 10.0),
     (costs.maker_share, ([True, False], [30.0, 10.0]), 0.75),
     (costs.turnover, ([500.0, 500.0], 100.0, 0.5), 20.0),
     (costs.fill_rate, (np.array([True, True, True, False]), np.array([5, 0, 1, 9])), 2 / 3),
-    (partial(costs.status_rate, wanted="canceled"),
-     (np.array([True, True, False]), np.array(["canceled", "filled", "canceled"])), 0.5),
+    (
+        partial(costs.status_rate, wanted="canceled"),
+        (np.array([True, True, False]), np.array(["canceled", "filled", "canceled"])),
+        0.5,
+    ),
     (costs.order_to_fill_ratio, (np.array([True, True, True, False]), 2), 1.5),
     (exposure.time_weighted_mean, ([0, 2, 8], [4.0, 0.0, 99.0]), 1.0),
     (exposure.time_in_market, ([0, 2, 8], [4.0, 0.0, 9.0]), 0.25),

@@ -101,7 +101,14 @@ def test_hostile_texts_stay_texts() -> None:
 
 def test_the_script_writes_no_markup() -> None:
     code = (Path(report.__file__).parents[1] / "analytics/report/assets/report.js").read_text()
-    for word in ("innerHTML", "outerHTML", "insertAdjacent", "document.write", "eval(", "Function("):
+    for word in (
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacent",
+        "document.write",
+        "eval(",
+        "Function(",
+    ):
         assert word not in code
 
 
@@ -213,5 +220,7 @@ def test_a_damaged_run_is_one_sentence_and_nothing_written(
 def test_bars_without_instrument_facts_are_drawn() -> None:
     times = np.arange(5, dtype=np.int64) * 60 * 10**9
     line = np.linspace(1.0, 2.0, 5)
-    tables = replace(small_run([]), bars={"Y": Bars(times, 60 * 10**9, line, line, line, line, line)})
+    tables = replace(
+        small_run([]), bars={"Y": Bars(times, 60 * 10**9, line, line, line, line, line)}
+    )
     assert "Entries and exits" in render_html(tables)

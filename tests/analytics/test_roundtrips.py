@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -9,9 +10,9 @@ import pytest
 
 from tests.analytics.runs import small_run
 from tests.analytics.sma_run import sma_run
-from veloz.analytics import RunTables, round_trips
-from veloz.analytics.run_tables import InstrumentFacts
+from veloz.analytics import RunTables, round_trips, summarise
 from veloz.analytics.roundtrips import value_at
+from veloz.analytics.run_tables import InstrumentFacts
 
 
 def test_a_partial_close_stays_in_its_trip() -> None:
@@ -41,7 +42,9 @@ def test_lots_are_matched_first_in_first_out() -> None:
 
 
 def test_a_lot_closed_in_parts_shares_its_fee_without_loss() -> None:
-    trips = round_trips(small_run([(1, 3, 100), (-1, 1, 101), (-1, 2, 103)], fees=[100, 0, 0]), "fifo")
+    trips = round_trips(
+        small_run([(1, 3, 100), (-1, 1, 101), (-1, 2, 103)], fees=[100, 0, 0]), "fifo"
+    )
     assert [trip.gross for trip in trips] == [Decimal(1), Decimal(6)]
     assert sum(trip.fees for trip in trips) == Decimal("0.000001")
 
@@ -108,7 +111,9 @@ def test_trips_explain_every_unit_of_the_equity_of_a_real_run(run: RunTables, me
     marks = Decimal(0)
     for trip in trips:
         if trip.is_open:
-            close = Decimal(repr(float(run.bars[trip.symbol].close[-1 if trip.symbol[0] == "B" else 3634])))
+            close = Decimal(
+                repr(float(run.bars[trip.symbol].close[-1 if trip.symbol[0] == "B" else 3634]))
+            )
             # No part of these trips was closed, so their whole quantity is still held.
             marks += trip.side * trip.qty * (close - Decimal(repr(trip.entry_price)))
     assert sum(trip.net for trip in trips) + marks == run.equity.last - run.equity.first
@@ -125,3 +130,34 @@ def test_bad_fills_are_refused_with_their_row() -> None:
         round_trips(small_run([(1, 1, 1), (1, 0, 1)]))
     with pytest.raises(ValueError, match="method is 'lifo'"):
         round_trips(small_run([]), "lifo")
+
+
+def spot_run(rows: list[tuple[int, int, int]], fees: list[int], assets: list[str]) -> RunTables:
+    """A spot run in BTC with whole quantities; BTC amounts have one decimal more than an order."""
+    tables = small_run(rows, kind="spot", fees=fees)
+    facts = replace(tables.instruments["X"], base="BTC")
+    fills = replace(tables.fills, fee_asset=np.array(assets, dtype=object))
+    return replace(tables, fills=fills, instruments={"X": facts}, asset_scales={"BTC": 1})
+
+
+def test_a_fee_in_the_bought_coin_takes_from_the_position() -> None:
+    # Buys 10 at 100, pays 1.0 coin; sells the 9 at 110. Cash: 990 - 1000 = -10.
+    (trip,) = round_trips(spot_run([(1, 10, 100), (-1, 9, 110)], [10, 0], ["BTC", "USDT"]))
+    assert (trip.gross, trip.fees, trip.net) == (Decimal(90), Decimal(100), Decimal(-10))
+    assert not trip.is_open
+
+
+@pytest.mark.parametrize("method", ["average", "fifo"])
+def test_an_unsellable_rest_ends_its_trip_and_is_carried_on(method: str) -> None:
+    # Each buy loses 0.5 coin; twice 9 of 9.5 are sold, then the rest of 1 with the last 9.
+    rows = [(1, 10, 100), (-1, 9, 110), (1, 10, 100), (-1, 10, 110)]
+    fees, assets = [5, 0, 5, 0], ["BTC", "USDT", "BTC", "USDT"]
+    trips = round_trips(spot_run(rows, fees, assets), method)
+    assert [trip.is_open for trip in trips] == [False, False]
+    assert sum(trip.net for trip in trips) == Decimal(9 * 110 + 10 * 110 - 2000)
+
+
+def test_a_fee_in_the_bought_coin_counts_once_in_the_costs() -> None:
+    made = summarise(spot_run([(1, 10, 100), (-1, 9, 110)], [10, 0], ["BTC", "USDT"]))
+    assert made["metrics"]["fees"] == "100"
+    assert made["fees_by_asset"] == {"BTC": "1", "USDT": "0"}

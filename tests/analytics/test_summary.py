@@ -82,7 +82,9 @@ def test_money_is_exact_and_adds_up(run: RunTables, summary: dict[str, Any]) -> 
     metrics = {name: summary["metrics"][name] for name in ("fees", "maker_fees", "taker_fees")}
     fees = sum(run.fills.fee.tolist())
     assert Decimal(metrics["fees"]) == Decimal(fees).scaleb(-8)
-    assert Decimal(metrics["maker_fees"]) + Decimal(metrics["taker_fees"]) == Decimal(metrics["fees"])
+    assert Decimal(metrics["maker_fees"]) + Decimal(metrics["taker_fees"]) == Decimal(
+        metrics["fees"]
+    )
     net = sum(Decimal(row["net"]) for row in summary["by_symbol"])
     for grouping in ("by_side", "by_exit_reason", "by_entry_reason", "by_strategy"):
         assert sum(Decimal(row["net"]) for row in summary[grouping]) == net
@@ -151,5 +153,16 @@ def test_the_reference_page_has_not_drifted() -> None:
     assert (DOCS / "metrics.md").read_text() == metrics_page()
 
 
-def test_excursions_bracket_the_result_of_every_trade(run: RunTables, summary: dict[str, Any]) -> None:
+def test_excursions_bracket_the_result_of_every_trade(
+    run: RunTables, summary: dict[str, Any]
+) -> None:
     assert summary["metrics"]["mean_mae"] <= 0.0 <= summary["metrics"]["mean_mfe"]
+
+
+def test_less_than_a_day_is_not_annualised_even_across_midnight() -> None:
+    made = summarise(sma_run(limit=75))
+    check(made)
+    assert made["period"]["daily_returns"] == 2
+    for name in ("cagr", "volatility", "sharpe", "sortino", "alpha", "turnover", "calmar"):
+        assert made["metrics"][name] is None, name
+    assert made["metrics"]["worst_day"] < 0.0

@@ -23,7 +23,13 @@ SHAPES = {
     "what veloz new --json prints": ["new", "my_cross", "--json"],
 }
 # title -> the test that checks it, where one command line is not enough
-CHECKED_ELSEWHERE: dict[str, str] = {}
+CHECKED_ELSEWHERE: dict[str, str] = {
+    "what veloz data import --json prints": "tests/storage/test_data_command.py",
+    "what veloz data ls --json prints": "tests/storage/test_data_command.py",
+    "what veloz data check --json prints": "tests/storage/test_data_command.py",
+    "what veloz data head --json prints": "tests/storage/test_data_command.py",
+    "what veloz data synth --json prints": "tests/storage/test_data_command.py",
+}
 
 
 def schemas() -> dict[str, dict[str, object]]:

@@ -68,17 +68,52 @@ def test_a_typed_line_becomes_the_signature(stubs, first, doc: str, line: str) -
 def test_what_has_no_types_is_any_and_is_named(stubs, doc: str) -> None:
     made = stubs.Stubs()
     text = made.of_function("Book", "apply", Told(doc, "($self, /, update, n=1)"), first="self")
-    assert text.splitlines()[0].startswith("def apply(self, update, n=1) -> Any:")
+    assert text.splitlines()[0].startswith("def apply(self, update: Any, n: Any=1) -> Any:")
     assert made.untyped == ["Book.apply"]
 
 
 def test_an_attribute_has_the_type_that_its_line_says(stubs) -> None:
+    made = stubs.Stubs({"Level"})
+    typed = made.of_attribute("Book", "best", Told("tuple[Level, Level] | None: Both."))
+    assert typed == [
+        "@property",
+        "def best(self) -> tuple[Level, Level] | None:",
+        '    """Both."""',
+    ]
+    assert made.untyped == []
+
+
+@pytest.mark.parametrize("doc", ["The best.", "Note: it moves.", "The best: both.", "int"])
+def test_an_attribute_without_a_known_type_is_any_and_is_named(stubs, doc: str) -> None:
     made = stubs.Stubs()
-    typed = made.of_attribute("Book", "best", Told("best: tuple[int, int] | None\n\nBoth."))
-    assert typed == ["@property", "def best(self) -> tuple[int, int] | None:", '    """Both."""']
-    made.of_attribute("Book", "best", Told("best: not a type"))
-    made.of_attribute("Book", "best", Told("The best."))
-    assert made.untyped == ["Book.best", "Book.best"]
+    assert made.of_attribute("Book", "best", Told(doc))[1] == "def best(self) -> Any:"
+    assert made.untyped == ["Book.best"]
+
+
+def test_a_type_before_the_first_colon_is_the_result(stubs) -> None:
+    made = stubs.Stubs({"Decimal"})
+    free = Told("Decimal: What may be spent.", "($self, asset)")
+    text = made.of_function("Account", "free", free, first="self")
+    assert text.splitlines()[0] == "def free(self, asset: Any) -> Decimal:"
+    assert made.untyped == []
+
+
+def test_sections_of_the_docstring_give_types_too(stubs) -> None:
+    doc = """Buys.
+
+    Args:
+        qty (str | Decimal): How much.
+        price: At most.
+
+    Returns:
+        int: The order's handle.
+    """
+    made = stubs.Stubs()
+    buy = Told(doc, "($self, qty, price=None, *, why='')")
+    assert made.of_function("Port", "buy", buy, first="self").splitlines()[0] == (
+        "def buy(self, qty: str | Decimal, price: Any=None, *, why: Any='') -> int:"
+    )
+    assert made.untyped == []
 
 
 @pytest.mark.parametrize("kind", [collections.deque, datetime, timezone, KeyError, type(UTC)])

@@ -1,7 +1,7 @@
 //! What the accounts refuse, and what a broken book looks like.
 
 use crate::instrument::{AssetId, InstrumentId};
-use crate::units::{format_decimal, COST_SCALE};
+use crate::units::format_decimal;
 use std::fmt;
 
 /// Why an event was refused. Nothing changed (law L17).
@@ -28,6 +28,8 @@ pub enum AccountError {
         /// What would be missing, as decimal text.
         missing: String,
     },
+    /// More is paid back than is owed of this asset.
+    OwesLess(String),
     /// A reduce-only fill finds nothing to reduce.
     ReduceOnly(String),
     /// A fill would close more than the leg holds.
@@ -65,6 +67,7 @@ impl fmt::Display for AccountError {
             Self::Insufficient { asset, missing } => {
                 write!(f, "insufficient {asset}: {missing} is missing")
             }
+            Self::OwesLess(name) => write!(f, "less {name} is owed than is paid back"),
             Self::ReduceOnly(name) => {
                 write!(f, "a reduce-only fill of {name} would open a position; nothing to reduce")
             }
@@ -94,7 +97,8 @@ impl std::error::Error for AccountError {}
 pub struct IdentityBroken {
     /// The account.
     pub account: u16,
-    /// Which equality: `wallet`, `reporting`, `quantity`, `profit` or `locked`.
+    /// Which equality: `wallet`, `isolated`, `locked`, `reporting`, `quantity` or `profit`;
+    /// `arithmetic` if a figure does not fit.
     pub law: &'static str,
     /// The asset or instrument.
     pub name: String,
@@ -108,13 +112,8 @@ impl fmt::Display for IdentityBroken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "the {} identity of account {} is broken for {}: {} is not {} (in units of 10^-{})",
-            self.law,
-            self.account,
-            self.name,
-            self.left,
-            self.right,
-            if self.law == "profit" { COST_SCALE } else { 0 },
+            "the {} identity of account {} is broken for {}: {} is not {} (unscaled integers)",
+            self.law, self.account, self.name, self.left, self.right,
         )
     }
 }

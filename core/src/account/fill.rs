@@ -186,6 +186,7 @@ impl Account {
         let units = i128::from(qty) * i128::from(fill.side.sign());
         let trade = Trade::at(terms, units, fill.price, terms.price_scale)?;
         let mut draft = Draft::of(self);
+        let before = leg;
         let step = self.apply_contract(terms, &mut draft, &mut leg, &trade)?;
         let own = fill.fee_asset == terms.settle;
         if fill.fee != 0 {
@@ -198,7 +199,7 @@ impl Account {
             self.charge(terms, &mut draft, &mut leg, fill, opening)?;
         }
         let mut book = self.strategy_leg(fill.strategy, &leg);
-        book.trade(terms, &trade)?;
+        book.follow(terms, &trade, (&before, &leg, &step))?;
         if own {
             let fee = terms.at_cost(fill.fee)?;
             leg.fees = leg.fees.checked_add(fee).ok_or(Overflow)?;
@@ -225,7 +226,7 @@ impl Account {
     ) -> Result<Step, Overflow> {
         let held = i128::from(leg.qty).abs();
         let step = leg.trade(terms, trade)?;
-        draft.post(self, terms.settle, Line::Realised, terms.post(step.realised))?;
+        draft.post(self, terms.settle, Line::Realised, step.posted)?;
         let row = draft.row(self, terms.settle);
         row.rounding = row.rounding.checked_add(step.rounding).ok_or(Overflow)?;
         let setting = self.setting(leg.instrument);
@@ -293,9 +294,10 @@ impl Account {
                 return Err(insufficient(&asset.name, -free, asset.scale));
             }
         }
+        let before = leg;
         let step = leg.trade(terms, &trade).map_err(over)?;
         let mut book = self.strategy_leg(fill.strategy, &leg);
-        book.trade(terms, &trade).map_err(over)?;
+        book.follow(terms, &trade, (&before, &leg, &step)).map_err(over)?;
         for own in [&mut leg, &mut book] {
             own.pay_spot_fee(terms, fill).map_err(over)?;
         }

@@ -83,11 +83,8 @@ impl Accounts {
         let step = books.apply_contract(terms, &mut draft, &mut leg, &trade)?;
         let isolated = books.setting(leg.instrument).is_isolated;
         let released = before.isolated_wallet - leg.isolated_wallet;
-        let left = if isolated {
-            released + terms.post(step.realised)
-        } else {
-            draft.row(books, terms.settle).cross
-        };
+        let left =
+            if isolated { released + step.posted } else { draft.row(books, terms.settle).cross };
         let fee =
             terms.at_rate(i128::from(closed), price, terms.price_scale, terms.liquidation_fee)?;
         let clearance = fee.min(left.max(0));

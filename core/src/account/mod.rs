@@ -219,6 +219,26 @@ impl Accounts {
         Ok(())
     }
 
+    /// Chooses one-way or hedge mode (rule A18).
+    ///
+    /// # Errors
+    ///
+    /// [`AccountError::NotFlat`] while the account has a contract position or any order.
+    pub fn position_mode(&mut self, account: u16, hedge: bool) -> Result<(), AccountError> {
+        let books = self.account(account)?;
+        let held = books
+            .legs
+            .iter()
+            .find(|leg| !leg.is_flat() && self.terms[leg.instrument as usize].kind != Kind::Spot);
+        let held = held.map(|leg| leg.instrument);
+        let ordered = books.orders.first().map(|order| order.instrument);
+        if let Some(instrument) = held.or(ordered) {
+            return Err(AccountError::NotFlat(self.terms(instrument)?.symbol.clone()));
+        }
+        self.account_mut(account)?.hedge = hedge;
+        Ok(())
+    }
+
     /// Chooses isolated or cross margin.
     ///
     /// # Errors
@@ -231,7 +251,7 @@ impl Accounts {
         instrument: InstrumentId,
         is_isolated: bool,
     ) -> Result<(), AccountError> {
-        let symbol = self.terms(instrument)?.symbol.clone();
+        let symbol = self.contract(instrument)?.symbol.clone();
         let books = self.account_mut(account)?;
         let held = books.legs.iter().any(|leg| leg.instrument == instrument && !leg.is_flat());
         if held || books.orders.iter().any(|order| order.instrument == instrument) {

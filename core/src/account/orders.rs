@@ -137,6 +137,21 @@ impl Accounts {
         Ok(books.orders.remove(place))
     }
 
+    /// What the open spot orders lock of an asset, added up anew.
+    pub(crate) fn locked_by_orders(&self, account: u16, asset: AssetId) -> Result<i128, Overflow> {
+        let books = &self.accounts[usize::from(account)];
+        let mut sum = 0_i128;
+        for order in &books.orders {
+            let terms = &self.terms[order.instrument as usize];
+            if terms.kind == Kind::Spot {
+                let (coin, amount) = lock(terms, order)?;
+                let amount = if coin == asset { amount } else { 0 };
+                sum = sum.checked_add(amount).ok_or(Overflow)?;
+            }
+        }
+        Ok(sum)
+    }
+
     /// The open orders of an account, by number.
     ///
     /// # Errors

@@ -93,7 +93,7 @@ impl Position {
         if held == 0 || (held < 0) == (trade.units < 0) {
             self.cost = self.cost.checked_add(trade.value).ok_or(Overflow)?;
             self.set_units(held.checked_add(trade.units).ok_or(Overflow)?, terms)?;
-            return Ok(Step { closed: 0, opened: trade.units.abs(), realised: 0, rounding: 0 });
+            return Ok(Step { opened: trade.units.abs(), ..Step::default() });
         }
         let closed = held.abs().min(trade.units.abs());
         let opened = trade.units.abs() - closed;
@@ -105,9 +105,12 @@ impl Position {
         };
         let exact = part.checked_add(released).and_then(i128::checked_neg).ok_or(Overflow)?;
         // Coins of a spot trade moved already, so its profit is a figure and not a posting.
-        let realised = match terms.kind {
-            Kind::Spot => exact,
-            Kind::Linear | Kind::Inverse => terms.at_cost(terms.post(exact))?,
+        let (realised, posted) = match terms.kind {
+            Kind::Spot => (exact, 0),
+            Kind::Linear | Kind::Inverse => {
+                let posted = terms.post(exact);
+                (terms.at_cost(posted)?, posted)
+            }
         };
         self.realised = self.realised.checked_add(realised).ok_or(Overflow)?;
         let kept = part.checked_add(realised).ok_or(Overflow)?;
@@ -119,7 +122,25 @@ impl Position {
             self.cost = if opened == 0 { 0 } else { trade.rest(part, opened, terms)? };
         }
         self.set_units(held.checked_add(trade.units).ok_or(Overflow)?, terms)?;
-        Ok(Step { closed, opened, realised, rounding })
+        Ok(Step { closed, opened, realised, posted, rounding })
+    }
+
+    /// Applies the trade that took the account's leg from `before` to `after`. An owner that holds
+    /// just what the account holds gets the same figures without a second set of divisions.
+    #[inline]
+    pub(crate) fn follow(
+        &mut self,
+        terms: &Terms,
+        trade: &Trade,
+        (before, after, step): (&Position, &Position, &Step),
+    ) -> Result<(), Overflow> {
+        if (self.qty, self.dust, self.cost) != (before.qty, before.dust, before.cost) {
+            return self.trade(terms, trade).map(|_| ());
+        }
+        (self.qty, self.dust, self.cost) = (after.qty, after.dust, after.cost);
+        self.realised = self.realised.checked_add(step.realised).ok_or(Overflow)?;
+        self.rounding = self.rounding.checked_add(step.rounding).ok_or(Overflow)?;
+        Ok(())
     }
 
     /// Takes base coins that a fee consumed out of the book, at the fill's price and without
@@ -182,11 +203,13 @@ impl Trade {
 }
 
 /// What a trade did to a position: unsigned position units, and amounts at cost scale.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Step {
     pub(crate) closed: i128,
     pub(crate) opened: i128,
     pub(crate) realised: i128,
+    /// The same of a contract, at the settlement currency's scale.
+    pub(crate) posted: i128,
     pub(crate) rounding: i128,
 }
 

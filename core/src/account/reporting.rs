@@ -69,7 +69,8 @@ pub struct ReportingTotals {
 
 impl Accounts {
     /// Sets the price of `asset` in `reporting`, at mark scale, for every account that reports in
-    /// it. The first rate of an asset also converts the lines that it gathered before.
+    /// it. The first rate of an asset also converts the lines that it gathered before. A currency
+    /// is always worth one of itself: a rate of it in itself is not stored.
     ///
     /// # Errors
     ///

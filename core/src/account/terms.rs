@@ -48,14 +48,22 @@ impl Terms {
         let settle_scale = scale(instrument.settle)?;
         scale(instrument.quote)?;
         let spot = instrument.kind == Kind::Spot;
-        let terms = Terms {
+        let qty_scale = if spot { base_scale } else { instrument.qty_scale };
+        let decimals =
+            [instrument.price_scale.max(MARK_SCALE), instrument.multiplier_scale, qty_scale];
+        let decimals: u32 = decimals.iter().map(|&d| u32::from(d)).sum();
+        let in_base = !spot || instrument.qty_scale <= base_scale;
+        if decimals > u32::from(COST_SCALE) || !in_base || instrument.multiplier <= 0 {
+            return Err(AccountError::BadScale(instrument.symbol.clone()));
+        }
+        Ok(Terms {
             symbol: instrument.symbol.clone(),
             kind: instrument.kind,
             base: instrument.base,
             quote: instrument.quote,
             settle: instrument.settle,
             price_scale: instrument.price_scale,
-            dust_scale: if spot { base_scale.wrapping_sub(instrument.qty_scale) } else { 0 },
+            dust_scale: if spot { base_scale - instrument.qty_scale } else { 0 },
             settle_scale,
             base_scale,
             qty_scale: instrument.qty_scale,
@@ -64,15 +72,7 @@ impl Terms {
             lot: instrument.lot.max(1),
             liquidation_fee: instrument.liquidation_fee,
             tiers: instrument.tiers.clone(),
-        };
-        let decimals = instrument.price_scale.max(MARK_SCALE)
-            + instrument.multiplier_scale
-            + if spot { base_scale } else { instrument.qty_scale };
-        let coin_and_quote = !spot || (instrument.qty_scale <= base_scale);
-        if decimals > COST_SCALE || !coin_and_quote || instrument.multiplier <= 0 {
-            return Err(AccountError::BadScale(instrument.symbol.clone()));
-        }
-        Ok(terms)
+        })
     }
 
     /// An error that names this instrument.

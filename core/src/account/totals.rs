@@ -153,6 +153,10 @@ impl Accounts {
             if row.isolated != isolated {
                 return broken("isolated", name(), row.isolated, isolated);
             }
+            let locked = self.locked_by_orders(account, index as AssetId);
+            if locked != Ok(row.locked) {
+                return broken("locked", name(), row.locked, locked.unwrap_or(-1));
+            }
         }
         self.check_books(account)?;
         if let Some(report) = self.reporting(account).map_err(unreadable)? {

@@ -209,7 +209,8 @@ impl Draft {
         amount: i128,
     ) -> Result<(), Overflow> {
         self.note(account, asset, line, amount)?;
-        self.row(account, asset).pay(line.sign() * amount)
+        let effect = amount.checked_mul(line.sign()).ok_or(Overflow)?;
+        self.row(account, asset).pay(effect)
     }
 
     #[inline]
@@ -294,7 +295,7 @@ impl Accounts {
     /// # Errors
     ///
     /// [`AccountError::Insufficient`] if the free balance does not hold it,
-    /// [`AccountError::NotPositive`] if nothing that large is owed.
+    /// [`AccountError::OwesLess`] if less is owed.
     pub fn repay(
         &mut self,
         account: u16,
@@ -302,8 +303,9 @@ impl Accounts {
         amount: i128,
     ) -> Result<(), AccountError> {
         positive(amount, "amount")?;
-        let owed = self.balance(account, asset)?.liability;
-        positive(owed - amount + 1, "liability that is left after a repayment")?;
+        if amount > self.balance(account, asset)?.liability {
+            return Err(AccountError::OwesLess(self.asset_name(asset)));
+        }
         self.can_pay(account, asset, amount)?;
         self.draft(account, asset, |draft, books| {
             let row = draft.row(books, asset);
@@ -340,7 +342,8 @@ impl Accounts {
     }
 
     /// Turns `amount` of one asset into another at `price` (units of `to` for one of `from`, at
-    /// mark scale), less a fee in what is received (rule A13). Spot cost books do not move.
+    /// mark scale), less a fee in what is received (rule A13). Spot cost books do not move, and the
+    /// fee belongs to the account, to none of its strategies.
     ///
     /// # Errors
     ///

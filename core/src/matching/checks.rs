@@ -199,7 +199,7 @@ impl Venue {
         match self.markets[at].set.level {
             Level::Quote | Level::Book | Level::True => {
                 let limit = if side == Side::Buy { i64::MAX } else { i64::MIN };
-                self.book_takable(at, now, own.account, side, limit, left, own.spec.stp).1
+                self.book_takable(at, now, own, limit).1
             }
             Level::Bar => i128::from(left) * i128::from(self.taker_price(at, side, left)),
             Level::Trade => {
@@ -245,9 +245,7 @@ impl Venue {
                     0
                 }
             }
-            Level::Quote | Level::Book | Level::True => {
-                self.book_takable(at, now, own.account, side, limit, own.left, own.spec.stp).0
-            }
+            Level::Quote | Level::Book | Level::True => self.book_takable(at, now, own, limit).0,
         }
     }
 

@@ -163,17 +163,16 @@ impl Venue {
             self.say_left(own.account, own.id, now, kind, qty - spent);
             return;
         }
+        if own.spec.post_only && self.would_take(at, now, own.spec.side, price) {
+            self.expire(slot, own.birth, now, Expiry::PostOnly);
+            return;
+        }
         self.markets[at].delist(&mut self.orders, slot);
         let order = self.orders.get_mut(slot);
         order.qty = qty;
         order.left = qty - spent;
         order.spec.price = price;
         order.shown = order.slice();
-        let (birth, side) = (order.birth, order.spec.side);
-        if own.spec.post_only && self.would_take(at, now, side, price) {
-            self.expire(slot, birth, now, Expiry::PostOnly);
-            return;
-        }
         self.relock(at, slot);
         let kind = ReportKind::Amended { qty, price, queue_kept: false };
         self.say_left(own.account, own.id, now, kind, qty - spent);

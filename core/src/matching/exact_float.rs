@@ -55,7 +55,7 @@ pub fn exp(x: f64) -> f64 {
 /// `x` to the power of `n`, for `x` ≥ 0; exact multiplication where `n` is a small whole number.
 #[must_use]
 pub fn pow(x: f64, n: f64) -> f64 {
-    if n >= 0.0 && n <= 64.0 && n == (n as u32) as f64 {
+    if (0.0..=64.0).contains(&n) && n == (n as u32) as f64 {
         let mut product = 1.0;
         for _ in 0..n as u32 {
             product *= x;

@@ -173,13 +173,13 @@ mod tests {
         let rate = 1_000_000_000_000_000; // 0.001
         let fee_in = |asset, side| {
             let settings = FeeSettings { rounding: FeeRounding::TowardZero, asset };
-            fee(&spot, &assets(), &settings, side, 2_000, 5_000_00, rate).unwrap()
+            fee(&spot, &assets(), &settings, side, 2_000, 500_000, rate).unwrap()
         };
         assert_eq!(fee_in(FeeAsset::Received, Side::Buy), (200_000, 0)); // 0.002 BTC
-        assert_eq!(fee_in(FeeAsset::Received, Side::Sell), (10_0000_0000, 1)); // 10 USDT
-        assert_eq!(fee_in(FeeAsset::Quote, Side::Buy), (10_0000_0000, 1));
+        assert_eq!(fee_in(FeeAsset::Received, Side::Sell), (1_000_000_000, 1)); // 10 USDT
+        assert_eq!(fee_in(FeeAsset::Quote, Side::Buy), (1_000_000_000, 1));
         let bnb = FeeAsset::Other { asset: 2, price: 4_000_000_000_000_000_000 }; // 4 USDT each
-        assert_eq!(fee_in(bnb, Side::Buy), (2_5000_0000, 2));
+        assert_eq!(fee_in(bnb, Side::Buy), (250_000_000, 2));
     }
 
     #[test]

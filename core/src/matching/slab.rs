@@ -177,11 +177,13 @@ impl Orders {
     pub fn remove(&mut self, slot: Slot) {
         let mask = self.table.len() - 1;
         let id = self.rows[slot as usize].id;
+        assert!(self.rows[slot as usize].doing != Doing::Nothing, "an order ends once");
         self.rows[slot as usize].doing = Doing::Nothing;
         self.free.push(slot);
         self.used -= 1;
         let mut hole = self.home(id);
         while self.table[hole].0 != id || self.table[hole].1 == EMPTY {
+            assert!(self.table[hole].1 != EMPTY, "an open order is in the table");
             hole = (hole + 1) & mask;
         }
         // Later entries of the run move up, so that no probe stops short of them.
@@ -260,6 +262,14 @@ impl RestingSide {
     /// Orders, best price first and then oldest.
     pub fn iter(&self) -> impl Iterator<Item = (i64, Slot)> + '_ {
         self.rows.iter().rev().copied()
+    }
+
+    /// The newest order at one price.
+    #[inline]
+    pub fn newest_at(&self, price: i64) -> Option<Slot> {
+        let key = price * self.sign;
+        let from = self.rows.partition_point(|(p, _)| p * self.sign < key);
+        self.rows.get(from).filter(|(p, _)| *p == price).map(|(_, slot)| *slot)
     }
 
     /// Orders at one price, oldest first.

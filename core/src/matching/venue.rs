@@ -257,7 +257,7 @@ impl Venue {
     fn print(&mut self, at: usize, now: i64, price: i64, qty: i64, taker: i8) {
         self.release_held(at, now);
         let market = &mut self.markets[at];
-        if market.set.level == Level::Bar {
+        if matches!(market.set.level, Level::Bar | Level::True) {
             return;
         }
         let before = market.last.replace(price);

@@ -18,7 +18,12 @@ impl Market {
     /// Quantity units in millionths of a lot.
     #[inline]
     pub fn micro(&self, qty: i64) -> i128 {
-        i128::from(qty) * MICRO / i128::from(self.lot)
+        let micro = i128::from(qty) * MICRO;
+        if self.lot == 1 {
+            micro
+        } else {
+            micro / i128::from(self.lot)
+        }
     }
 
     /// Whole lots in millionths of a lot, as quantity units.
@@ -68,8 +73,8 @@ impl Venue {
         own.shown = own.slice();
         let price = own.price;
         let mut ahead = market.ahead_on_joining(side, price);
-        // Never ahead of an own order that waits longer at this price.
-        for older in market.own[row(side)].at(price) {
+        // Never ahead of an own order that waits longer at this price; the newest has most ahead.
+        if let Some(older) = market.own[row(side)].newest_at(price) {
             ahead = ahead.max(self.orders.get(older).ahead);
         }
         self.orders.get_mut(slot).ahead = ahead;
@@ -183,7 +188,9 @@ impl Venue {
         taker: i8,
     ) -> i64 {
         let mut rest = qty;
-        for side in [Side::Buy, Side::Sell] {
+        // The side that the taker came for goes first.
+        let sides = if taker > 0 { [Side::Sell, Side::Buy] } else { [Side::Buy, Side::Sell] };
+        for side in sides {
             if self.markets[at].own[row(side)].is_empty() {
                 continue;
             }
@@ -287,10 +294,13 @@ impl Venue {
         let seq = self.next_seq();
         let market = &mut self.markets[at];
         market.delist(&mut self.orders, slot);
+        let (side, price) = (self.orders.get(slot).spec.side, self.orders.get(slot).price);
+        let newest = market.own[row(side)].newest_at(price);
+        let behind = newest.map_or(0, |newest| self.orders.get(newest).ahead);
         let own = self.orders.get_mut(slot);
         own.seq = seq;
         own.shown = own.slice();
-        own.ahead = ahead;
+        own.ahead = ahead.max(behind);
         market.enlist(&mut self.orders, slot, Doing::Resting);
     }
 

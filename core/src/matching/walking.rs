@@ -8,7 +8,7 @@ use super::market::{meets, row};
 use super::queue::MICRO;
 use super::report::Evidence;
 use super::settings::{Consumed, Level};
-use super::slab::{Slot, UNKNOWN};
+use super::slab::{Own, Slot, UNKNOWN};
 use super::venue::Venue;
 use crate::order::{Expiry, OrderType, ReportKind, Side, Stp, Tif};
 use crate::units::{mul_div, pow10, Rounding};
@@ -138,6 +138,9 @@ impl Venue {
             if !self.still(slot, birth) {
                 end = Some(End::Done);
                 break;
+            }
+            if !self.is_resting(maker, maker_birth) {
+                continue; // that fill ended it: a sibling in its group, or a reduce-only order
             }
             end = self.meet(at, slot, maker, now, price, eaten);
             if end.is_some() {
@@ -311,27 +314,44 @@ impl Venue {
         })
     }
 
-    /// What an order could take at once: quantity up to `most`, and its value in price × quantity
-    /// units. Own-account orders under prevention do not count.
-    pub(super) fn book_takable(
-        &self,
-        at: usize,
-        now: i64,
-        slot_account: u16,
-        side: Side,
-        limit: i64,
-        most: i64,
-        stp: Stp,
-    ) -> (i64, i128) {
+    /// What `taker` could take at once within `limit`: quantity, and its value in price ×
+    /// quantity units.
+    ///
+    /// Own-account orders that prevention or the taker's own fills would end do not count, and
+    /// reduce-only orders count for no more than their account has to reduce.
+    pub(super) fn book_takable(&self, at: usize, now: i64, taker: &Own, limit: i64) -> (i64, i128) {
+        let (side, most) = (taker.spec.side, taker.left);
         let band = self.band(at, side);
         let (mut qty, mut value) = (0_i64, 0_i128);
         let within = |price: i64| meets(side, limit, price) && meets(side, band, price);
-        let own = self.markets[at].own[row(side.opposite())].iter();
-        let prevented = self.stp_of(stp) != Stp::None;
-        let own = own.map(|(price, slot)| {
+        let prevented = self.stp_of(taker.spec.stp) != Stp::None;
+        let group = taker.spec.oco_group;
+        let mut counted: Vec<(u16, i64)> = Vec::new();
+        let mut groups: Vec<(u16, u32)> = Vec::new();
+        let own = self.markets[at].own[row(side.opposite())].iter().map(|(price, slot)| {
             let order = self.orders.get(slot);
-            let counts = !(prevented && order.account == slot_account);
-            (price, if counts { order.left } else { 0 })
+            let siblings = group != 0 && order.spec.oco_group == group;
+            if order.account == taker.account && (prevented || siblings || order.reduces()) {
+                return (price, 0);
+            }
+            let maker_group = (order.account, order.spec.oco_group);
+            if maker_group.1 != 0 && groups.contains(&maker_group) {
+                return (price, 0); // its sibling's fill ends it
+            }
+            groups.extend((maker_group.1 != 0).then_some(maker_group));
+            let known = counted.iter().position(|(account, _)| *account == order.account);
+            let known = known.unwrap_or_else(|| {
+                counted.push((order.account, 0));
+                counted.len() - 1
+            });
+            let before = counted[known].1;
+            let left = if order.reduces() {
+                order.left.min((self.markets[at].reducible(order) - before).max(0))
+            } else {
+                order.left
+            };
+            counted[known].1 += left;
+            (price, left)
         });
         let mut own = own.peekable();
         let mut ghosts = self.ghost_levels(at, now, side.opposite()).peekable();

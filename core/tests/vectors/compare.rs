@@ -23,8 +23,8 @@ pub fn difference(expected: &Value, actual: &Value, path: &str) -> Option<String
             Some(format!("{path}/{extra}: found {}, expected nothing", found[extra]))
         }
         (Value::String(wanted), Value::String(found)) => {
-            // Thirty decimals hold every figure of the accounts.
-            let equal = match (number(wanted, 26), number(found, 26)) {
+            // The finest figures are those of the reporting currency.
+            let equal = match (number(wanted, REPORTING_SCALE), number(found, REPORTING_SCALE)) {
                 (Ok(a), Ok(b)) => a == b,
                 _ => wanted == found,
             };
@@ -231,6 +231,10 @@ fn strategy_books(accounts: &Accounts, tables: &Tables, names: &[String]) -> Out
                     "unrealised": at(profit, COST_SCALE),
                 }),
             );
+        }
+        if books.is_empty() {
+            // Named by an event that was refused.
+            continue;
         }
         let (mut fees, mut funding) = (Map::new(), Map::new());
         for (asset, row) in tables.asset_rows.iter().enumerate() {

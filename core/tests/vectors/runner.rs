@@ -78,7 +78,16 @@ pub fn run_file(path: &Path) -> Verdict {
 fn start(vector: &Value) -> Outcome<Run> {
     let tables = Tables::of(vector)?;
     let accounts = tables.accounts(&vector["account"])?;
-    Ok(Run { tables, accounts, strategies: Vec::new(), orders: Vec::new() })
+    // Ties go to the smallest id, so ids follow the names' order.
+    let mut strategies: Vec<String> = Vec::new();
+    for step in vector["steps"].as_array().into_iter().flatten() {
+        for key in ["strategy", "buyer", "seller"] {
+            strategies.extend(step["event"][key].as_str().map(str::to_owned));
+        }
+    }
+    strategies.sort();
+    strategies.dedup();
+    Ok(Run { tables, accounts, strategies, orders: Vec::new() })
 }
 
 impl Run {
@@ -108,13 +117,9 @@ impl Run {
         Ok(difference(&step["state"], &actual, "state"))
     }
 
-    fn strategy(&mut self, name: Option<&str>) -> u16 {
-        let Some(name) = name else { return 0 };
-        let place = self.strategies.iter().position(|s| s == name).unwrap_or_else(|| {
-            self.strategies.push(name.to_owned());
-            self.strategies.len() - 1
-        });
-        place as u16 + 1
+    fn strategy(&self, name: Option<&str>) -> u16 {
+        let place = name.and_then(|name| self.strategies.iter().position(|s| s == name));
+        place.map_or(0, |place| place as u16 + 1)
     }
 
     fn order(&mut self, name: Option<&str>) -> u64 {

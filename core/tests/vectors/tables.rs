@@ -132,7 +132,9 @@ impl Tables {
         }
         for (name, mode) in account["margin_mode"].as_object().into_iter().flatten() {
             let id = self.instrument_id(name)?;
-            accounts.margin_mode(0, id, mode == "isolated").map_err(say)?;
+            if self.spec(id).kind != Kind::Spot {
+                accounts.margin_mode(0, id, mode == "isolated").map_err(say)?;
+            }
         }
         Ok(accounts)
     }

@@ -51,7 +51,9 @@ def mean_slippage_bps(
     against the decision price it also holds the drift during latency.
 
     Args:
-        side, price, reference: As in `signed_cost_bps`.
+        side: As in `signed_cost_bps`.
+        price: As in `signed_cost_bps`.
+        reference: As in `signed_cost_bps`.
         value: Shape (n,), value of each fill in one currency.
 
     Returns:
@@ -80,7 +82,9 @@ def mean_impact_bps(
     It is the cost of size: what walking the book, or the slippage model, took beyond the touch.
 
     Args:
-        side, price, value: As in `mean_slippage_bps`.
+        side: As in `mean_slippage_bps`.
+        price: As in `mean_slippage_bps`.
+        value: As in `mean_slippage_bps`.
         touch: Shape (n,), best price of the other side at arrival; NaN if unknown.
         is_maker: Shape (n,), makers have no such cost and are left out.
 
@@ -266,7 +270,7 @@ def status_rate(sent: NDArray[np.bool_], status: NDArray[np.str_], wanted: str) 
 
 
 def order_to_fill_ratio(sent: NDArray[np.bool_], fills: int) -> float:
-    """Orders sent per fill; `nan` without fills. Venues and regulators limit it.
+    """Orders sent per fill; `nan` without fills or orders. Venues and regulators limit it.
 
     Source:
         MiFID II RTS 9 (order-to-trade ratio, by number).
@@ -274,7 +278,7 @@ def order_to_fill_ratio(sent: NDArray[np.bool_], fills: int) -> float:
     >>> order_to_fill_ratio(np.array([True, True, True]), 2)
     1.5
     """
-    return int(sent.sum()) / fills if fills else math.nan
+    return int(sent.sum()) / fills if fills and sent.size else math.nan
 
 
 def _weighted(costs: Floats, value: ArrayLike) -> float:

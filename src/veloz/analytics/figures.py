@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from veloz.analytics.exposure import time_weighted_mean
+from veloz.analytics.fill_events import fee_amounts
 from veloz.analytics.returns import NS_PER_DAY, Days, compound_by, day_closes, period_returns
 from veloz.analytics.roundtrips import COST_SCALE, RoundTrip, round_trips, value_at
 from veloz.analytics.run_tables import Bars, RunTables
@@ -78,8 +79,10 @@ def _figures(tables: RunTables, method: str) -> Figures:
         "benchmark": bench, "holding_s": holdings(closed), "mae": mae, "mfe": mfe,
     }  # fmt: skip
     inputs |= _trade_inputs(inputs, trips, closed)
-    return Figures(inputs, days, trips, closed, mae, mfe, bench, symbol if bench is not None else "",
-                   inputs["fees"], inputs["price"])  # fmt: skip
+    return Figures(
+        inputs, days, trips, closed, mae, mfe, bench, symbol if bench is not None else "",
+        inputs["fees"], inputs["price"],
+    )  # fmt: skip
 
 
 def benchmark_returns(days: Days, ts_ns: Any, bars: Bars) -> Floats | None:
@@ -113,7 +116,10 @@ def _curve_inputs(tables: RunTables, days: Days) -> dict[str, Any]:
         "leverage": curve.leverage, "position_value": curve.position_value,
         "years": elapsed / NS_PER_DAY / DAYS_PER_YEAR,
         "mean_equity": time_weighted_mean(curve.ts_ns, curve.equity),
-        "daily": days.returns, "weekly": list(weekly), "monthly": list(monthly),
+        "daily": days.returns,
+        # Less than a day is not annualised, though it may touch two calendar days.
+        "annual_daily": days.returns if elapsed >= NS_PER_DAY else None,
+        "weekly": list(weekly), "monthly": list(monthly),
         "day_equity": np.concatenate([curve.equity[:1], days.close]),
         "profit": tables.equity.last - tables.equity.first,
     }  # fmt: skip
@@ -127,18 +133,16 @@ def _fill_inputs(tables: RunTables) -> dict[str, Any]:
         abs(Decimal(value_at(facts[symbol], qty, price)).scaleb(-COST_SCALE)) * Decimal(repr(rate))
         for (symbol, qty, price), rate in zip(raw, fills.settle_rate.tolist(), strict=True)
     ]
-    fees = [
-        Decimal(fee).scaleb(-tables.asset_scale(asset)) * Decimal(repr(rate))
-        for fee, asset, rate in zip(
-            fills.fee.tolist(), fills.fee_asset.tolist(), fills.fee_rate.tolist(), strict=True
-        )
-    ]
+    fees = fee_amounts(tables)
     price = np.array(
-        [p / 10 ** facts[s].price_scale for s, p in zip(fills.symbol, fills.price.tolist(), strict=True)],
+        [
+            p / 10 ** facts[s].price_scale
+            for s, p in zip(fills.symbol, fills.price.tolist(), strict=True)
+        ],
         dtype=np.float64,
     )
     valued = bool(np.isfinite(fills.settle_rate).all())
-    charged = bool(np.isfinite(fills.fee_rate).all())
+    charged = all(fee.is_finite() for fee in fees)
     return {
         "side": fills.side, "price": price, "arrival_mid": fills.arrival_mid,
         "arrival_touch": fills.arrival_touch, "decision_price": fills.decision_price,

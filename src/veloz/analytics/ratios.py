@@ -42,9 +42,7 @@ def sharpe_ratio(
     return float(excess.mean() / excess.std(ddof=1)) * math.sqrt(periods_per_year)
 
 
-def sharpe_standard_error(
-    returns: ArrayLike, *, periods_per_year: float = DAYS_PER_YEAR
-) -> float:
+def sharpe_standard_error(returns: ArrayLike, *, periods_per_year: float = DAYS_PER_YEAR) -> float:
     r"""Standard error of the annualised Sharpe ratio, for returns that are not normal.
 
     $$ \sigma_S = \sqrt{\frac{1 - g_1 S + \frac{g_2 + 2}{4} S^2}{n - 1}}\,\sqrt N $$

@@ -39,6 +39,8 @@ made from the table `METRICS` and the docstrings of `veloz.analytics`; a test fa
 - **Trades** are round trips: from flat to flat at average cost (`average`, the default), or lot by
   lot, first in first out (`fifo`). A partial close stays in its trip; a flip closes one trip and
   opens the next, its fee shared by quantity. Funding belongs to the trips open at its instant.
+  A fee in the bought coin takes from the quantity and is worth what the fill paid for it; a rest
+  below one quantity step ends its trip and is carried into the next with its cost.
   Profit of a trade is after fees and funding. Open trips count in no trade figure.
 - **Signs.** Losses, drawdowns, VaR and CVaR are negative; costs, fees and slippage are positive
   when they hurt; funding is positive when received.

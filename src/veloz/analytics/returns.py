@@ -211,7 +211,7 @@ def geometric_mean_return(returns: ArrayLike) -> float:
 
 
 def best_return(returns: ArrayLike) -> float:
-    """The largest period return, $\\max r_i$; a fraction, `nan` for none.
+    r"""The largest period return, $\max r_i$; a fraction, `nan` for none.
 
     Source:
         Order statistic.
@@ -224,7 +224,7 @@ def best_return(returns: ArrayLike) -> float:
 
 
 def worst_return(returns: ArrayLike) -> float:
-    """The smallest period return, $\\min r_i$; a fraction, `nan` for none.
+    r"""The smallest period return, $\min r_i$; a fraction, `nan` for none.
 
     Source:
         Order statistic.

@@ -1,7 +1,7 @@
 """Round trips: fills paired into entries and exits, with exact profit.
 
 ```text
- flat ──buy 2──► long 2 ──sell 1──► long 1 ──sell 3──► flat │ short 2   a flip: one fill, two trips
+ flat ──buy 2──► long 2 ──sell 1──► long 1 ──sell 3──► flat │ short 2    a flip: two trips
       └──────────────── trip 1 ───────────────────────────┘ └─ trip 2 …
 ```
 
@@ -9,8 +9,12 @@ Two methods. `average`: one trip from flat to flat, at average cost, which is wh
 a trade. `fifo`: one trip per pair of an opening and a closing lot, first in first out, for
 strategies that are never flat, such as market makers. Both sum to the same money when flat.
 
+On spot, a fee in the bought coin is a disposal of those coins at the fill's price (rule A11): it
+takes from the quantity and counts as a fee. What is then left below one quantity step cannot be
+sold; it ends its trip and is carried into the next one with its cost.
+
 Books are kept by (strategy, symbol, leg). Amounts are scaled integers with 18 decimals; a part of
-a cost is cut toward zero (rules A2, A5) and what is left goes with the last part, so nothing is lost.
+a cost is cut toward zero (rules A2, A5) and the rest goes with the last part: nothing is lost.
 """
 
 from __future__ import annotations
@@ -18,7 +22,15 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from decimal import Context, Decimal, localcontext
+from functools import cached_property
 
+from veloz.analytics.fill_events import (
+    FillEvent,
+    FundingEvent,
+    fill_events,
+    fine_instrument,
+    quantity_step,
+)
 from veloz.analytics.run_tables import InstrumentFacts, RunTables
 
 COST_SCALE = 18
@@ -65,7 +77,7 @@ class RoundTrip:
     exit_why: str
     is_open: bool
 
-    @property
+    @cached_property
     def net(self) -> Decimal:
         """Profit after fees and funding."""
         with localcontext(_EXACT):
@@ -76,7 +88,7 @@ class RoundTrip:
         """Seconds from entry to exit; NaN while open."""
         return (self.exit_ts - self.entry_ts) / 1e9 if not self.is_open else float("nan")
 
-    @property
+    @cached_property
     def net_return(self) -> float:
         """Net profit over the value opened; NaN if that is zero."""
         return float(self.net / self.entry_value) if self.entry_value else float("nan")
@@ -139,11 +151,16 @@ def round_trips(tables: RunTables, method: str = "average") -> list[RoundTrip]:
 
 def _paired(tables: RunTables, method: str) -> list[RoundTrip]:
     books: dict[tuple[str, str, str], _Book] = {}
-    for event in _events(tables):
-        if isinstance(event, _Fill):
+    fine = {symbol: fine_instrument(tables, symbol) for symbol in tables.instruments}
+    for event in fill_events(tables, fine):
+        if isinstance(event, FillEvent):
             key = (event.strategy, event.symbol, event.leg)
             if key not in books:
-                books[key] = _Book(tables.instruments[event.symbol], key, method)
+                books[key] = _Book(
+                    fine[event.symbol],
+                    quantity_step(tables.instruments[event.symbol], fine[event.symbol]),
+                    method,
+                )
             books[key].apply(event)
         else:
             _share_funding(event, books)
@@ -151,32 +168,10 @@ def _paired(tables: RunTables, method: str) -> list[RoundTrip]:
     return sorted(trips, key=lambda trip: (trip.entry_ts, trip.is_open))
 
 
-@dataclass
-class _Fill:
-    ts: int
-    symbol: str
-    strategy: str
-    leg: str
-    side: int
-    qty: int
-    price: int
-    fee: Decimal
-    rate: Decimal
-    why: str
-
-
-@dataclass
-class _Funding:
-    ts: int
-    symbol: str
-    strategy: str
-    amount: Decimal
-
-
 class _Trip:
     """A round trip while it is being built; integers at the book's scales."""
 
-    def __init__(self, fill: _Fill) -> None:
+    def __init__(self, fill: FillEvent) -> None:
         self.first = fill
         self.exit_ts, self.exit_why = 0, ""
         self.opened = self.closed = 0
@@ -187,7 +182,7 @@ class _Trip:
         self.gross = self.fees = self.funding = Decimal(0)
         self.fills = 0
 
-    def open(self, instrument: InstrumentFacts, fill: _Fill, qty: int, fee: Decimal) -> None:
+    def open(self, instrument: InstrumentFacts, fill: FillEvent, qty: int, fee: Decimal) -> None:
         value = value_at(instrument, fill.side * qty, fill.price)
         self.cost += value
         self.opened += qty
@@ -197,7 +192,7 @@ class _Trip:
         self.fees += fee
         self.fills += 1
 
-    def close(self, instrument: InstrumentFacts, fill: _Fill, qty: int, fee: Decimal) -> None:
+    def close(self, instrument: InstrumentFacts, fill: FillEvent, qty: int, fee: Decimal) -> None:
         released = _cut(self.cost * qty, self.open_qty) if qty < self.open_qty else self.cost
         gross = -value_at(instrument, fill.side * qty, fill.price) - released
         self.cost -= released
@@ -216,7 +211,7 @@ class _Trip:
             symbol=first.symbol, strategy=first.strategy, leg=first.leg, side=first.side,
             entry_ts=first.ts, exit_ts=0 if self.open_qty else self.exit_ts,
             qty=Decimal(self.opened).scaleb(-instrument.qty_scale),
-            entry_price=self.entry_sum / self.opened / unit,
+            entry_price=(self.entry_sum / self.opened if self.opened else first.price) / unit,
             exit_price=self.exit_sum / self.closed / unit if self.closed else float("nan"),
             entry_value=self.entry_value, gross=self.gross, fees=self.fees,
             funding=self.funding, fills=self.fills, entry_why=first.why,
@@ -227,14 +222,15 @@ class _Trip:
 class _Book:
     """The open trips of one (strategy, symbol, leg): at most one by average, many by fifo."""
 
-    def __init__(self, instrument: InstrumentFacts, key: tuple[str, str, str], method: str) -> None:
+    def __init__(self, instrument: InstrumentFacts, step: int, method: str) -> None:
         self.instrument = instrument
-        self.key = key
+        self.step = step
+        self.dust: _Trip | None = None
         self.by_lot = method == "fifo"
         self.open: deque[_Trip] = deque()
         self.closed: list[RoundTrip] = []
 
-    def apply(self, fill: _Fill) -> None:
+    def apply(self, fill: FillEvent) -> None:
         left, fee_left = fill.qty, fill.fee
         while left and self.open and self.open[0].first.side != fill.side:
             trip = self.open[0]
@@ -243,7 +239,7 @@ class _Book:
             left, fee_left = left - qty, fee_left - fee
             if self.by_lot and qty < trip.open_qty:
                 self._close_part(trip, fill, qty, fee)
-                return
+                break
             trip.close(self.instrument, fill, qty, fee)
             if not trip.open_qty:
                 self.closed.append(self.open.popleft().done(self.instrument))
@@ -251,8 +247,31 @@ class _Book:
             if self.by_lot or not self.open:
                 self.open.append(_Trip(fill))
             self.open[-1].open(self.instrument, fill, left, fee_left)
+            self._add_dust(self.open[-1])
+        elif len(self.open) == 1 and self.open[0].open_qty < self.step:
+            self._carry(self.open.popleft())
 
-    def _close_part(self, lot: _Trip, fill: _Fill, qty: int, fee: Decimal) -> None:
+    def _carry(self, trip: _Trip) -> None:
+        """End a trip of which only an unsellable rest is left, and keep the rest."""
+        rest = _Trip(trip.first)
+        rest.open_qty, rest.cost = trip.open_qty, trip.cost
+        if trip.closed:
+            trip.open_qty, trip.cost = 0, 0
+            self.closed.append(trip.done(self.instrument))
+        else:
+            rest.fees, rest.funding = trip.fees, trip.funding
+        self.dust = rest
+
+    def _add_dust(self, trip: _Trip) -> None:
+        if self.dust is None or self.dust.first.side != trip.first.side:
+            return
+        trip.open_qty += self.dust.open_qty
+        trip.cost += self.dust.cost
+        trip.fees += self.dust.fees
+        trip.funding += self.dust.funding
+        self.dust = None
+
+    def _close_part(self, lot: _Trip, fill: FillEvent, qty: int, fee: Decimal) -> None:
         """Split a lot: the part that is closed takes its share of cost, fee and funding."""
         part = _Trip(lot.first)
         part.opened = part.open_qty = qty
@@ -274,7 +293,7 @@ class _Book:
         return self.closed + [trip.done(self.instrument) for trip in self.open]
 
 
-def _share_funding(event: _Funding, books: dict[tuple[str, str, str], _Book]) -> None:
+def _share_funding(event: FundingEvent, books: dict[tuple[str, str, str], _Book]) -> None:
     trips = [
         trip
         for (strategy, symbol, _), book in books.items()
@@ -286,40 +305,6 @@ def _share_funding(event: _Funding, books: dict[tuple[str, str, str], _Book]) ->
         piece = _share(left, trip.open_qty, qty_left)
         trip.funding += piece
         left, qty_left = left - piece, qty_left - trip.open_qty
-
-
-def _events(tables: RunTables) -> list[_Fill | _Funding]:
-    """Fills and funding in order of time; at one instant funding comes first (it is due on what
-    was held before)."""
-    fills, funding = tables.fills, tables.funding
-    if len(fills) > 1 and (fills.ts_exchange[1:] < fills.ts_exchange[:-1]).any():
-        raise ValueError("fills are not in order of ts_exchange; sort them")
-    made: list[_Fill | _Funding] = []
-    columns = zip(
-        fills.ts_exchange.tolist(), fills.symbol.tolist(), fills.strategy.tolist(),
-        fills.leg.tolist(), fills.side.tolist(), fills.qty.tolist(), fills.price.tolist(),
-        fills.fee.tolist(), fills.fee_asset.tolist(), fills.fee_rate.tolist(),
-        fills.settle_rate.tolist(), fills.why.tolist(), strict=True,
-    )  # fmt: skip
-    for row, (ts, symbol, strategy, leg, side, qty, price, fee, asset, fee_rate, rate, why) in (
-        enumerate(columns)
-    ):
-        if qty <= 0 or price <= 0 or side not in (1, -1):
-            raise ValueError(f"fill {row}: side {side}, qty {qty}, price {price}; all must be given")
-        paid = Decimal(fee).scaleb(-tables.asset_scale(asset))
-        if fee_rate != 1.0:
-            # An unknown rate makes the amount in the reporting currency undefined; NaN shows it.
-            paid *= Decimal(repr(fee_rate))
-        made.append(_Fill(ts, symbol, strategy, leg, side, qty, price, paid,
-                          Decimal(repr(rate)), why))  # fmt: skip
-    for ts, symbol, strategy, amount, rate in zip(
-        funding.ts_ns.tolist(), funding.symbol.tolist(), funding.strategy.tolist(),
-        funding.amount.tolist(), funding.settle_rate.tolist(), strict=True,
-    ):  # fmt: skip
-        scale = tables.asset_scale(tables.instruments[symbol].settle)
-        received = Decimal(amount).scaleb(-scale) * Decimal(repr(rate))
-        made.append(_Funding(ts, symbol, strategy, received))
-    return sorted(made, key=lambda event: (event.ts, isinstance(event, _Fill)))
 
 
 def _cut(top: int, bottom: int) -> int:

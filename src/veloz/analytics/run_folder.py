@@ -73,18 +73,26 @@ def read_run(folder: Path) -> RunTables:
     """
     rest = _read_json(folder / "tables.json")
     if rest.get("format") != FORMAT:
-        raise ValueError(f"{folder / 'tables.json'} has format {rest.get('format')!r}, not {FORMAT}")
+        raise ValueError(
+            f"{folder / 'tables.json'} has format {rest.get('format')!r}, not {FORMAT}"
+        )
     try:
         return _tables(folder, rest)
     except (KeyError, TypeError) as damage:
-        raise ValueError(f"{folder}: tables.json or a table is damaged ({damage}); run again") from damage
+        raise ValueError(
+            f"{folder}: tables.json or a table is damaged ({damage}); run again"
+        ) from damage
 
 
 def _tables(folder: Path, rest: Mapping[str, Any]) -> RunTables:
     first, last = (Decimal(rest["equity"][name]) for name in ("first", "last"))
-    read = {name: kind.of(**_read_columns(folder / f"{name}.parquet")) for name, kind in _TABLES.items()}
+    read = {
+        name: kind.of(**_read_columns(folder / f"{name}.parquet")) for name, kind in _TABLES.items()
+    }
     bars = {
-        row["symbol"]: Bars(interval_ns=row["interval_ns"], **_read_columns(folder / f"bars-{i}.parquet"))
+        row["symbol"]: Bars(
+            interval_ns=row["interval_ns"], **_read_columns(folder / f"bars-{i}.parquet")
+        )
         for i, row in enumerate(rest["bars"])
     }
     instruments = {
@@ -98,7 +106,9 @@ def _tables(folder: Path, rest: Mapping[str, Any]) -> RunTables:
         instruments=instruments, asset_scales=rest["asset_scales"], bars=bars,
         benchmark=rest["benchmark"], facts=rest["facts"], host=host,
         ledger=[
-            LedgerLine(**{k: v if k == "currency" else Decimal(v) for k, v in row.items()})
+            LedgerLine(
+                row["currency"], **{k: Decimal(v) for k, v in row.items() if k != "currency"}
+            )
             for row in rest["ledger"]
         ],
         **read,
@@ -144,10 +154,13 @@ def _read_columns(path: Path) -> dict[str, np.ndarray]:
     columns = {}
     for name, column in read.items():
         # A NaN comes back as a masked row.
-        fill = np.nan if np.issubdtype(column.dtype, np.floating) else None
-        whole = np.ma.filled(column, fill) if np.ma.isMaskedArray(column) else column
+        whole = np.ma.getdata(column)
+        if np.ma.isMaskedArray(column) and whole.dtype.kind == "f":
+            whole = np.ma.filled(column, np.nan)
         if name.endswith(_WIDE):
-            columns[name.removesuffix(_WIDE)] = np.array([int(text) for text in whole], dtype=object)
+            columns[name.removesuffix(_WIDE)] = np.array(
+                [int(text) for text in whole], dtype=object
+            )
         else:
             columns[name] = whole
     return columns
@@ -160,7 +173,9 @@ def _write_json(value: Any, path: Path) -> None:
 
 def _read_json(path: Path) -> dict[str, Any]:
     if not path.exists():
-        raise ValueError(f"{path} is missing; name the folder of a run, as `veloz backtest` printed it")
+        raise ValueError(
+            f"{path} is missing; name the folder of a run, as `veloz backtest` printed it"
+        )
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as damage:

@@ -14,13 +14,24 @@ Absent values: NaN in float columns, 0 in times, "" in texts.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from veloz.analytics.columns import (
+    BOOL,
+    EXACT,
+    FLOAT,
+    RATE,
+    SIDE,
+    TEXT,
+    TIME,
+    columns_of,
+    same_length,
+)
 from veloz.analytics.vectors import Floats, Ints
 
 Texts = NDArray[Any]
@@ -39,6 +50,7 @@ class InstrumentFacts:
         price_scale: Decimals of a price.
         qty_scale: Decimals of a quantity.
         multiplier: Coins per contract (linear) or face value in quote (inverse); 1 for spot.
+        base: Asset that is bought; needed for spot, where a fee may be paid in it.
         settle: Asset that profit is posted in; the quote asset for spot.
     """
 
@@ -48,6 +60,7 @@ class InstrumentFacts:
     qty_scale: int
     settle: str
     multiplier: Decimal = Decimal(1)
+    base: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in ("spot", "linear", "inverse"):
@@ -91,7 +104,7 @@ class EquityCurve:
         >>> bool(np.isnan(curve.leverage).all())
         True
         """
-        made = _columns(cls, columns, _EQUITY_COLUMNS, ("ts_ns", "equity"))
+        made = columns_of(cls, columns, _EQUITY_COLUMNS, ("ts_ns", "equity"))
         return cls(**made, first=first, last=last)
 
 
@@ -166,7 +179,7 @@ class Fills:
         1
         """
         needed = ("ts_exchange", "symbol", "side", "qty", "price")
-        return cls(**_columns(cls, columns, _FILL_COLUMNS, needed))
+        return cls(**columns_of(cls, columns, _FILL_COLUMNS, needed))
 
 
 @dataclass(frozen=True)
@@ -223,7 +236,7 @@ class Orders:
         >>> len(Orders.of(id=["a"], status=["filled"], ts_created=[1], ts_sent=[1]))
         1
         """
-        return cls(**_columns(cls, columns, _ORDER_COLUMNS, ("id", "status", "ts_created")))
+        return cls(**columns_of(cls, columns, _ORDER_COLUMNS, ("id", "status", "ts_created")))
 
 
 @dataclass(frozen=True)
@@ -254,7 +267,7 @@ class FundingPayments:
         >>> FundingPayments.of(ts_ns=[], symbol=[], amount=[]).ts_ns.size
         0
         """
-        return cls(**_columns(cls, columns, _FUNDING_COLUMNS, ("ts_ns", "symbol", "amount")))
+        return cls(**columns_of(cls, columns, _FUNDING_COLUMNS, ("ts_ns", "symbol", "amount")))
 
 
 @dataclass(frozen=True)
@@ -360,81 +373,23 @@ class RunTables:
         return self.asset_scales.get(asset, 8)
 
 
-def same_length(table: Any) -> None:
-    """Refuse a table whose columns differ in length.
-
-    Raises:
-        ValueError: Naming the first column that differs.
-    """
-    columns = {each.name: getattr(table, each.name) for each in fields(table)}
-    lengths = {name: c.size for name, c in columns.items() if isinstance(c, np.ndarray)}
-    expected = next(iter(lengths.values()), 0)
-    for name, length in lengths.items():
-        if length != expected:
-            first = next(iter(lengths))
-            raise ValueError(
-                f"{type(table).__name__}.{name} has {length} rows and {first} {expected}"
-            )
-
-
-_FLOAT, _TIME, _TEXT, _SIDE, _BOOL, _EXACT = "float", "time", "text", "side", "bool", "exact"
 _EQUITY_COLUMNS = {
-    "ts_ns": _TIME, "equity": _FLOAT, "cash": _FLOAT, "position_value": _FLOAT,
-    "exposure": _FLOAT, "leverage": _FLOAT,
+    "ts_ns": TIME, "equity": FLOAT, "cash": FLOAT, "position_value": FLOAT,
+    "exposure": FLOAT, "leverage": FLOAT,
 }  # fmt: skip
 _FILL_COLUMNS = {
-    "ts_exchange": _TIME, "ts_recv": _TIME, "symbol": _TEXT, "side": _SIDE, "qty": _EXACT,
-    "price": _EXACT, "fee": _EXACT, "fee_asset": _TEXT, "is_maker": _BOOL, "order_id": _TEXT,
-    "trade_id": _TEXT, "realised": _EXACT, "strategy": _TEXT, "leg": _TEXT,
-    "arrival_mid": _FLOAT, "arrival_touch": _FLOAT, "decision_price": _FLOAT, "why": _TEXT,
-    "evidence": _TEXT, "fee_rate": "rate", "settle_rate": "rate",
+    "ts_exchange": TIME, "ts_recv": TIME, "symbol": TEXT, "side": SIDE, "qty": EXACT,
+    "price": EXACT, "fee": EXACT, "fee_asset": TEXT, "is_maker": BOOL, "order_id": TEXT,
+    "trade_id": TEXT, "realised": EXACT, "strategy": TEXT, "leg": TEXT,
+    "arrival_mid": FLOAT, "arrival_touch": FLOAT, "decision_price": FLOAT, "why": TEXT,
+    "evidence": TEXT, "fee_rate": RATE, "settle_rate": RATE,
 }  # fmt: skip
 _ORDER_COLUMNS = {
-    "id": _TEXT, "symbol": _TEXT, "side": _SIDE, "type": _TEXT, "qty": _EXACT, "price": _EXACT,
-    "status": _TEXT, "ts_created": _TIME, "ts_sent": _TIME, "ts_accepted": _TIME,
-    "ts_closed": _TIME, "filled_qty": _EXACT, "reason": _TEXT, "why": _TEXT, "tag": _TEXT,
-    "strategy": _TEXT,
+    "id": TEXT, "symbol": TEXT, "side": SIDE, "type": TEXT, "qty": EXACT, "price": EXACT,
+    "status": TEXT, "ts_created": TIME, "ts_sent": TIME, "ts_accepted": TIME,
+    "ts_closed": TIME, "filled_qty": EXACT, "reason": TEXT, "why": TEXT, "tag": TEXT,
+    "strategy": TEXT,
 }  # fmt: skip
 _FUNDING_COLUMNS = {
-    "ts_ns": _TIME, "symbol": _TEXT, "amount": _EXACT, "strategy": _TEXT, "settle_rate": "rate",
+    "ts_ns": TIME, "symbol": TEXT, "amount": EXACT, "strategy": TEXT, "settle_rate": RATE,
 }  # fmt: skip
-
-
-def _columns(
-    cls: type[Any], given: Mapping[str, Any], kinds: Mapping[str, str], needed: tuple[str, ...]
-) -> dict[str, NDArray[Any]]:
-    for name in (*needed, *given):
-        if name not in given or name not in kinds:
-            state = "is missing" if name in kinds else "is not a column"
-            raise TypeError(f"{cls.__name__}: {name} {state}; columns are {', '.join(kinds)}")
-    rows = len(given[needed[0]])
-    return {
-        name: _column(kind, given[name]) if name in given else _absent(kind, rows)
-        for name, kind in kinds.items()
-    }
-
-
-def _column(kind: str, values: Any) -> NDArray[Any]:
-    if kind == _TEXT:
-        return np.asarray(values, dtype=object)
-    if kind == _EXACT:
-        column = np.asarray(values)
-        return column if column.dtype == np.int64 else np.array([int(v) for v in values], object)
-    dtypes = {_FLOAT: np.float64, "rate": np.float64, _TIME: np.int64, _SIDE: np.int8, _BOOL: bool}
-    return np.asarray(values, dtype=dtypes[kind])
-
-
-def _absent(kind: str, rows: int) -> NDArray[Any]:
-    match kind:
-        case "text":
-            return np.full(rows, "", dtype=object)
-        case "float":
-            return np.full(rows, np.nan)
-        case "rate":
-            return np.ones(rows)
-        case "side":
-            return np.zeros(rows, dtype=np.int8)
-        case "bool":
-            return np.zeros(rows, dtype=bool)
-        case _:
-            return np.zeros(rows, dtype=np.int64)

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from veloz.analytics import tables as rows
+from veloz.analytics.caveats import result_warnings
 from veloz.analytics.figures import Figures, run_figures
 from veloz.analytics.metrics import METRICS, measure
 from veloz.analytics.returns import NS_PER_DAY, instant_name
 from veloz.analytics.run_tables import RunTables
-from veloz.analytics.caveats import result_warnings
 
 SCHEMA = "veloz.metrics/1"
 SAMPLING = (
@@ -52,10 +52,10 @@ def summarise_figures(tables: RunTables, figures: Figures, method: str) -> dict[
 
 
 def summary_bytes(summary: Mapping[str, Any]) -> bytes:
-    """The summary as it is written to disk: sorted keys, UTF-8, a newline at the end.
+    r"""The summary as it is written to disk: sorted keys, UTF-8, a newline at the end.
 
     >>> summary_bytes({"b": 1, "a": None})
-    b'{\\n "a": null,\\n "b": 1\\n}\\n'
+    b'{\n "a": null,\n "b": 1\n}\n'
     """
     text = json.dumps(summary, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
     return text.encode() + b"\n"

@@ -55,7 +55,16 @@ def _group_row(name: str, group: list[RoundTrip], has_money: bool) -> dict[str, 
     row: dict[str, Any] = {"name": name, "trades": len(group)}
     holding = trades.mean_holding([trip.holding_s for trip in group])
     if not has_money:
-        unknown = ("wins", "win_rate", "net", "gross", "fees", "funding", "profit_factor", "mean_return")
+        unknown = (
+            "wins",
+            "win_rate",
+            "net",
+            "gross",
+            "fees",
+            "funding",
+            "profit_factor",
+            "mean_return",
+        )
         return row | dict.fromkeys(unknown, math.nan) | {"mean_holding_s": holding}
     net = [trip.net for trip in group]
     return row | {

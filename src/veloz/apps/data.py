@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -89,7 +89,10 @@ def _add_import(verbs: Any) -> None:
     parser.add_argument("--instruments", metavar="FILE", help="units and limits, TOML or JSON")
     parser.add_argument("--time-unit", choices=("s", "ms", "us", "ns"), help="of numeric times")
     parser.add_argument(
-        "--utc-offset", default="+00:00", metavar="+HH:MM", help="of times without one (default UTC)"
+        "--utc-offset",
+        default="+00:00",
+        metavar="+HH:MM",
+        help="of times without one (default UTC)",
     )
     parser.add_argument(
         "--clock-floor", default="1ms", metavar="SPAN",
@@ -99,6 +102,9 @@ def _add_import(verbs: Any) -> None:
         "--feed-latency", default="1ms", metavar="SPAN",
         help="assumed where a source has no receive time (default 1ms)",
     )  # fmt: skip
+    parser.add_argument(
+        "--trust-clock", action="store_true", help="believe the recorder's clock: correct nothing"
+    )
     parser.add_argument("--replace", action="store_true", help="new rows win over stored ones")
 
 
@@ -132,6 +138,7 @@ def _import(args: argparse.Namespace) -> int:
         utc_offset=_offset(args.utc_offset),
         clock_floor_ns=parse_span(args.clock_floor),
         feed_latency_ns=parse_span(args.feed_latency),
+        trust_clock=args.trust_clock,
         replace=args.replace,
     )
     with _progress() as progress:
@@ -182,8 +189,8 @@ def _ls(args: argparse.Namespace) -> int:
         return 0
     for row in rows:
         _say(
-            f"{row['symbol']:<28} {row['kind']:<14} {row['rows']:>13,}  {row['first'][:19]} to "
-            f"{row['last'][:19]}  {row['files']} files, instrument {row['instrument']}"
+            f"{row['symbol']:<28} {row['kind']:<14} {row['rows']:>13,}  {row['first']:.19} to "
+            f"{row['last']:.19}  {row['files']} files, instrument {row['instrument']}"
         )
     return 0
 
@@ -233,11 +240,15 @@ def _head(args: argparse.Namespace) -> int:
         return text(value, MARK_SCALE) if name in ("mark", "index", "settle") else value
 
     columns = {name: [shown(name, int(v)) for v in column] for name, column in piece.items()}
-    rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    rows = [
+        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
+    ]
     if args.json:
         _print_json({"symbol": args.symbol, "kind": args.kind, "rows": rows})
         return 0
-    widths = {name: max(len(name), *(len(str(v)) for v in column)) for name, column in columns.items()}
+    widths = {
+        name: max(len(name), *(len(str(v)) for v in column)) for name, column in columns.items()
+    }
     _say("  ".join(name.rjust(width) for name, width in widths.items()))
     for row in rows:
         _say("  ".join(str(row[name]).rjust(width) for name, width in widths.items()))
@@ -281,7 +292,7 @@ def _offset(text: str) -> str:
 
 
 @contextmanager
-def _progress() -> Iterator[Progress]:
+def _progress() -> Generator[Progress]:
     """A progress bar on a terminal; silence elsewhere."""
     if not sys.stderr.isatty():
         yield lambda _name, _part: None

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Columns = Mapping[str, npt.NDArray[np.int64]]
 
-ROWS = 65_536
+ROWS = 16_384
 """Rows of a piece: large enough to cost nothing, small enough to stay in a core's cache."""
 
 
@@ -79,8 +79,8 @@ class CatalogueSource:
     ) -> Iterator[Columns]:
         """As `Source.chunks`."""
         if kind == "tick":
-            return self.catalogue.ticks(symbol, start, end, rows=4 * ROWS)
-        return self.catalogue.iter_columns(symbol, kind, start, end, rows=4 * ROWS)
+            return self.catalogue.ticks(symbol, start, end, rows=ROWS)
+        return self.catalogue.iter_columns(symbol, kind, start, end, rows=ROWS)
 
     def digest(self, symbol: str, kind: str, start: int | None, end: int | None) -> str:
         """As `Source.digest`."""

@@ -95,7 +95,9 @@ class Catalogue:
 
     def series(self) -> list[Index]:
         """The indices of all series, by symbol and kind."""
-        return [self.index(symbol, kind) for symbol in self.symbols() for kind in self.kinds(symbol)]
+        return [
+            self.index(symbol, kind) for symbol in self.symbols() for kind in self.kinds(symbol)
+        ]
 
     def index(self, symbol: str, kind: str) -> Index:
         """The index of one series.
@@ -107,7 +109,9 @@ class Catalogue:
         path = self.root / parse_symbol(symbol).path / kind_named(kind).name / INDEX
         if not path.exists():
             have = ", ".join(self.kinds(symbol)) or "nothing"
-            raise DataError(f"the catalogue holds no {kind} of {symbol}, only {have}: import it first")
+            raise DataError(
+                f"the catalogue holds no {kind} of {symbol}, only {have}: import it first"
+            )
         return read_index(path)
 
     def instrument(self, symbol: str, at: Time | None = None) -> Instrument:
@@ -237,9 +241,7 @@ class Catalogue:
         if held is not None and len(held["flags"]):
             yield held
 
-    def funding(
-        self, symbol: str, start: Time | None = None, end: Time | None = None
-    ) -> Columns:
+    def funding(self, symbol: str, start: Time | None = None, end: Time | None = None) -> Columns:
         """Funding settlements: `ts_exchange`, `ts_recv`, `rate` (scale 18), `mark` (scale 8)."""
         return self.columns(symbol, "funding", start, end)
 
@@ -257,7 +259,9 @@ class Catalogue:
         row = self.instrument(symbol).to_row()
         row.pop("origin_note")
         content = json.dumps([symbol, kind, first, last, files, row])
-        return Digest(symbol, kind, first, last, files, hashlib.sha256(content.encode()).hexdigest())
+        return Digest(
+            symbol, kind, first, last, files, hashlib.sha256(content.encode()).hexdigest()
+        )
 
     def part_columns(self, index: Index, part: Part) -> Columns:
         """All stored columns of one file, at the file's own scales.
@@ -325,12 +329,10 @@ def _overlapping(index: Index, kind: Kind, first: int | None, last: int | None) 
 
 def _nothing(index: Index, first: int | None, last: int | None) -> str:
     have = f"{format_time(index.parts[0].first)} to {format_time(index.parts[-1].last)}"
-    asked = " ".join(
-        [f"from {format_time(first)}"] * (first is not None)
-        + [f"to {format_time(last)}"] * (last is not None)
-    )
+    start = "" if first is None else f" from {format_time(first)}"
+    asked = start if last is None else f"{start} to {format_time(last)}"
     return (
-        f"there is no {index.kind} of {index.symbol} {asked}: the catalogue holds {have}; "
+        f"there is no {index.kind} of {index.symbol}{asked}: the catalogue holds {have}; "
         "choose a range in it or import more"
     )
 

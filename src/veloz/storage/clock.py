@@ -6,14 +6,15 @@ exchange's ahead), and the smallest `ts_recv - ts_exchange` of a while shows by 
     offset(t)  = min(0, rolling minimum of (ts_recv - ts_exchange) - floor)
     ts_feed    = ts_recv - offset(ts_recv)
 
-so that no corrected latency is below the floor, the least time a message can take. Only the
-impossible is corrected: a clock that ran ahead looks like latency and stays, which is the
-pessimistic reading. Between windows the offset is a straight line and rises slower than time, so
-the order of messages never changes.
+so that no corrected latency is below the floor, the least time a message is assumed to take. Only
+the impossible is corrected: a connection without a negative latency is left as it is, and a clock
+that ran ahead looks like latency and stays, which is the pessimistic reading. Between windows the
+offset is a straight line and rises slower than time, so the order of messages never changes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -32,7 +33,7 @@ class ClockOffset:
 
     Attributes:
         connection: URL, or the name of the file.
-        messages: How many had both times.
+        messages: How many events had both times.
         floor_ns: The least latency assumed.
         offset_min_ns: Largest correction (0 or negative).
         offset_max_ns: Smallest correction.
@@ -49,6 +50,45 @@ class ClockOffset:
         return asdict(self)
 
 
+def correct(
+    work: duckdb.DuckDBPyConnection, tables: Sequence[str], *, connection: str, floor_ns: int,
+    only: str = "true",
+) -> ClockOffset | None:  # fmt: skip
+    """Fills `ts_feed` of the rows of one connection from `ts_recv` and `ts_exchange`.
+
+    Args:
+        work: Where the tables are.
+        tables: Each has `ts_exchange`, `ts_recv`, `ts_feed` (nullable BIGINT).
+        connection: Names the connection in the result.
+        floor_ns: The least latency a message can have.
+        only: SQL condition that picks the connection's rows.
+
+    Returns:
+        What was found; `None` if no row has both times (then `ts_feed` is `ts_recv`).
+    """
+    rows = _minima(work, tables, only)
+    if not rows:
+        for table in tables:
+            work.execute(f"UPDATE {table} SET ts_feed = ts_recv WHERE {only}")
+        return None
+    window, offset = _knots(rows, floor_ns)
+    work.register("knots", {"slot": window[:-1], "low": offset[:-1], "high": offset[1:]})
+    slope = f"CAST(high - low AS HUGEINT) * (ts_recv % {WINDOW_NS}) // {WINDOW_NS}"
+    shift = f"SELECT low + {slope} FROM knots WHERE slot = ts_recv // {WINDOW_NS}"
+    # Messages without an exchange time may lie outside all windows: the nearest edge counts.
+    beyond = (
+        f"CASE WHEN ts_recv // {WINDOW_NS} < {window[0]} THEN {offset[0]} ELSE {offset[-1]} END"
+    )
+    for table in tables:
+        work.execute(
+            f"UPDATE {table} SET ts_feed = ts_recv - CAST(coalesce(({shift}), {beyond}) AS BIGINT) "
+            f"WHERE {only}"
+        )
+    work.unregister("knots")
+    count = sum(row[2] for row in rows)
+    return ClockOffset(connection, count, floor_ns, int(offset.min()), int(offset.max()))
+
+
 def offsets(minima: npt.NDArray[np.int64], floor_ns: int) -> npt.NDArray[np.int64]:
     """Offsets at the window edges from the least latency in each window.
 
@@ -62,56 +102,32 @@ def offsets(minima: npt.NDArray[np.int64], floor_ns: int) -> npt.NDArray[np.int6
     padded = np.concatenate([minima[:1], minima, minima[-1:]])
     edges = np.minimum(padded[:-1], padded[1:])  # both windows that meet at an edge
     offset = np.minimum(edges - floor_ns, 0)
-    rise = round(_RISE_MAX * WINDOW_NS)
-    steps = np.arange(len(offset), dtype=np.int64) * rise
+    steps = np.arange(len(offset), dtype=np.int64) * round(_RISE_MAX * WINDOW_NS)
     return np.minimum.accumulate(offset - steps) + steps
 
 
-def correct(
-    work: duckdb.DuckDBPyConnection, table: str, *, connection: str, floor_ns: int
-) -> ClockOffset | None:
-    """Fills `ts_feed` of a work table from `ts_recv` and `ts_exchange`.
-
-    Args:
-        work: Where the table is.
-        table: Has `ts_exchange`, `ts_recv`, `ts_feed` (nullable BIGINT).
-        connection: Names the connection in the result.
-        floor_ns: The least latency a message can have.
-
-    Returns:
-        What was found; `None` if no row has both times (then `ts_feed` is `ts_recv`).
-    """
-    rows = work.execute(
-        f"SELECT ts_recv // {WINDOW_NS} AS w, min(ts_recv - ts_exchange), count(*) FROM {table} "
-        "WHERE ts_recv IS NOT NULL AND ts_exchange IS NOT NULL GROUP BY w ORDER BY w"
+def _minima(
+    work: duckdb.DuckDBPyConnection, tables: Sequence[str], only: str
+) -> list[tuple[int, int, int]]:
+    """(window, least latency, events) of all tables together, by window."""
+    union = " UNION ALL ".join(
+        f"SELECT ts_recv, ts_exchange FROM {table} WHERE {only}" for table in tables
+    )
+    return work.execute(
+        f"SELECT ts_recv // {WINDOW_NS} AS slot, min(ts_recv - ts_exchange), count(*) "
+        f"FROM ({union}) WHERE ts_recv IS NOT NULL AND ts_exchange IS NOT NULL "
+        "GROUP BY slot ORDER BY slot"
     ).fetchall()
-    if not rows:
-        work.execute(f"UPDATE {table} SET ts_feed = ts_recv")
-        return None
-    at, offset = knots(rows, floor_ns)
-    work.register("knots", {"slot": at[:-1], "low": offset[:-1], "high": offset[1:]})
-    work.execute(
-        f"UPDATE {table} SET ts_feed = ts_recv - CAST(coalesce("
-        f"(SELECT low + CAST(high - low AS HUGEINT) * (ts_recv % {WINDOW_NS}) // {WINDOW_NS} "
-        f"FROM knots WHERE slot = ts_recv // {WINDOW_NS}), 0) AS BIGINT)"
-    )
-    work.unregister("knots")
-    return ClockOffset(
-        connection, sum(r[2] for r in rows), floor_ns, int(offset.min()), int(offset.max())
-    )
 
 
-def knots(
+def _knots(
     rows: list[tuple[int, int, int]], floor_ns: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Window numbers and the offsets at their starts, windows without messages filled in.
-
-    Args:
-        rows: (window, least latency, messages), by window.
-        floor_ns: The least latency a message can have.
-    """
+    """Window numbers and the offsets at their starts, windows without messages filled in."""
     have = np.array([row[0] for row in rows], dtype=np.int64)
     least = np.array([row[1] for row in rows], dtype=np.int64)
-    at = np.arange(have[0], have[-1] + 1, dtype=np.int64)
-    filled = least[np.searchsorted(have, at, side="right") - 1]
-    return np.append(at, at[-1] + 1), offsets(filled, floor_ns)
+    if least.min() >= 0:
+        least = np.full_like(least, floor_ns)
+    window = np.arange(have[0], have[-1] + 1, dtype=np.int64)
+    filled = least[np.searchsorted(have, window, side="right") - 1]
+    return np.append(window, window[-1] + 1), offsets(filled, floor_ns)

@@ -165,9 +165,7 @@ class Deposit:
         return Stored(symbol, kind, rows, already, first, last)
 
     def _span(self, shape: Kind, pending: _Pending, source: Source) -> tuple[int, int]:
-        first, last = self._one(
-            f"SELECT min({shape.time}), max({shape.time}) FROM {pending.table}"
-        )
+        first, last = self._one(f"SELECT min({shape.time}), max({shape.time}) FROM {pending.table}")
         for time in (first, last):
             if not EARLIEST <= time < LATEST:
                 raise DataError(
@@ -248,9 +246,7 @@ class Deposit:
             f"SELECT min({time}), max({time}) FROM {table} WHERE source = {number}"
         )
         overlap = f"source <> {number} AND {time} BETWEEN {first} AND {last}"
-        clash = self._work.execute(
-            f"SELECT source FROM {table} WHERE {overlap} LIMIT 1"
-        ).fetchone()
+        clash = self._work.execute(f"SELECT source FROM {table} WHERE {overlap} LIMIT 1").fetchone()
         if clash and not replace:
             raise DataError(
                 f"the {pending.kind.name} data of {symbol} from {format_time(first)} to "

@@ -147,7 +147,9 @@ def _read_and_stage(
         instrument = deposit.instruments.at(symbol)
         assert instrument is not None
         origins[symbol] = f"{instrument.origin}: {instrument.origin_note}".rstrip(": ")
-    return Imported(path.name, digest, already=False, stored=stored, instruments=origins, outcome=outcome)
+    return Imported(
+        path.name, digest, already=False, stored=stored, instruments=origins, outcome=outcome
+    )
 
 
 def _read(

@@ -179,7 +179,9 @@ class Instrument:
         return row
 
 
-def instrument_of_row(row: dict[str, Any], *, origin: str | None = None, note: str = "") -> Instrument:
+def instrument_of_row(
+    row: dict[str, Any], *, origin: str | None = None, note: str = ""
+) -> Instrument:
     """The instrument that a row of decimal text describes.
 
     Args:
@@ -196,7 +198,9 @@ def instrument_of_row(row: dict[str, Any], *, origin: str | None = None, note: s
         raise DataError(f"an instrument has no field {word!r}: {did_you_mean(word, _ROW_FIELDS)}")
     for name in ("symbol", "tick", "lot"):
         if name not in row:
-            raise DataError(f"instrument {row.get('symbol', '?')} has no {name}: add it to the file")
+            raise DataError(
+                f"instrument {row.get('symbol', '?')} has no {name}: add it to the file"
+            )
     symbol = parse_symbol(str(row["symbol"]))
     price_scale = max(int(row.get("price_scale", 0)), decimals_of(row["tick"]))
     qty_scale = max(int(row.get("qty_scale", 0)), decimals_of(row["lot"]))
@@ -246,7 +250,9 @@ def read_instruments(path: Path) -> list[Instrument]:
         raise DataError(f"{path} is neither TOML nor JSON: {error}") from error
     rows = content.get("instruments") if isinstance(content, dict) else content
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise DataError(f"{path} holds no list named 'instruments': see the data guide for its form")
+        raise DataError(
+            f"{path} holds no list named 'instruments': see the data guide for its form"
+        )
     return [instrument_of_row(row, origin="file", note=path.name) for row in rows]
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from veloz.storage.catalogue import Catalogue, Time
-from veloz.storage.check import Checked, check_series
+from veloz.storage.check import check_series
 from veloz.storage.decimals import text
+from veloz.storage.report import Checked
 from veloz.storage.times import format_span, format_time
 
 
@@ -68,7 +69,9 @@ def as_text(passport: dict[str, Any]) -> str:
         f"  rows        {passport['rows']:,} in {passport['files']} files"
         + (f", {passport['missing']:,} missing" if passport["missing"] else ""),
         f"  instrument  tick {passport['instrument']['tick']}, lot {passport['instrument']['lot']}"
-        f" ({passport['instrument']['origin']}: {passport['instrument']['note']})".replace(": )", ")"),
+        f" ({passport['instrument']['origin']}: {passport['instrument']['note']})".replace(
+            ": )", ")"
+        ),
     ]
     for name, figures in passport["latency"].items():
         if figures:
@@ -88,9 +91,12 @@ def as_text(passport: dict[str, Any]) -> str:
         lines.append("  findings    none")
     for finding in passport["findings"]:
         first = finding["first"]
-        place = f"{first['time']}" + (f", {first['source']} row {first['row']}" if first["row"] else "")
+        place = f"{first['time']}" + (
+            f", {first['source']} row {first['row']}" if first["row"] else ""
+        )
         lines.append(
-            f"  {finding['level']:<11} {finding['code']}: {finding['count']:,} {finding['meaning']}; "
+            f"  {finding['level']:<11} {finding['code']}: {finding['count']:,} "
+            f"{finding['meaning']}; "
             f"first {place}: {first['detail']}"
         )
     return "\n".join(lines)
@@ -104,5 +110,3 @@ def _latency(figures: dict[str, int]) -> str:
 
 def _ms(ns: int) -> str:
     return f"{ns / 1e6:.3f} ms"
-
-

@@ -117,7 +117,13 @@ def read_index(path: Path) -> Index:
             raise DataError(f"{path} has a later format: open it with a newer VeloZ")
         parts = [Part(**part) for part in raw.pop("parts")]
         sources = [
-            Source(**{**source, "notes": tuple(source["notes"]), "clock": tuple(source["clock"])})
+            Source(
+                source["name"],
+                source["sha256"],
+                source["importer"],
+                tuple(source["notes"]),
+                tuple(source["clock"]),
+            )
             for source in raw.pop("sources")
         ]
         return Index(parts=parts, sources=sources, **raw)
@@ -131,7 +137,7 @@ def content_digest(kind: Kind, price_scale: int, qty_scale: int, columns: Column
     """SHA-256 of the values of a file, whatever the compression and wherever they came from."""
     digest = hashlib.sha256(f"{kind.name} {price_scale} {qty_scale}\n".encode())
     for name in kind.columns:
-        digest.update(np.ascontiguousarray(columns[name], dtype="<i8"))
+        digest.update(np.ascontiguousarray(columns[name], dtype="<i8").data)
     return digest.hexdigest()
 
 
@@ -210,7 +216,9 @@ def _damage(folder: Path, files: list[str], error: duckdb.Error) -> str:
     if missing:
         return f"{missing[0]} is missing: delete {folder} and import its sources again"
     reason = str(error).splitlines()[0]
-    return f"a file in {folder} is damaged ({reason}): delete the folder and import its sources again"
+    return (
+        f"a file in {folder} is damaged ({reason}): delete the folder and import its sources again"
+    )
 
 
 def _quoted(path: Path) -> str:

@@ -149,15 +149,18 @@ def make_bars(settings: Synthetic) -> Iterator[tuple[str, Columns]]:
     tick, lot = settings.instrument.tick, settings.instrument.lot
     start = parse_time(settings.start) // kind.interval_ns * kind.interval_ns
     ts_open = start + kind.interval_ns * np.arange(n, dtype=np.int64)
-    yield kind.name, {
-        "ts_open": ts_open,
-        "ts_close": ts_open + kind.interval_ns,
-        "open": open_ * tick,
-        "high": high * tick,
-        "low": low * tick,
-        "close": close * tick,
-        "volume": volume * lot,
-    }
+    yield (
+        kind.name,
+        {
+            "ts_open": ts_open,
+            "ts_close": ts_open + kind.interval_ns,
+            "open": open_ * tick,
+            "high": high * tick,
+            "low": low * tick,
+            "close": close * tick,
+            "volume": volume * lot,
+        },
+    )
 
 
 def make_trades(settings: Synthetic) -> Iterator[tuple[str, Columns]]:
@@ -174,15 +177,18 @@ def make_trades(settings: Synthetic) -> Iterator[tuple[str, Columns]]:
     price = np.maximum(first + np.cumsum(moves), 1)
     qty = np.maximum(np.rint(dice.lognormal(3.0, 1.2, n)), 1).astype(np.int64)
     received = exchange + parse_span(settings.feed_latency)
-    yield "trade", {
-        "ts_exchange": exchange,
-        "ts_recv": received,
-        "ts_feed": received,
-        "taker": taker.astype(np.int64),
-        "price": price * settings.instrument.tick,
-        "qty": qty * settings.instrument.lot,
-        "trade_id": np.arange(1, n + 1, dtype=np.int64),
-    }
+    yield (
+        "trade",
+        {
+            "ts_exchange": exchange,
+            "ts_recv": received,
+            "ts_feed": received,
+            "taker": taker.astype(np.int64),
+            "price": price * settings.instrument.tick,
+            "qty": qty * settings.instrument.lot,
+            "trade_id": np.arange(1, n + 1, dtype=np.int64),
+        },
+    )
 
 
 def hawkes_times(
@@ -210,17 +216,20 @@ def make_l2(settings: Synthetic) -> Iterator[tuple[str, Columns]]:
     rows = np.array(market.play(), dtype=np.int64)
     exchange = parse_time(settings.start) + rows[:, 0]
     received = exchange + parse_span(settings.feed_latency)
-    yield "tick", {
-        "ts_exchange": exchange,
-        "ts_recv": received,
-        "ts_feed": received,
-        "price": rows[:, 1] * settings.instrument.tick,
-        "qty": rows[:, 2] * settings.instrument.lot,
-        "flags": rows[:, 3],
-        "first_id": rows[:, 4],
-        "final_id": rows[:, 4],
-        "prev_id": rows[:, 5],
-    }
+    yield (
+        "tick",
+        {
+            "ts_exchange": exchange,
+            "ts_recv": received,
+            "ts_feed": received,
+            "price": rows[:, 1] * settings.instrument.tick,
+            "qty": rows[:, 2] * settings.instrument.lot,
+            "flags": rows[:, 3],
+            "first_id": rows[:, 4],
+            "final_id": rows[:, 4],
+            "prev_id": rows[:, 5],
+        },
+    )
 
 
 class _ZeroIntelligence:
@@ -262,7 +271,9 @@ class _ZeroIntelligence:
         levels = [(p, q, TICK_BUY) for p, q in self._bids.items()]
         levels += [(p, q, 0) for p, q in self._asks.items()]
         for i, (price, lots, side) in enumerate(levels):
-            flags = side | (TICK_CLEAR if i == 0 else 0) | (TICK_LAST if i == len(levels) - 1 else 0)
+            flags = (
+                side | (TICK_CLEAR if i == 0 else 0) | (TICK_LAST if i == len(levels) - 1 else 0)
+            )
             self._rows.append((0, price, lots, flags, 1, 0))
 
     def _add(self, now: int, distance: int, *, buys: bool) -> None:

@@ -71,9 +71,12 @@ def parse_span(text: str) -> int:
         DataError: If the text is no span.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ns|us|ms|s|m|h|d|w)", text)
-    if match is None or float(match.group(1)) == 0 and match.group(2) in "mhdw":
+    if match is None:
         raise DataError(f"{text!r} is not a span of time: write 500us, 1ms, 30s, 1m, 4h or 1d")
-    return round(float(match.group(1)) * _UNIT_NS[match.group(2)])
+    span = round(float(match.group(1)) * _UNIT_NS[match.group(2)])
+    if span <= 0:
+        raise DataError(f"{text!r} is no time at all: give a span above zero")
+    return span
 
 
 def format_span(ns: int) -> str:

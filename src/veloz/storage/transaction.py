@@ -13,7 +13,7 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -73,7 +73,7 @@ class Transaction:
 
 
 @contextmanager
-def transaction(root: Path) -> Iterator[Transaction]:
+def transaction(root: Path) -> Generator[Transaction]:
     """A transaction on a catalogue; what is not committed at the end is thrown away.
 
     Raises:
@@ -83,7 +83,8 @@ def transaction(root: Path) -> Iterator[Transaction]:
     with _locked(root) as mine:
         if not mine:
             raise DataError(
-                f"another process is changing the catalogue {root}: wait for it to end and try again"
+                f"another process is changing the catalogue {root}: wait for it to end, "
+                "then try again"
             )
         _settle(root)
         try:
@@ -124,7 +125,7 @@ def _roll_forward(root: Path) -> None:
 
 
 @contextmanager
-def _locked(root: Path) -> Iterator[bool]:
+def _locked(root: Path) -> Generator[bool]:
     with (root / _LOCK).open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from veloz.analytics.metrics import METRICS, Metric
@@ -59,7 +59,7 @@ def compare_html(summaries: Mapping[str, Mapping[str, Any]], names: Sequence[str
             f'<td class="n{" best" if i == best else ""}">{escape(text)}</td>'
             for i, text in enumerate(cells)
         )
-        body.append(f'<tr><td>{escape(metric.title)}</td>{columns}</tr>')
+        body.append(f"<tr><td>{escape(metric.title)}</td>{columns}</tr>")
     note = _not_comparable(summaries)
     return (
         f'<table class="grid compare"><thead><tr><th></th>{head}</tr></thead>'
@@ -73,7 +73,7 @@ def compare_page(summaries: Mapping[str, Mapping[str, Any]], names: Sequence[str
     Raises:
         ValueError: If there is no run.
     """
-    style = (files("veloz.analytics.report") / "assets" / "report.css").read_text("utf-8")
+    style = (Path(__file__).parent / "assets" / "report.css").read_text("utf-8")
     policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'

@@ -12,7 +12,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from html import escape
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from veloz.analytics.figures import run_figures
@@ -22,7 +22,9 @@ from veloz.analytics.run_tables import RunTables
 from veloz.analytics.summary import summarise_figures
 
 
-def render_html(tables: RunTables, summary: Mapping[str, Any] | None = None, method: str = "average") -> str:
+def render_html(
+    tables: RunTables, summary: Mapping[str, Any] | None = None, method: str = "average"
+) -> str:
     """The report of a run as one HTML document.
 
     Args:
@@ -74,17 +76,17 @@ def page(summary: Mapping[str, Any], charts: Mapping[str, Any], host: Mapping[st
 
 
 def script_json(value: Any) -> str:
-    """JSON that cannot end or open an element, whatever its texts hold.
+    r"""JSON that cannot end or open an element, whatever its texts hold.
 
     >>> script_json("</script>")
-    '"\\\\u003c/script\\\\u003e"'
+    '"\\u003c/script\\u003e"'
     """
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _asset(name: str) -> str:
-    return (files("veloz.analytics.report") / "assets" / name).read_text("utf-8")
+    return (Path(__file__).parent / "assets" / name).read_text("utf-8")
 
 
 def _digest(script: str) -> str:

@@ -90,7 +90,11 @@ def duration(seconds: float) -> str:
     if seconds < 60.0:
         return f"{seconds:.3g} s"
     whole = round(seconds)
-    for size, name, part, small in ((86_400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+    for size, name, part, small in (
+        (86_400, "d", 3600, "h"),
+        (3600, "h", 60, "min"),
+        (60, "min", 1, "s"),
+    ):
         if whole >= size:
             rest = whole % size // part
             return f"{whole // size:,} {name}" + (f" {rest} {small}" if rest else "")

@@ -97,7 +97,11 @@ def return_bins(returns: Floats) -> dict[str, Any] | None:
         width *= 5.0
     bins = np.floor(returns / width + 1e-9).astype(np.int64)
     first = int(bins.min())
-    return {"first": first, "width": float(f"{width:.6g}"), "counts": np.bincount(bins - first).tolist()}
+    return {
+        "first": first,
+        "width": float(f"{width:.6g}"),
+        "counts": np.bincount(bins - first).tolist(),
+    }
 
 
 def merge_bars(bars: Bars, limit: int) -> Bars:

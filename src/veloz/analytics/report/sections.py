@@ -5,15 +5,25 @@ Each function returns markup in which every value has gone through `escape`.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, timedelta
+from collections.abc import Mapping
 from decimal import Decimal
 from html import escape
 from typing import Any
 
 from veloz.analytics.metrics import METRICS
-from veloz.analytics.report.numbers import MINUS, NOT_DEFINED, duration, money, percent, show
+from veloz.analytics.report.numbers import MINUS, NOT_DEFINED, duration, money, show
+from veloz.analytics.report.parts import (
+    bars,
+    calendar,
+    chart,
+    flat,
+    month_table,
+    pairs,
+    panel,
+    table,
+    tone,
+    when,
+)
 
 Summary = Mapping[str, Any]
 _METRIC = {metric.name: metric for metric in METRICS}
@@ -25,7 +35,6 @@ _GROUPS = (
 _SIGNED = {"total_return", "cagr", "alpha", "benchmark_return", "expectancy", "best_trade",
            "worst_trade", "funding", "best_day", "worst_day", "mean_trade_return", "best_week",
            "worst_week", "best_month", "worst_month", "mean_day", "geometric_day"}  # fmt: skip
-_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 
 
 def header(summary: Summary, host: Mapping[str, Any]) -> str:
@@ -41,11 +50,13 @@ def header(summary: Summary, host: Mapping[str, Any]) -> str:
         chosen = '<p class="params">' + " · ".join(pairs) + "</p>"
     return (
         '<header class="top"><div class="mark" aria-hidden="true">'
-        '<svg viewBox="0 0 24 24" width="22" height="22"><path d="M4 5h16l-9 8h9l-4 6H3l9-8H4z"/></svg>'
+        '<svg viewBox="0 0 24 24" width="22" height="22">'
+        '<path d="M4 5h16l-9 8h9l-4 6H3l9-8H4z"/></svg>'
         f'</div><div class="who"><h1>{escape(name)} {run}</h1>'
-        f'<p><span class="pill">{kind}</span> {_when(period["start"])} to {_when(period["end"])} UTC'
-        f' · {escape(duration(period["days"] * 86_400))}</p>{chosen}</div>'
-        '<button id="theme" class="button" type="button" hidden>Dark</button></header><main id="main">'
+        f'<p><span class="pill">{kind}</span> {when(period["start"])} to {when(period["end"])} UTC'
+        f" · {escape(duration(period['days'] * 86_400))}</p>{chosen}</div>"
+        '<button id="theme" class="button" type="button" hidden>Dark</button></header>'
+        '<main id="main">'
     )
 
 
@@ -56,9 +67,9 @@ def headline(summary: Summary) -> str:
     profit = Decimal(equity["profit"])
     error = show(metrics["sharpe_standard_error"], "ratio")
     cards = (
-        ("Profit", f"{_money(equity['profit'], sign=True)} <i>{currency}</i>", _tone(profit),
+        ("Profit", f"{_money(equity['profit'], sign=True)} <i>{currency}</i>", tone(profit),
          f"{_money(equity['first'])} → {_money(equity['last'])}"),
-        ("Return", _value(summary, "total_return"), _tone(profit),
+        ("Return", _value(summary, "total_return"), tone(profit),
          f"{_value(summary, 'cagr')} a year"),
         ("Max drawdown", _value(summary, "max_drawdown"), "",
          f"{_value(summary, 'max_drawdown_days')} long"),
@@ -73,7 +84,8 @@ def headline(summary: Summary) -> str:
          f"{escape(summary['benchmark'] or 'no benchmark')}, same days"),
     )  # fmt: skip
     items = "".join(
-        f'<div class="card"><dt>{title}</dt><dd class="{tone}">{value}</dd><dd class="sub">{sub}</dd></div>'
+        f'<div class="card"><dt>{title}</dt><dd class="{tone}">{value}</dd>'
+        f'<dd class="sub">{sub}</dd></div>'
         for title, value, tone, sub in cards
     )
     return f'<dl class="cards">{items}</dl>'
@@ -83,7 +95,8 @@ def warnings(summary: Summary) -> str:
     """Reasons to doubt the result, each with its mark and word, and the money identity."""
     marks = {"error": ("Wrong", "!"), "warn": ("Weak", "▲"), "note": ("Note", "·")}
     rows = "".join(
-        f'<li class="is-{row["level"]}"><b><span aria-hidden="true">{marks[row["level"]][1]}</span> '
+        f'<li class="is-{row["level"]}"><b><span aria-hidden="true">{marks[row["level"]][1]}'
+        "</span> "
         f"{marks[row['level']][0]}</b><span>{escape(row['text'])}</span></li>"
         for row in summary["warnings"]
     )
@@ -91,39 +104,53 @@ def warnings(summary: Summary) -> str:
         f'<li class="is-{"pass" if row["identity"] == "pass" else "error"}">'
         f"<b>{'✓ Pass' if row['identity'] == 'pass' else '! Fail'}</b><span>Money identity, "
         f"{escape(row['currency'])}: equity explained "
-        f"{'to the last unit' if row['identity'] == 'pass' else 'except for ' + escape(str(row['unexplained']))}"
-        ".</span></li>"
+        f"{_explained(row)}.</span></li>"
         for row in summary["ledger"]
     )
     if not rows and not checks:
         return ""
-    return _panel("Before you believe it", f'<ul class="doubts">{rows}{checks}</ul>', "wide", "doubts")
+    return panel(
+        "Before you believe it", f'<ul class="doubts">{rows}{checks}</ul>', "wide", "doubts"
+    )
+
+
+def _explained(row: Mapping[str, Any]) -> str:
+    if row["identity"] == "pass":
+        return "to the last unit"
+    return "except for " + escape(str(row["unexplained"]))
 
 
 def curves(summary: Summary) -> str:
     """Places for the equity, underwater and exposure charts, and the worst drawdowns."""
     controls = (
-        '<span class="seg" role="group" aria-label="Scale"><button type="button" data-scale="linear" '
+        '<span class="seg" role="group" aria-label="Scale">'
+        '<button type="button" data-scale="linear" '
         'aria-pressed="true">Linear</button><button type="button" data-scale="log" '
         'aria-pressed="false">Log</button></span>'
     )
+    if summary["benchmark"]:
+        controls = (
+            '<button type="button" class="button" id="hold" aria-pressed="true">Benchmark</button>'
+            + controls
+        )
     charts = (
-        _chart("equity", "Equity, net of fees and funding", 300)
-        + '<h3>Below the high-water mark</h3>'
-        + _chart("depth", "Drawdown", 120)
-        + '<h3 id="exposure-title">Exposure <span class="k long">— net</span> <span class="k short">┄ gross</span></h3>'
-        + _chart("exposure", "Exposure", 120)
+        chart("equity", "Equity, net of fees and funding", 300)
+        + "<h3>Below the high-water mark</h3>"
+        + chart("depth", "Drawdown", 120)
+        + '<h3 id="exposure-title">Exposure <span class="k long">— net</span> '
+        '<span class="k short">┄ gross</span></h3>' + chart("exposure", "Exposure", 120)
     )
     rows = [
-        (show(row["depth"], "fraction"), money(row["money"]).replace("-", MINUS), _when(row["peak"]),
-         _when(row["trough"]), _when(row["recovery"]) if row["recovery"] else "not yet",
+        (show(row["depth"], "fraction"), money(row["money"]).replace("-", MINUS),
+         when(row["peak"]), when(row["trough"]),
+         when(row["recovery"]) if row["recovery"] else "not yet",
          duration(row["length_days"] * 86_400))
         for row in summary["drawdowns"]
     ]  # fmt: skip
     head = ("Depth", summary["currency"], "Peak", "Trough", "Recovered", "Length")
-    table = _table(head, rows, "tntttn", "Equity never fell below a high.", minor=(1, 3))
-    return _panel("Equity", charts, "wide", "equity-panel", controls) + _panel(
-        "Worst drawdowns", table, "wide", "drawdowns"
+    worst = table(head, rows, "tntttn", "Equity never fell below a high.", minor=(1, 3))
+    return panel("Equity", charts, "wide", "equity-panel", controls) + panel(
+        "Worst drawdowns", worst, "wide", "drawdowns"
     )
 
 
@@ -136,31 +163,39 @@ def candles(charts: Mapping[str, Any]) -> str:
         for i, one in enumerate(charts["candles"])
     )
     controls = (
-        f'<select id="symbol" aria-label="Instrument">{symbols}</select><span class="seg" role="group" '
+        f'<select id="symbol" aria-label="Instrument">{symbols}</select>'
+        '<span class="seg" role="group" '
         'aria-label="Zoom"><button type="button" data-zoom="out" aria-label="Zoom out">−</button>'
         '<button type="button" data-zoom="in" aria-label="Zoom in">+</button>'
         '<button type="button" data-zoom="fit">Fit</button></span>'
     )
-    body = _chart("candles", "Price with entries and exits", 380) + (
-        '<p class="key"><span class="k long">▲ long entry</span><span class="k short">▼ short entry</span>'
-        '<span class="k out">○ exit</span><span class="grow"></span><span class="hint">Drag to pan; click, '
+    shown = len(charts["trips"]["entry"])
+    part = f", the last {shown:,} trades" if shown < charts["tripsTotal"] else ""
+    body = chart("candles", "Price with entries and exits", 380) + (
+        '<p class="key"><span class="k long">▲ long entry</span>'
+        '<span class="k short">▼ short entry</span>'
+        f'<span class="k out">○ exit{part}</span><span class="grow"></span>'
+        '<span class="hint">Drag to pan; click, '
         "then scroll to zoom. Keys: ← → + − 0.</span></p>"
     )
-    return _panel("Entries and exits", body, "wide", "candle-panel", controls)
+    return panel("Entries and exits", body, "wide", "candle-panel", controls)
 
 
 def periods(summary: Summary) -> str:
     """Months as a heat table, days as a calendar, and the place for the distribution."""
-    months = _month_table(summary["months"])
-    days = _calendar(summary["days"])
+    months = month_table(summary["months"])
+    days = calendar(summary["days"])
     parts = months + (f"<h3>Days</h3>{days}" if days else "")
-    chart = _chart("bins", "Distribution of daily returns", 220)
+    if len(summary["days"]) > 70:
+        names = ("best_month", "worst_month", "win_months", "best_week", "worst_week", "win_weeks")
+        parts += pairs([(_label(summary, name), _value(summary, name)) for name in names])
+    figure = chart("bins", "Distribution of daily returns", 220)
     rows = [(_METRIC[n].title, _value(summary, n)) for n in (
         "best_day", "worst_day", "win_days", "value_at_risk", "conditional_value_at_risk",
         "skewness", "excess_kurtosis", "tail_ratio",
     )]  # fmt: skip
-    return _panel("Months, net", parts, "half", "months") + _panel(
-        "Daily returns", chart + _pairs(rows), "half", "distribution"
+    return panel("Months, net", parts, "half", "months") + panel(
+        "Daily returns", figure + pairs(rows), "half", "distribution"
     )
 
 
@@ -169,14 +204,17 @@ def costs(summary: Summary) -> str:
     metrics, currency = summary["metrics"], escape(summary["currency"])
     groups = summary["by_symbol"]
     quality = [(_label(summary, n), _value(summary, n)) for n in (
-        "slippage_bps", "decision_slippage_bps", "impact_bps", "slippage_money", "break_even_fee_bps",
-        "cost_share", "maker_share", "turnover", "fill_rate", "cancel_rate", "order_to_fill",
+        "slippage_bps", "decision_slippage_bps", "impact_bps", "slippage_money",
+        "break_even_fee_bps", "cost_share", "maker_share", "turnover", "fill_rate",
+        "cancel_rate", "order_to_fill",
     )]  # fmt: skip
-    right = _panel("Execution", _pairs(quality), "half", "quality")
+    right = panel("Execution", pairs(quality), "half", "quality")
     parts = [metrics[n] for n in ("taker_fees", "maker_fees", "funding")]
     if any(part is None for part in parts) or any(row["gross"] is None for row in groups):
-        left = '<p class="empty">Not defined: some amounts have no rate to the reporting currency.</p>'
-        return _panel("From gross to net", left, "half", "costs") + right
+        left = (
+            '<p class="empty">Not defined: some amounts have no rate to the reporting currency.</p>'
+        )
+        return panel("From gross to net", left, "half", "costs") + right
     gross = sum((Decimal(row["gross"]) for row in groups), Decimal(0))
     taker, maker, funding = (Decimal(part) for part in parts)
     profit = Decimal(summary["equity"]["profit"])
@@ -184,12 +222,12 @@ def costs(summary: Summary) -> str:
     lines = (
         ("Closed trades, before costs", gross, False), ("Taker fees", -taker, False),
         ("Maker fees and rebates", -maker, False), ("Funding", funding, False),
-        ("Open positions", rest, False), ("Profit", profit, True),
+        ("Open positions and rates", rest, False), ("Profit", profit, True),
     )  # fmt: skip
     whole = max((abs(amount) for _, amount, _ in lines), default=Decimal(0)) or Decimal(1)
     body = "".join(
         f'<tr class="{"sum" if is_sum else ""}"><th scope="row">{name}</th>'
-        f'<td class="bar"><span class="{_tone(amount)}" style="width:{float(abs(amount) / whole) * 100:.1f}%">'
+        f'<td class="bar"><span class="{tone(amount)}" style="width:{_share(amount, whole)}">'
         f'</span></td><td class="n">{_money(amount, sign=True)}</td></tr>'
         for name, amount, is_sum in lines
     )
@@ -198,27 +236,40 @@ def costs(summary: Summary) -> str:
         for asset, amount in summary["fees_by_asset"].items()
     )
     left = (
-        f'<table class="flow"><caption class="sr">From gross to net in {currency}</caption>{body}</table>'
-        + (f'<p class="note">Fees in the assets they were paid in</p><ul class="inline">{by_asset}</ul>' if by_asset else "")
+        f'<table class="flow"><caption class="sr">From gross to net in {currency}'
+        f"</caption>{body}</table>"
+        + (
+            '<p class="note">Fees in the assets they were paid in</p>'
+            f'<ul class="inline">{by_asset}</ul>'
+            if by_asset
+            else ""
+        )
     )
-    return _panel(f"From gross to net, {currency}", left, "half", "costs") + right
+    return panel(f"From gross to net, {currency}", left, "half", "costs") + right
+
+
+def _share(amount: Decimal, whole: Decimal) -> str:
+    return f"{float(abs(amount) / whole) * 100:.1f}%"
 
 
 def trades(charts: Mapping[str, Any]) -> str:
     """The place for the table of round trips."""
     if not charts["tripsTotal"]:
-        return _panel("Trades", '<p class="empty">The run made no trade.</p>', "wide", "trades")
+        return panel("Trades", '<p class="empty">The run made no trade.</p>', "wide", "trades")
     shown = len(charts["trips"]["entry"])
     note = ""
     if shown < charts["tripsTotal"]:
-        note = f'<p class="note">The last {shown:,} of {charts["tripsTotal"]:,}; the run folder has all fills.</p>'
+        counts = f"The last {shown:,} of {charts['tripsTotal']:,}"
+        note = f'<p class="note">{counts}; the run folder has all fills.</p>'
     body = (
-        '<div class="scroll"><table id="trips" class="grid"><caption class="sr">Round trips</caption>'
+        '<div class="scroll"><table id="trips" class="grid"><caption class="sr">Round trips'
+        '</caption>'
         '</table></div><div class="pager" id="pager"></div>' + note
-        + "<noscript><p class=\"empty\">The table of trades and the charts need JavaScript.</p></noscript>"
+        + '<noscript><p class="empty">The table of trades and the charts need JavaScript.</p>'
+        '</noscript>'
     )  # fmt: skip
     filters = '<input id="filter" type="search" placeholder="Filter" aria-label="Filter trades">'
-    return _panel("Trades", body, "wide", "trades", filters)
+    return panel("Trades", body, "wide", "trades", filters)
 
 
 def breakdowns(summary: Summary) -> str:
@@ -239,27 +290,35 @@ def breakdowns(summary: Summary) -> str:
             for row in groups
         ]  # fmt: skip
         head = ("", "Trades", "Win", f"Net, {summary['currency']}", "Fees", "PF", "Mean hold")
-        parts.append(_panel(title, _table(head, rows, "tnnnnnn", minor=(4, 6)), "half", key))
+        parts.append(panel(title, table(head, rows, "tnnnnnn", minor=(4, 6)), "half", key))
     return "".join(parts)
 
 
 def execution(summary: Summary) -> str:
     """Orders by status, reasons of refusal, evidence of fills, positions left open."""
     orders = summary["orders"]
-    bars = _bars({k.replace("_", " "): v for k, v in orders["by_status"].items()}, orders["total"])
+    body = bars({k.replace("_", " "): v for k, v in orders["by_status"].items()}, orders["total"])
     reasons = [(r["status"], r["reason"], f"{r['orders']:,}") for r in orders["reasons"]]
     if reasons:
-        bars += "<h3>Reasons</h3>" + _table(("Status", "Reason", "Orders"), reasons, "ttn")
-    evidence = _bars(summary["evidence"], 1.0)
+        body += "<h3>Reasons</h3>" + table(("Status", "Reason", "Orders"), reasons, "ttn")
+    evidence = bars(summary["evidence"], 1.0)
     if evidence:
-        bars += "<h3>What the simulator filled us on</h3>" + evidence
-    left = _panel(f"Orders, {orders['total']:,}", bars or '<p class="empty">No order.</p>', "half", "orders")
+        body += "<h3>What the simulator filled us on</h3>" + evidence
+    left = panel(
+        f"Orders, {orders['total']:,}", body or '<p class="empty">No order.</p>', "half", "orders"
+    )
     rows = [
-        (row["symbol"], row["side"], row["opened_qty"], f"{row['entry_price']:,.10g}", _when(row["entry"]))
+        (
+            row["symbol"],
+            row["side"],
+            row["opened_qty"],
+            f"{row['entry_price']:,.10g}",
+            when(row["entry"]),
+        )
         for row in summary["open"]
     ]
-    table = _table(("Symbol", "Side", "Opened", "Entry", "Since"), rows, "ttnnt", "Flat at the end.")
-    return left + _panel("Open at the end", table, "half", "open")
+    held = table(("Symbol", "Side", "Opened", "Entry", "Since"), rows, "ttnnt", "Flat at the end.")
+    return left + panel("Open at the end", held, "half", "open")
 
 
 def figures(summary: Summary) -> str:
@@ -270,9 +329,9 @@ def figures(summary: Summary) -> str:
             (_label(summary, metric.name), _value(summary, metric.name))
             for metric in METRICS if metric.group == group
         ]  # fmt: skip
-        parts.append(f"<section><h3>{title}</h3>{_pairs(rows)}</section>")
+        parts.append(f"<section><h3>{title}</h3>{pairs(rows)}</section>")
     note = f'<p class="note">{escape(summary["sampling"])}. Not defined is n/a.</p>'
-    return _panel("All figures", f'<div class="all">{"".join(parts)}</div>{note}', "wide", "figures")
+    return panel("All figures", f'<div class="all">{"".join(parts)}</div>{note}', "wide", "figures")
 
 
 def assumptions(summary: Summary) -> str:
@@ -284,145 +343,27 @@ def assumptions(summary: Summary) -> str:
     ]  # fmt: skip
     if not rows:
         return ""
-    table = _table(("Id", "Assumption", "Setting", "Makers", "Takers"), rows, "ttttt")
-    return _panel("Assumptions", table, "wide", "assumptions")
+    listed = table(("Id", "Assumption", "Setting", "Makers", "Takers"), rows, "ttttt")
+    return panel("Assumptions", listed, "wide", "assumptions")
 
 
 def facts(summary: Summary, host: Mapping[str, Any]) -> str:
     """Digests, models, data passport, seed; and what belongs to the host alone."""
-    shown = {k: v for k, v in summary["facts"].items() if k not in ("assumptions", "warnings", "strategy")}
-    rows = [(key.replace("_", " "), text) for key, text in _flat(shown)]
-    machine = [(key.replace("_", " "), text) for key, text in _flat(host)]
-    body = f'<div class="all two"><section><h3>Decides the result</h3>{_pairs(rows, mono=True)}</section>'
+    shown = {
+        k: v
+        for k, v in summary["facts"].items()
+        if k not in ("assumptions", "warnings", "strategy")
+    }
+    rows = [(key.replace("_", " "), text) for key, text in flat(shown)]
+    machine = [(key.replace("_", " "), text) for key, text in flat(host)]
+    body = (
+        f'<div class="all two"><section><h3>Decides the result</h3>{pairs(rows, mono=True)}'
+        "</section>"
+    )
     if machine:
-        body += f"<section><h3>This machine</h3>{_pairs(machine, mono=True)}</section>"
+        body += f"<section><h3>This machine</h3>{pairs(machine, mono=True)}</section>"
     foot = "<footer><p>VeloZ · one file, no network · times in UTC</p></footer></main>"
-    return _panel("Run facts", body + "</div>", "wide", "facts") + foot
-
-
-def _panel(title: str, body: str, size: str, key: str, controls: str = "") -> str:
-    return (
-        f'<section class="panel {size}" id="{key}" aria-labelledby="{key}-h"><div class="head">'
-        f'<h2 id="{key}-h">{title}</h2>{controls}</div>{body}</section>'
-    )
-
-
-def _chart(name: str, label: str, height: int) -> str:
-    return (
-        f'<figure class="chart" data-chart="{name}" style="--h:{height}px" tabindex="0" '
-        f'role="img" aria-label="{label}"></figure>'
-    )
-
-
-def _table(
-    head: Sequence[str], rows: Sequence[Sequence[str]], kinds: str, empty: str = "", minor: Sequence[int] = ()
-) -> str:
-    if not rows:
-        return f'<p class="empty">{escape(empty or "None.")}</p>'
-
-    def classes(i: int) -> str:
-        names = (["n"] if kinds[i] == "n" else []) + (["minor"] if i in minor else [])
-        return f' class="{" ".join(names)}"' if names else ""
-
-    top = "".join(f'<th scope="col"{classes(i)}>{escape(name)}</th>' for i, name in enumerate(head))
-    body = "".join(
-        "<tr>" + "".join(f"<td{classes(i)}>{escape(cell)}</td>" for i, cell in enumerate(row)) + "</tr>"
-        for row in rows
-    )
-    return f'<div class="scroll"><table class="grid"><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
-
-
-def _pairs(rows: Iterable[tuple[str, str]], mono: bool = False) -> str:
-    items = "".join(
-        f'<div><dt>{escape(name)}</dt><dd{" class=mono" if mono else ""}>{escape(value)}</dd></div>'
-        for name, value in rows
-    )
-    return f'<dl class="pairs">{items}</dl>'
-
-
-def _bars(counts: Mapping[str, float], whole: float) -> str:
-    if not counts or not whole:
-        return ""
-    body = "".join(
-        f'<tr><th scope="row">{escape(name)}</th><td class="bar"><span style="width:{count / whole * 100:.1f}%">'
-        f'</span></td><td class="n">{f"{count:,}" if whole != 1.0 else ""}</td>'
-        f'<td class="n">{percent(count / whole)}</td></tr>'
-        for name, count in counts.items()
-    )
-    return f'<table class="flow">{body}</table>'
-
-
-def _month_table(months: Sequence[Mapping[str, Any]]) -> str:
-    if not months:
-        return '<p class="empty">No day has ended yet.</p>'
-    values = {row["period"]: row["return"] for row in months}
-    top = max((abs(v) for v in values.values() if v is not None), default=0.0) or 1.0
-    years = range(int(months[0]["period"][:4]), int(months[-1]["period"][:4]) + 1)
-    head = "".join(f'<th scope="col">{name}</th>' for name in _MONTHS)
-    body = []
-    for year in years:
-        cells, growth = [], 1.0
-        for month in range(1, 13):
-            value = values.get(f"{year}-{month:02}")
-            growth *= 1.0 + (value or 0.0)
-            cells.append(_heat(value, top) if value is not None else "<td></td>")
-        total = f'<td class="sum {_tone(growth - 1.0)}">{_points(growth - 1.0)}</td>'
-        body.append(f'<tr><th scope="row">{year}</th>{"".join(cells)}{total}</tr>')
-    return (
-        f'<div class="scroll"><table class="heat"><caption class="sr">Monthly returns in per cent</caption><thead>'
-        f'<tr><th></th>{head}<th scope="col">Year</th></tr></thead><tbody>{"".join(body)}</tbody></table></div>'
-    )
-
-
-def _heat(value: float, top: float) -> str:
-    tone = _tone(value) or "flat"
-    strength = round(min(abs(value) / top, 1.0) * 55 + (5 if value else 0))
-    return f'<td class="{tone}" style="--w:{strength}%">{_points(value)}</td>'
-
-
-def _points(value: float) -> str:
-    """Per cent without its sign, one decimal, for narrow cells."""
-    hundredths = value * 100.0
-    text = f"{hundredths:+.1f}" if abs(hundredths) < 100.0 else f"{hundredths:+,.0f}"
-    return "0.0" if text in ("+0.0", "-0.0") else text.replace("-", MINUS)
-
-
-def _calendar(days: Sequence[Mapping[str, Any]]) -> str:
-    """The days as a calendar: a row a week with figures while it is short, else a square a day
-    and a column a week; left out above 54 weeks."""
-    if not days or len(days) > 378:
-        return ""
-    top = max((abs(row["return"]) for row in days if row["return"] is not None), default=0.0) or 1.0
-    first = date.fromisoformat(days[0]["period"])
-    monday = first - timedelta(days=first.weekday())
-    is_short = len(days) <= 70
-    cells = []
-    for row in days:
-        day = date.fromisoformat(row["period"])
-        week, weekday = (day - monday).days // 7 + 1, day.weekday() + 1
-        value = row["return"] or 0.0
-        strength = round(min(abs(value) / top, 1.0) * 55 + (6 if value else 0))
-        area = f"{week}/{weekday}" if is_short else f"{weekday}/{week}"
-        inside = f"<s>{day.day}</s>{_points(value)}" if is_short else ""
-        cells.append(
-            f'<i class="{_tone(value) or "flat"}" style="grid-area:{area};--w:{strength}%" '
-            f'title="{row["period"]} {percent(value, sign=True).replace("-", MINUS)}">{inside}</i>'
-        )
-    kind = "calendar weeks" if is_short else "calendar"
-    return f'<div class="scroll"><div class="{kind}">{"".join(cells)}</div></div>'
-
-
-def _flat(values: Any, prefix: str = "") -> list[tuple[str, str]]:
-    rows = []
-    for key, value in values.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping):
-            rows += _flat(value, f"{name} · ")
-        elif isinstance(value, list | tuple):
-            rows.append((name, json.dumps(value, ensure_ascii=False)))
-        else:
-            rows.append((name, "—" if value is None else str(value)))
-    return rows
+    return panel("Run facts", body + "</div>", "wide", "facts") + foot
 
 
 def _value(summary: Summary, name: str) -> str:
@@ -438,15 +379,7 @@ def _money(amount: Any, *, sign: bool = False) -> str:
     return show(amount, "money", sign=sign)
 
 
-def _tone(amount: Any) -> str:
-    return "up" if amount > 0 else "down" if amount < 0 else ""
-
-
 def _direction(mark: Any) -> str:
     words = {"+": "flatters", "＋": "flatters", "-": "hurts", "−": "hurts", "±": "either way"}
     text = str(mark or "").strip()
     return words.get(text, text or "—")
-
-
-def _when(instant: str) -> str:
-    return instant[:16].replace("T", " ")

@@ -51,9 +51,9 @@ def text_block(summary: Mapping[str, Any], rows: int = 10) -> str:
 
 
 def clean(text: str, width: int) -> str:
-    """A strategy's text made safe for a terminal: one line, no control characters, cut.
+    r"""A strategy's text made safe for a terminal: one line, no control characters, cut.
 
-    >>> clean("stop\\x1b[31m loss", 8)
+    >>> clean("stop\x1b[31m loss", 8)
     'stop[31…'
     """
     line = "".join(c for c in text.replace("\n", " ") if c.isprintable())
@@ -114,7 +114,10 @@ def _drawdowns(summary: Mapping[str, Any]) -> str:
     found = summary["drawdowns"][:3]
     if not found:
         return ""
-    lines = [f"{'Drawdown':<12}{'Money':>16}  {'Peak':<21}{'Trough':<21}{'Recovered':<21}", "·" * WIDTH]
+    lines = [
+        f"{'Drawdown':<12}{'Money':>16}  {'Peak':<21}{'Trough':<21}{'Recovered':<21}",
+        "·" * WIDTH,
+    ]
     for row in found:
         depth = show(row["depth"], "fraction", minus="-")
         lines.append(
@@ -130,9 +133,13 @@ def _books(summary: Mapping[str, Any]) -> str:
         word = "PASS" if row["identity"] == "pass" else f"FAIL by {row['unexplained']}"
         lines.append(f"Money identity, {row['currency']}: {word}")
     orders = summary["orders"]
-    states = ", ".join(f"{n:,} {state.replace('_', ' ')}" for state, n in orders["by_status"].items())
+    states = ", ".join(
+        f"{n:,} {state.replace('_', ' ')}" for state, n in orders["by_status"].items()
+    )
     if states:
-        lines += textwrap.wrap(f"Orders: {orders['total']:,} ({states}); {summary['fills']:,} fills", WIDTH)
+        lines += textwrap.wrap(
+            f"Orders: {orders['total']:,} ({states}); {summary['fills']:,} fills", WIDTH
+        )
     return "\n".join(lines)
 
 

@@ -1,9 +1,9 @@
 """NumPy archives: bars as named arrays, and L2 feeds as the structured array `data`.
 
-    bars   ts (ns, a bar's start), open, high, low, close, volume
-    feed   ev, exch_ts, local_ts, px, qty; `ev` says what a row is:
-           low byte  1 level, 2 print, 3 clear, 4 level of a snapshot
-           bit 29    bid, or the buyer was the taker; bit 28 the other side
+bars   ts (ns, a bar's start), open, high, low, close, volume
+feed   ev, exch_ts, local_ts, px, qty; `ev` says what a row is:
+       low byte  1 level, 2 print, 3 clear, 4 level of a snapshot
+       bit 29    bid, or the buyer was the taker; bit 28 the other side
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ def read_arrays(path: Path, options: Options, deposit: Deposit) -> Outcome:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} cannot be read ({error}): it is no NumPy archive or damaged") from error
+        raise DataError(
+            f"{path} cannot be read ({error}): it is no NumPy archive or damaged"
+        ) from error
     if "data" in arrays and arrays["data"].dtype.names:
         return _read_feed(path.name, arrays["data"], options, deposit)
     lengths = {len(array) for array in arrays.values() if array.ndim == 1}
@@ -78,12 +80,16 @@ def feed_flags(event: Any, exchange: Any, received: Any) -> Any:
     known = np.isin(what, (1, _PRINT, _CLEAR, _SNAPSHOT))
     if not known.all():
         row = int(np.flatnonzero(~known)[0])
-        raise DataError(f"row {row + 1} of the feed has the event {what[row]}, which is none of 1 to 4")
+        raise DataError(
+            f"row {row + 1} of the feed has the event {what[row]}, which is none of 1 to 4"
+        )
     flags = np.where(event & _BUY, TICK_BUY, 0)
     flags |= np.where(what == _PRINT, TICK_TRADE | TICK_LAST, 0)
     flags |= np.where(what == _CLEAR, TICK_CLEAR | TICK_EMPTY, 0)
     new = np.ones(len(what), dtype=bool)
-    same = (exchange[1:] == exchange[:-1]) & (received[1:] == received[:-1]) & (what[1:] == what[:-1])
+    same = (
+        (exchange[1:] == exchange[:-1]) & (received[1:] == received[:-1]) & (what[1:] == what[:-1])
+    )
     new[1:] = ~same
     last = np.append(new[1:], True)
     flags |= np.where(last & (what != _PRINT), TICK_LAST, 0)

@@ -6,14 +6,15 @@ Every importer of tables goes this way; they differ only in which column means w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import duckdb
 import numpy as np
 
 from veloz.errors import DataError
 from veloz.storage.clock import DEFAULT_FLOOR_NS, ClockOffset, correct
-from veloz.storage.decimals import ExactColumns
+from veloz.storage.decimals import ExactColumns, scaled
 from veloz.storage.deposit import Deposit
 from veloz.storage.instruments import Instrument
 from veloz.storage.kinds import MARK_SCALE, RATE_SCALE, Kind, kind_named
@@ -21,6 +22,7 @@ from veloz.storage.symbols import Symbol, parse_symbol
 from veloz.storage.times import format_span
 
 TABLE = "source_rows"
+_FEES = {"spot": ("0.001", "0.001"), "contract": ("0.0002", "0.0005")}  # Binance, no discount
 _MINUTE = 60_000_000_000
 _UNITS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 
@@ -39,6 +41,8 @@ class Options:
         utc_offset: Of times without one, e.g. `+08:00`; UTC by default.
         clock_floor_ns: The least latency a message can have.
         feed_latency_ns: Assumed where a source has no receive time.
+        trust_clock: Believes the recorder's clock, also where it says that messages came before
+            they were sent.
         replace: New rows win over stored ones.
     """
 
@@ -51,6 +55,7 @@ class Options:
     utc_offset: str = "+00:00"
     clock_floor_ns: int = DEFAULT_FLOOR_NS
     feed_latency_ns: int = 1_000_000
+    trust_clock: bool = False
     replace: bool = False
 
 
@@ -134,7 +139,9 @@ def store_rows(
         select["ts_recv"] = times.ns(meaning.received) if meaning.received else "NULL"
         select["ts_feed"] = "NULL"
     names = ", ".join(f'CAST({select.get(n, "0")} AS BIGINT) AS "{n}"' for n in kind.columns)
-    work.execute(f"CREATE OR REPLACE TEMP TABLE ready AS SELECT {names} FROM {TABLE} ORDER BY rowid")
+    work.execute(
+        f"CREATE OR REPLACE TEMP TABLE ready AS SELECT {names} FROM {TABLE} ORDER BY rowid"
+    )
     if not kind.interval_ns:
         stamp_rows(deposit, options, outcome, origin=origin)
     settle_instrument(deposit, symbol, kind, scales, known=known)
@@ -148,11 +155,24 @@ def store_rows(
 def stamp_rows(deposit: Deposit, options: Options, outcome: Outcome, *, origin: str) -> None:
     """Fills the times that the rows of `ready` lack, by the stated models."""
     work = deposit.work
-    found = correct(work, "ready", connection=origin, floor_ns=options.clock_floor_ns)
-    if found is not None:
-        outcome.clock.append(found)
+    if options.trust_clock:
+        work.execute("UPDATE ready SET ts_feed = ts_recv")
+    else:
+        found = correct(work, ["ready"], connection=origin, floor_ns=options.clock_floor_ns)
+        outcome.clock.extend([found] if found is not None else [])
+    fill_times(work, "ready", options, outcome)
+    row = work.execute("SELECT min(rowid) + 1 FROM ready WHERE ts_feed IS NULL").fetchone()
+    if row and row[0] is not None:
+        raise DataError(f"{origin} has no time in row {row[0]}: repair or remove the row")
+
+
+def fill_times(
+    work: duckdb.DuckDBPyConnection, table: str, options: Options, outcome: Outcome
+) -> None:
+    """Gives rows without a receive time or an exchange time the modelled one, and says so."""
     lacking = work.execute(
-        "SELECT count(*) FILTER (ts_recv IS NULL), count(*) FILTER (ts_exchange IS NULL) FROM ready"
+        "SELECT count(*) FILTER (ts_recv IS NULL), count(*) FILTER (ts_exchange IS NULL) "
+        f"FROM {table}"
     ).fetchone()
     assert lacking is not None
     if lacking[0]:
@@ -162,15 +182,13 @@ def stamp_rows(deposit: Deposit, options: Options, outcome: Outcome, *, origin: 
         span = format_span(options.clock_floor_ns)
         outcome.notes.append(f"no exchange time in {lacking[1]} rows: receive time - {span}")
     work.execute(
-        f"UPDATE ready SET ts_feed = ts_exchange + {options.feed_latency_ns} WHERE ts_feed IS NULL"
+        f"UPDATE {table} SET ts_feed = ts_exchange + {options.feed_latency_ns} "
+        "WHERE ts_feed IS NULL"
     )
     work.execute(
-        f"UPDATE ready SET ts_exchange = ts_feed - {options.clock_floor_ns} "
+        f"UPDATE {table} SET ts_exchange = ts_feed - {options.clock_floor_ns} "
         "WHERE ts_exchange IS NULL"
     )
-    row = work.execute("SELECT min(rowid) + 1 FROM ready WHERE ts_feed IS NULL").fetchone()
-    if row and row[0] is not None:
-        raise DataError(f"{origin} has no time in row {row[0]}: repair or remove the row")
 
 
 def resolve_instrument(deposit: Deposit, symbol: Symbol, options: Options) -> Instrument | None:
@@ -188,26 +206,48 @@ def settle_instrument(
     """Infers tick and lot from the rows of `ready` where nobody said them."""
     if known is not None and known.origin != "inferred":
         return
-    base = known or inferred_instrument(symbol)
-    base = base.with_scales(*scales)
-    tick = _step(deposit, kind.prices)
-    lot = _step(deposit, kind.qtys)
-    seen_before = known is not None
+    tick, lot = _step(deposit, kind.prices), _step(deposit, kind.qtys)
+    fresh = inferred_instrument(symbol).with_scales(*scales)
+    merge_inferred(
+        deposit,
+        replace(
+            fresh,
+            tick=tick or fresh.tick,
+            lot=lot or fresh.lot,
+            origin_note=_seen(tick, lot),
+        ),
+    )
+
+
+def merge_inferred(deposit: Deposit, found: Instrument) -> None:
+    """Puts an instrument into the table; of two inferred ones the finer steps hold.
+
+    A stated instrument replaces an inferred one, never the other way.
+    """
+    known = deposit.instruments.at(found.symbol)
+    if found.origin != "inferred" or known is None:
+        deposit.instruments.put(found)
+        return
+    if known.origin != "inferred":
+        return
+    scales = (max(known.price_scale, found.price_scale), max(known.qty_scale, found.qty_scale))
+    known, found = known.with_scales(*scales), found.with_scales(*scales)
     deposit.instruments.put(
-        Instrument(
-            **{
-                **{name: getattr(base, name) for name in base.__dataclass_fields__},
-                "tick": _finer(base.tick, tick, scale_known=seen_before and "price" in base.origin_note),
-                "lot": _finer(base.lot, lot, scale_known=seen_before and "qty" in base.origin_note),
-                "origin_note": _seen(base.origin_note, tick, lot),
-            }
+        replace(
+            found,
+            tick=_finer(known.tick, found.tick, known, found, "price"),
+            lot=_finer(known.lot, found.lot, known, found, "qty"),
+            origin_note=_seen(
+                int("price" in known.origin_note + found.origin_note),
+                int("qty" in known.origin_note + found.origin_note),
+            ),
         )
     )
 
 
 def inferred_instrument(symbol: Symbol) -> Instrument:
-    """What a symbol alone tells: contract size by the venue's published rule, nothing else."""
-    face = 1
+    """What a symbol alone tells: contract size and fees by the venue's published rules."""
+    face, fees = 1, _FEES["spot" if symbol.market == "spot" else "contract"]
     if symbol.market == "inverse":
         face = 100 if symbol.base == "BTC" else 10  # COIN-M: 100 USD for BTC, 10 USD for others
     return Instrument(
@@ -218,6 +258,8 @@ def inferred_instrument(symbol: Symbol) -> Instrument:
         tick=1,
         lot=1,
         multiplier=face,
+        maker_fee=scaled(fees[0], RATE_SCALE),
+        taker_fee=scaled(fees[1], RATE_SCALE),
         origin="inferred",
         origin_note="",
     )
@@ -288,7 +330,9 @@ class SourceTimes:
         has_offset = f"regexp_matches({name}, '(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$') AND " + (
             f"contains({name}, ':')"
         )
-        aware = f"CASE WHEN {has_offset} THEN {name} ELSE {name} || '{self._options.utc_offset}' END"
+        aware = (
+            f"CASE WHEN {has_offset} THEN {name} ELSE {name} || '{self._options.utc_offset}' END"
+        )
         moment = f"TRY_CAST({self._padded(aware)} AS TIMESTAMPTZ)"
         bad = self._exact_first(f"{name} IS NOT NULL AND {moment} IS NULL")
         if bad:
@@ -300,7 +344,8 @@ class SourceTimes:
 
     def _padded(self, aware: str) -> str:
         """A bare day is its midnight."""
-        return f"regexp_replace({aware}, '^([0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}})([+-].*)$', '\\1 00:00:00\\2')"
+        day = "^([0-9]{4}-[0-9]{2}-[0-9]{2})([+-].*)$"
+        return f"regexp_replace({aware}, '{day}', '\\1 00:00:00\\2')"
 
     def _exact_first(self, condition: str) -> tuple[int, str] | None:
         column = condition.split('"')[1]
@@ -359,7 +404,8 @@ def _scale_of(kind: Kind, name: str, scales: tuple[int, int]) -> int:
 
 def _settlement(time: str) -> str:
     """Venues report a settlement some ms after its instant, which is the whole minute before."""
-    return f"CASE WHEN {time} % {_MINUTE} < {_UNITS['s']} THEN {time} - {time} % {_MINUTE} ELSE {time} END"
+    past = f"({time}) % {_MINUTE}"
+    return f"{time} - CASE WHEN {past} < {_UNITS['s']} THEN {past} ELSE 0 END"
 
 
 def _step(deposit: Deposit, columns: tuple[str, ...]) -> int:
@@ -374,17 +420,16 @@ def _step(deposit: Deposit, columns: tuple[str, ...]) -> int:
     return step
 
 
-def _finer(have: int, seen: int, *, scale_known: bool) -> int:
-    if not seen:
-        return have
-    return int(np.gcd(have, seen)) if scale_known else seen
+def _finer(have: int, seen: int, known: Instrument, found: Instrument, what: str) -> int:
+    """The step of two sources of which maybe one has seen none."""
+    if what not in known.origin_note:
+        return seen
+    return have if what not in found.origin_note else int(np.gcd(have, seen))
 
 
-def _seen(note: str, tick: int, lot: int) -> str:
-    words = {word for word in ("price", "qty") if word in note}
-    words |= {"price"} if tick else set()
-    words |= {"qty"} if lot else set()
-    return f"steps of {' and '.join(sorted(words))} seen in the data" if words else ""
+def _seen(tick: int, lot: int) -> str:
+    words = ["price"] * bool(tick) + ["qty"] * bool(lot)
+    return f"steps of {' and '.join(words)} seen in the data" if words else "nothing seen"
 
 
 def shape_of(options: Options, default: str) -> Kind:

@@ -64,12 +64,12 @@ _SPELLINGS = {
     "next_funding": ("next_funding_ms", "next_funding_ns"),
 }  # fmt: skip
 
-_VENUE_FOLDERS = {
-    "spot": lambda base, quote: f"{base}/{quote}",
-    "usdm": lambda base, quote: f"{base}/{quote}:{quote}",
-    "linear": lambda base, quote: f"{base}/{quote}:{quote}",
-    "swap": lambda base, quote: f"{base}/{quote}:{quote}",
-    "coinm": lambda base, quote: f"{base}/{quote}:{base}",
+_MARKETS = {
+    "spot": "{base}/{quote}",
+    "usdm": "{base}/{quote}:{quote}",
+    "linear": "{base}/{quote}:{quote}",
+    "swap": "{base}/{quote}:{quote}",
+    "coinm": "{base}/{quote}:{base}",
 }
 QUOTES = (
     "FDUSD", "USDT", "USDC", "TUSD", "BUSD", "USDP", "USD1", "USD", "BTC", "ETH", "BNB", "EUR",
@@ -113,6 +113,9 @@ def store_named_columns(
 ) -> Outcome:
     """Stores the work table by the names of its columns."""
     columns = [row[0] for row in deposit.work.execute(f"DESCRIBE {TABLE}").fetchall()]
+    for column in columns:
+        if '"' in column:
+            raise DataError(f"{origin} has a column named {column!r}: rename it without the quote")
     for ours, theirs in options.columns.items():
         if theirs not in columns:
             raise DataError(
@@ -120,9 +123,7 @@ def store_named_columns(
                 "correct --column"
             )
         if ours not in _SPELLINGS:
-            raise DataError(
-                f"--column knows no {ours!r}: ours are {', '.join(sorted(_SPELLINGS))}"
-            )
+            raise DataError(f"--column knows no {ours!r}: ours are {', '.join(sorted(_SPELLINGS))}")
     named = {**_by_spelling(columns), **options.columns}
     symbol = need_symbol(options, origin, symbol_hint)
     outcome = Outcome("table")
@@ -153,7 +154,9 @@ def interval_of(origin: str, options: Options, deposit: Deposit, time: str) -> s
     size = first.fetchone()
     if row is None or row[0] is None or size is None or size[0] is None:
         raise DataError(f"{origin} does not tell the interval of its bars: add --interval, e.g. 1m")
-    unit = next(n for top, n in ((1e11, 10**9), (1e14, 10**6), (1e17, 1000), (1e20, 1)) if size[0] < top)
+    unit = next(
+        n for top, n in ((1e11, 10**9), (1e14, 10**6), (1e17, 1000), (1e20, 1)) if size[0] < top
+    )
     return format_span(row[0] * unit)
 
 
@@ -165,12 +168,12 @@ def symbol_from_path(path: Path) -> str | None:
         return None
     if venue == "coinbase":
         market = "spot"
-    if market not in _VENUE_FOLDERS:
+    if market not in _MARKETS:
         return None
     pair = word.groups() if word.group(2) else split_pair(word.group(1))
     if pair is None:
         return None
-    return f"{venue}:{_VENUE_FOLDERS[market](*pair)}"
+    return f"{venue}:{_MARKETS[market].format(base=pair[0], quote=pair[1])}"
 
 
 def split_pair(text: str) -> tuple[str, str] | None:
@@ -198,10 +201,12 @@ def store_marks_from_bars(
         number = f"epoch_ms({time})"
     size = work.execute(f"SELECT median({number}) FROM {TABLE}").fetchone()
     top = size[0] if size and size[0] is not None else 0
-    unit = next(n for lim, n in ((1e11, 10**9), (1e14, 10**6), (1e17, 1000), (1e21, 1)) if top < lim)
+    unit = next(
+        n for lim, n in ((1e11, 10**9), (1e14, 10**6), (1e17, 1000), (1e21, 1)) if top < lim
+    )
     step = span // unit
     work.execute(
-        f'CREATE OR REPLACE TABLE points AS SELECT moment, price FROM ('
+        f"CREATE OR REPLACE TABLE points AS SELECT moment, price FROM ("
         f'SELECT {number} AS moment, "{named["open"]}" AS price, rowid AS r, 0 AS p FROM {TABLE} '
         f'UNION ALL SELECT {number} + {step}, "{named["close"]}", rowid, 1 FROM {TABLE} '
         f"WHERE {number} + {step} NOT IN (SELECT {number} FROM {TABLE})) ORDER BY r, p"
@@ -229,7 +234,9 @@ def _store_bars(
     outcome: Outcome,
 ) -> None:  # fmt: skip
     if "time" not in named:
-        raise DataError(f"{origin} has no column for the time of its bars: add --column time=THEIRS")
+        raise DataError(
+            f"{origin} has no column for the time of its bars: add --column time=THEIRS"
+        )
     interval = interval_of(origin, options, deposit, named["time"])
     kind = shape_of(options, f"bar_{format_span(bar_kind(interval).interval_ns)}")
     if options.kind is None and "_mark" in origin and "volume" not in named:
@@ -303,12 +310,12 @@ def _depth_meaning(
     bid = f"CASE WHEN lower(\"{named['side']}\") IN ('bid', 'buy') THEN {TICK_BUY} ELSE 0 END"
     clear = "0"
     if "is_snapshot" in named:
-        starts = f'"{named["is_snapshot"]}" AND lag(1) OVER {message} IS NULL'
+        starts = f'CAST("{named["is_snapshot"]}" AS BOOLEAN) AND lag(1) OVER {message} IS NULL'
         clear = f"CASE WHEN {starts} THEN {TICK_CLEAR} ELSE 0 END"
     others = {"flags": f"{ends} + {bid} + {clear}"}
     for name in ("first_id", "final_id", "prev_id"):
         if name in named:
-            others[name] = f'coalesce("{named[name]}", 0)'
+            others[name] = f'coalesce(TRY_CAST("{named[name]}" AS BIGINT), 0)'
     numbers = {"price": named["price"], "qty": named["qty"]}
     return Meaning(shape_of(options, "tick"), time, received, numbers, others)
 

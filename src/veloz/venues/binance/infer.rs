@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use veloz_core::book::PriceLevel;
 use veloz_core::instrument::{Asset, Filters, Instrument, Kind, Origin, Status};
-use veloz_core::units::pow10;
+use veloz_core::units::{pow10, NS_PER_S};
 
 use super::decode::{Content, Decoder, Event, MessageKind};
 use super::json::{DecodeError, Problem};
@@ -185,6 +185,7 @@ impl Inference {
             (instrument.base, instrument.quote) = (id(base), id(quote));
             instrument.settle = id(settle);
             instrument.symbol = symbol(market, base, quote, settle, name);
+            instrument.expiry_ns = name.split_once('_').and_then(|(_, date)| delivery_ns(date));
             if market == Market::CoinM {
                 // The face value is in no frame: the venue's two sizes.
                 instrument.multiplier = if base == "BTC" { 100 } else { 10 };
@@ -193,6 +194,17 @@ impl Inference {
         }
         Ok(listing)
     }
+}
+
+/// The delivery instant of a contract named `…_YYMMDD`: 08:00 UTC of that day.
+fn delivery_ns(date: &str) -> Option<i64> {
+    let number: i64 = date.parse().ok().filter(|_| date.len() == 6)?;
+    let (year, month, day) = (2000 + number / 10_000, number / 100 % 100, number % 100);
+    // Days since the epoch, with years that begin in March, so that a leap day is the last.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days =
+        365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 719_469;
+    Some((days * 24 + 8) * 3_600 * NS_PER_S)
 }
 
 fn units(figure: i128, scale: u8) -> i64 {
@@ -303,5 +315,41 @@ fn blank(market: Market, name: &str, price_scale: u8, qty_scale: u8) -> Instrume
         valid_from_ns: 0,
         status: Status::Trading,
         origin: Origin::Inferred,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dated_symbol_names_its_delivery() {
+        assert_eq!(delivery_ns("211231"), Some(1_640_937_600 * NS_PER_S));
+        assert_eq!(delivery_ns("240229"), Some(1_709_193_600 * NS_PER_S));
+        assert_eq!(delivery_ns("PERP"), None);
+    }
+
+    #[test]
+    fn symbols_end_in_their_quote() {
+        assert_eq!(assets(Market::Spot, "BTCFDUSD"), Some(("BTC", "FDUSD")));
+        assert_eq!(assets(Market::UsdM, "BTCUSDT_261225"), Some(("BTC", "USDT")));
+        assert_eq!(assets(Market::CoinM, "BTCUSD_PERP"), Some(("BTC", "USD")));
+        assert_eq!(assets(Market::Spot, "USDT"), None);
+    }
+
+    #[test]
+    fn steps_are_the_greatest_common_divisors_even_of_quantities_beyond_eight_decimals() {
+        let mut inference = Inference::new(Market::Spot);
+        for (price, qty) in [("1.50", "2.5"), ("2.25", "900000000000.0"), ("3.00", "7.5")] {
+            let frame = format!(
+                r#"{{"e":"trade","s":"XUSDT","t":1,"p":"{price}","q":"{qty}","T":1,"m":true}}"#
+            );
+            inference.frame(frame.as_bytes());
+        }
+        let listing = inference.listing().unwrap();
+        let found = &listing.instruments[0];
+        assert_eq!((found.price_scale, found.tick), (2, 75));
+        assert_eq!((found.qty_scale, found.lot), (1, 25));
+        assert_eq!(found.origin, Origin::Inferred);
     }
 }

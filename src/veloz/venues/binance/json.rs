@@ -104,7 +104,7 @@ pub struct Scanner<'a> {
 }
 
 /// The eight bytes from `at`, the first in the lowest byte; `None` near the end of the text.
-#[inline]
+#[inline(always)]
 pub fn load8(bytes: &[u8], at: usize) -> Option<u64> {
     let eight = bytes.get(at..at.checked_add(8)?)?;
     Some(u64::from_le_bytes(eight.try_into().ok()?))

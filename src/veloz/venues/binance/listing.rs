@@ -1,4 +1,7 @@
 //! Exchange information → instruments: scales, steps and limits as the venue states them.
+//!
+//! Scales are the venue's precisions, not the decimals of the present tick and lot: when a tick is
+//! made coarser, orders at finer prices stay in the book, for years on spot, and must be read.
 
 use std::fmt;
 
@@ -88,7 +91,15 @@ pub(super) fn decimals(figure: i128) -> u8 {
     (0..FINE).find(|&scale| figure % pow10(FINE - scale) == 0).unwrap_or(FINE)
 }
 
-const SYMBOL: [&str; 15] = [
+/// Decimals that a quantity may have so that volumes of many largest orders still fit an `i64`.
+fn room(max_qty: i128) -> u8 {
+    (0..8)
+        .rev()
+        .find(|&scale| max_qty / pow10(FINE) * pow10(scale + 1) <= pow10(13))
+        .map_or(0, |s| s + 1)
+}
+
+const SYMBOL: [&str; 16] = [
     "symbol",
     "baseAsset",
     "quoteAsset",
@@ -104,6 +115,7 @@ const SYMBOL: [&str; 15] = [
     "liquidationFee",
     "filters",
     "pricePrecision",
+    "quantityPrecision",
 ];
 
 const FILTER: [&str; 18] = [
@@ -174,8 +186,16 @@ impl Listing {
         let settle = if market == Market::Spot { quote.clone() } else { body.text(3)? };
         let raw = body.filters()?;
         let [_, _, tick] = raw.price;
-        let price_scale = decimals(tick).max(decimals(raw.price[0]));
-        let qty_scale = decimals(raw.lot[2]).max(decimals(raw.lot[0]));
+        let precision = |at: usize| match body.found[at] {
+            Some(value) => {
+                super::number::whole(body.bytes, value, SYMBOL[at]).map(|n| n.min(8) as u8)
+            }
+            None => Ok(8),
+        };
+        let price_scale = decimals(tick).max(decimals(raw.price[0])).max(precision(14)?);
+        let qty_scale = decimals(raw.lot[2])
+            .max(decimals(raw.lot[0]))
+            .max(precision(15)?.min(room(raw.lot[1])));
         let units = |figure: i128, scale: u8, field| {
             i64::try_from(figure / pow10(FINE - scale)).map_err(|_| DecodeError {
                 field,
@@ -197,12 +217,6 @@ impl Listing {
             !kind.is_empty() && !kind.ends_with(b"PERPETUAL")
         });
         let (maker_fee, taker_fee) = fees(market);
-        let precision = |at: usize| match body.found[at] {
-            Some(value) => {
-                super::number::whole(body.bytes, value, SYMBOL[at]).map(|n| n.min(18) as u8)
-            }
-            None => Ok(8),
-        };
         let quote_scale = precision(11)?.min(precision(10)?);
         let base_scale = precision(9)?;
         let (base_id, quote_id) = (

@@ -11,6 +11,7 @@ mod fields;
 pub mod infer;
 pub mod json;
 pub mod listing;
+mod message;
 pub mod number;
 mod rest;
 mod symbols;

@@ -12,10 +12,14 @@ use super::json::{load8, DecodeError, Problem, Scanner, Type, Value};
 pub struct Scale {
     decimals: u8,
     unit: i64,
+    /// At most eight decimals.
+    is_short: bool,
     /// The bytes of eight decimals that the scale holds.
     kept: u64,
     /// Moves the kept decimals to the top of a word.
     shift: u32,
+    /// Bits of a word that the kept decimals leave for digits before the point.
+    free: u32,
 }
 
 impl Scale {
@@ -30,8 +34,10 @@ impl Scale {
         Scale {
             decimals,
             unit: 10_i64.pow(u32::from(decimals)),
+            is_short: decimals <= 8,
             kept: if eight == 8 { u64::MAX } else { (1 << (8 * eight)) - 1 },
             shift: 8 * (8 - eight.max(1)),
+            free: 8 * (8 - eight),
         }
     }
 
@@ -45,14 +51,14 @@ impl Scale {
 const ZEROS: u64 = 0x3030_3030_3030_3030;
 
 /// The top bit of the first byte that is no digit; `x` is the word with `ZEROS` taken off.
-#[inline]
+#[inline(always)]
 fn first_non_digit(x: u64) -> u32 {
     // Bytes behind the first such byte may be wrong because of a carry; they are not looked at.
     ((x.wrapping_add(0x7676_7676_7676_7676) | x) & 0x8080_8080_8080_8080).trailing_zeros() / 8
 }
 
 /// Eight digits, the first in the lowest byte, as a number.
-#[inline]
+#[inline(always)]
 fn eight_digits(x: u64) -> i64 {
     let x = x.wrapping_mul(2561) >> 8;
     let x = (x & 0x00FF_00FF_00FF_00FF).wrapping_mul(6_553_601) >> 16;
@@ -61,28 +67,61 @@ fn eight_digits(x: u64) -> i64 {
 
 /// A decimal whose first digit stands at `at`, and where its closing quote ends; `None` if it has
 /// not the usual form.
-#[inline]
+///
+/// Where the next number starts depends on how long this one is. Each length has code of its own,
+/// so that the processor may guess the length and read on instead of waiting for it.
+#[inline(always)]
 fn quick_decimal(bytes: &[u8], at: usize, scale: &Scale) -> Option<(i64, usize)> {
     let word = load8(bytes, at)?;
-    let x = word ^ ZEROS;
-    let digits = first_non_digit(x);
-    if digits.wrapping_sub(1) > 6 || scale.decimals > 8 {
+    match first_non_digit(word ^ ZEROS) {
+        1 => behind_digits::<1>(bytes, at, word, scale),
+        2 => behind_digits::<2>(bytes, at, word, scale),
+        3 => behind_digits::<3>(bytes, at, word, scale),
+        4 => behind_digits::<4>(bytes, at, word, scale),
+        5 => behind_digits::<5>(bytes, at, word, scale),
+        6 => behind_digits::<6>(bytes, at, word, scale),
+        7 => behind_digits::<7>(bytes, at, word, scale),
+        _ => None,
+    }
+}
+
+/// The rest of a decimal with `N` digits before its point.
+#[inline(always)]
+fn behind_digits<const N: usize>(
+    bytes: &[u8],
+    at: usize,
+    word: u64,
+    scale: &Scale,
+) -> Option<(i64, usize)> {
+    if !scale.is_short {
         return None;
     }
-    let whole = eight_digits(x << (8 * (8 - digits)));
-    let behind = at + digits as usize + 1;
-    match (word >> (8 * digits)) as u8 {
-        b'"' => Some((whole * scale.unit, behind)),
+    let x_whole = word ^ ZEROS;
+    let whole = || eight_digits(x_whole << (64 - 8 * N));
+    let behind = at + N + 1;
+    match (word >> (8 * N)) as u8 {
+        b'"' => Some((whole() * scale.unit, behind)),
         b'.' => {
             let x = load8(bytes, behind)? ^ ZEROS;
-            let decimals = first_non_digit(x);
-            let part = if decimals < 8 { x & ((1 << (8 * decimals)) - 1) } else { x };
-            let end = behind + decimals as usize;
-            if decimals == 0 || part & !scale.kept != 0 || *bytes.get(end)? != b'"' {
+            let (part, end) = match first_non_digit(x) {
+                8 => (x, behind + 8),
+                1 => (x & 0xFF, behind + 1),
+                2 => (x & 0xFFFF, behind + 2),
+                3 => (x & 0xFF_FFFF, behind + 3),
+                0 => return None,
+                decimals => (x & ((1 << (8 * decimals)) - 1), behind + decimals as usize),
+            };
+            if part & !scale.kept != 0 || *bytes.get(end)? != b'"' {
                 return None;
             }
-            let part = if scale.decimals == 0 { 0 } else { eight_digits(part << scale.shift) };
-            Some((whole * scale.unit + part, end + 1))
+            let number = if 8 * N as u32 <= scale.free {
+                // Digits before and behind the point fit one word: read them as one number.
+                let both = (x_whole & ((1 << (8 * N)) - 1)) | (part << (8 * N));
+                eight_digits(both << ((scale.free - 8 * N as u32) & 63))
+            } else {
+                whole() * scale.unit + eight_digits(part << (scale.shift & 63))
+            };
+            Some((number, end + 1))
         }
         _ => None,
     }
@@ -244,7 +283,7 @@ pub fn levels(
     }
 }
 
-#[inline]
+#[inline(always)]
 fn quick_level(bytes: &[u8], at: usize, price: &Scale, qty: &Scale) -> Option<(PriceLevel, usize)> {
     if *bytes.get(at..at + 2)? != *b"[\"" {
         return None;
@@ -267,7 +306,11 @@ fn slow_level(
     scan.expect(b'[', field, "a [price, quantity] pair")?;
     let at = scan.value(field)?;
     let price = quoted(scan.bytes, at, price, field)?;
-    scan.expect(b',', field, "a quantity behind the price")?;
+    if scan.peek() == Some(b']') {
+        let problem = Problem::WrongType("a quantity behind the price");
+        return Err(DecodeError { field, offset: scan.at, problem });
+    }
+    scan.expect(b',', field, "a comma")?;
     let at = scan.value(field)?;
     let qty = quoted(scan.bytes, at, qty, field)?;
     while scan.more(b']', field)? {

@@ -3,10 +3,9 @@
 use veloz_core::book::UpdateIds;
 use veloz_core::market::{AggTrade, Bar, Funding, MarkPrice, OpenInterest, Trade};
 
-use super::decode::{
-    after, check_length, signed, BookMessage, Content, Decoder, Event, MessageKind,
-};
+use super::decode::{check_length, BookMessage, Content, Decoder, Event, MessageKind};
 use super::json::{named_fields, DecodeError, Problem, Scanner, Type, Value};
+use super::message::{after, signed};
 use super::number::{levels, quoted, stamp, whole};
 
 /// The last part of a request's path, and its `symbol` argument.

@@ -31,12 +31,14 @@ const group = (v, places) => {
 };
 const signed = (v, places) => (v > 0 ? "+" : "") + group(v, places);
 const pct = (v, places = 2) => v === null ? "n/a" : signed(v * 100, places) + "\u202f%";
+const even = values => { const top = Math.max(0, ...values.map(v => Math.abs(v || 0))); return v => group(v, top >= 1 || top === 0 ? 2 : 6); };
 const money = v => group(v, v !== null && Math.abs(v) < 1 && v !== 0 ? 6 : 2);
 const short = v => {
   const a = Math.abs(v);
+  if (a === 0) return "0";
   if (a >= 1e9) return group(v / 1e9, 2) + " bn";
   if (a >= 1e6) return group(v / 1e6, 2) + " M";
-  return group(v, a >= 1000 ? 0 : a >= 10 ? 1 : a >= 0.1 || a === 0 ? 2 : 5);
+  return group(v, a >= 1000 ? 0 : a >= 10 ? 1 : a >= 0.1 ? 2 : 5);
 };
 const MON = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 const two = n => String(n).padStart(2, "0");
@@ -118,6 +120,7 @@ const hideTip = el => { const t = one(".tip", el); if (t) t.style.display = "non
 // --- curves through time, with one crosshair ----------------------------------------------
 const curves = [];
 const isLog = { on: false };
+const hold = { on: true };
 const curve = (name, build) => {
   const el = one(`[data-chart=${name}]`); if (!el) return;
   const it = { el, build, c: null, at: null };
@@ -151,16 +154,17 @@ const extent = (lists, pad = 0.04) => {
   const room = (b - a || Math.abs(a) || 1) * pad; return [a - room, b + room];
 };
 curve("equity", it => {
-  let [lo, hi] = extent(B ? [E.v, B.v] : [E.v]);
-  const low = Math.min(...E.v.filter(v => v !== null), ...(B ? B.v : []));
+  const bench = B && hold.on;
+  let [lo, hi] = extent(bench ? [E.v, B.v] : [E.v]);
+  const low = Math.min(...E.v.filter(v => v !== null), ...(bench ? B.v : []));
   const log = isLog.on && low > 0;
   if (log) lo = Math.max(lo, low * 0.97);
   const c = it.c = frame(it.el, lo, hi, D.start, D.end, short, log);
   const d = pathOf(c, E.t, E.v);
   draw("path", { class: "area", d: `${d}L${c.x(E.t[E.t.length - 1])} ${c.h - PAD.b}L${c.x(E.t[0])} ${c.h - PAD.b}Z` }, c.root);
-  if (B) draw("path", { class: "line b", d: pathOf(c, B.t, B.v) }, c.root);
+  if (bench) draw("path", { class: "line b", d: pathOf(c, B.t, B.v) }, c.root);
   draw("path", { class: "line", d }, c.root);
-  draw("text", { x: PAD.l + 6, y: PAD.t + 8 }, c.root, B ? "\u2014 equity   \u2504 hold " + B.name : "\u2014 equity");
+  draw("text", { x: PAD.l + 6, y: PAD.t + 8 }, c.root, bench ? "\u2014 equity   \u2504 hold " + B.name : "\u2014 equity");
   it.rows = (t, g) => {
     const i = atOrBefore(E.t, t), rows = [["Equity", money(E.v[i]) + " " + D.currency], ["Return", pct(E.v[i] / E.v[0] - 1)]];
     draw("circle", { class: "dot", cx: c.x(t), cy: c.y(E.v[i]), r: 3.5 }, g);
@@ -200,7 +204,7 @@ const bins = () => {
   for (const v of valueTicks(0, top, 4)) if (v % 1 === 0) { draw("line", { class: "grid", x1: PAD.l, x2: w - 34, y1: y(v), y2: y(v) }, root); draw("text", { x: w - 28, y: y(v) + 3.5 }, root, String(v)); }
   H.counts.forEach((v, i) => {
     const from = (H.first + i) * H.width, bar = draw("rect", { class: from < -H.width / 2 ? "cd" : "cu", x: x(i) + 1, width: Math.max(1, x(i + 1) - x(i) - 2), y: y(v), height: Math.max(0, y(0) - y(v)), rx: 1.5 }, root);
-    draw("title", {}, bar, `${pct(from, 1)} to ${pct(from + H.width, 1)}: ${v} day${v === 1 ? "" : "s"}`);
+    draw("title", {}, bar, `${pct(from)} to ${pct(from + H.width)}: ${v} day${v === 1 ? "" : "s"}`);
   });
   const every = Math.ceil(n / Math.max(2, Math.floor(w / 70)));
   const places = H.width * 100 < 0.1 ? 2 : H.width * 100 < 1 ? 1 : 0;
@@ -234,8 +238,12 @@ const shownTrips = () => {
 };
 const candles = () => {
   const el = V.el; if (!el || !S.length) return;
+  hideTip(el);
   const k = S[V.s], a = Math.floor(V.a), b = Math.min(k.t.length, Math.ceil(V.b));
-  const room = Math.max(20, Math.floor((el.clientWidth - 70) / 5)), m = Math.max(1, Math.ceil((b - a) / room));
+  const room = Math.max(20, Math.floor((el.clientWidth - 70) / 5));
+  let m = Math.max(1, Math.ceil((b - a) / room));
+  const round = STEPS.find(s => s % k.step === 0 && s >= k.step * m);
+  if (round) m = round / k.step;
   const q = [];
   for (let i = a; i < b; i += m) {
     const e = Math.min(i + m, b); let h = -Infinity, l = Infinity;
@@ -324,12 +332,13 @@ if (table && count) {
   const text = i => ({ entry: brief(T.entry[i]), exit: T.exit[i] ? brief(T.exit[i]) : "open", symbol: words[T.symbol[i]], side: T.side[i] > 0 ? "long" : "short", why: words[T.why[i]], end: words[T.end[i]] });
   const price = v => v === null ? "—" : v.toLocaleString("en-US", { maximumFractionDigits: 8 });
   const tone = v => v > 0 ? "up" : v < 0 ? "down" : "";
+  const net = even(T.net), fee = even(T.fees);
   const COLS = [
     ["Entry", i => T.entry[i], i => text(i).entry, ""], ["Symbol", i => words[T.symbol[i]], i => words[T.symbol[i]], ""],
     ["Side", i => T.side[i], i => (T.side[i] > 0 ? "▲ long" : "▼ short"), ""],
     ["Quantity", i => T.qty[i], i => price(T.qty[i]), "n minor"], ["In", i => T.in[i], i => price(T.in[i]), "n minor"], ["Out", i => T.out[i], i => price(T.out[i]), "n minor"],
-    ["Net", i => T.net[i], i => T.net[i] === null ? "n/a" : (T.net[i] > 0 ? "+" : "") + money(T.net[i]), "n", i => tone(T.net[i])],
-    ["Return", i => T.return[i], i => pct(T.return[i]), "n", i => tone(T.return[i])], ["Fees", i => T.fees[i], i => T.fees[i] === null ? "n/a" : money(T.fees[i]), "n minor"],
+    ["Net", i => T.net[i], i => T.net[i] === null ? "n/a" : (T.net[i] > 0 ? "+" : "") + net(T.net[i]), "n", i => tone(T.net[i])],
+    ["Return", i => T.return[i], i => pct(T.return[i]), "n", i => tone(T.return[i])], ["Fees", i => T.fees[i], i => T.fees[i] === null ? "n/a" : fee(T.fees[i]), "n minor"],
     ["Held", i => (T.exit[i] || D.end) - T.entry[i], i => span((T.exit[i] || D.end) - T.entry[i]), "n minor"],
     ["MAE", i => T.mae[i], i => T.mae[i] === null ? "—" : pct(T.mae[i]), "n minor"], ["MFE", i => T.mfe[i], i => T.mfe[i] === null ? "—" : pct(T.mfe[i]), "n minor"],
     ["Exit reason", i => words[T.end[i]], i => T.exit[i] ? words[T.end[i]] || "—" : "open", ""],
@@ -388,6 +397,15 @@ for (const b of all("[data-scale]")) b.addEventListener("click", () => {
   for (const o of all("[data-scale]")) o.setAttribute("aria-pressed", String(o === b));
   everything();
 });
+const toggle = one("#hold");
+if (toggle && B) {
+  // A benchmark that moves far more would press the equity curve flat.
+  const range = l => { const [a, b] = extent([l], 0); return b - a; };
+  hold.on = range(B.v) < 5 * range(E.v);
+  const say = () => toggle.setAttribute("aria-pressed", String(hold.on));
+  toggle.addEventListener("click", () => { hold.on = !hold.on; say(); everything(); });
+  say();
+}
 const everything = () => { for (const it of curves) it.build(it); bins(); candles(); };
 let width = 0;
 new ResizeObserver(() => { const now = document.body.clientWidth; if (now !== width) { width = now; everything(); } }).observe(document.body);

@@ -10,6 +10,11 @@
 //! All trading state is here, on one thread. A strategy's calls are inputs like any other, so the
 //! journal of a run holds all that is needed to rebuild the desk.
 
+mod judge;
+mod worth;
+
+pub use worth::Worth;
+
 use std::collections::VecDeque;
 
 use crate::account::{Accounts, FillInput};
@@ -20,11 +25,11 @@ use crate::journal::Journal;
 use crate::market::{
     Bar, Funding, MarkPrice, Quote, Tick, Trade, TICK_BUY, TICK_CLEAR, TICK_EMPTY, TICK_TRADE,
 };
-use crate::order::{OrderId, OrderSpec, Report, ReportKind, Request, RequestKind, Side};
+use crate::order::{OrderId, OrderSpec, Report, ReportKind, Request, RequestKind};
 use crate::order_state::{Change, Ending, OrderTable, Pending};
-use crate::risk::{Exposure, Gate, Limits, RateWindow, Refusal};
+use crate::risk::{Gate, Limits, RateWindow};
 use crate::strategy::{ListenRequest, TimerRequest};
-use crate::units::{format_decimal, mul_div, pow10, rescale, Rounding, COST_SCALE, MARK_SCALE};
+use crate::units::{format_decimal, rescale, Rounding, MARK_SCALE};
 
 /// What a strategy asked for, waiting for its turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,11 +114,21 @@ pub struct MarketView {
     pub bar: Option<Bar>,
     /// Prints and levels seen.
     pub events: u64,
+    /// What positions were last valued at, at mark scale.
+    valued: i64,
 }
 
 impl MarketView {
     fn new(tick: i64) -> Self {
-        MarketView { book: Book::new(tick), quote: None, last: 0, mark: 0, bar: None, events: 0 }
+        MarketView {
+            book: Book::new(tick),
+            quote: None,
+            last: 0,
+            mark: 0,
+            bar: None,
+            events: 0,
+            valued: 0,
+        }
     }
 
     /// Best bid and best offer prices, if both sides are there.
@@ -347,7 +362,7 @@ impl Desk {
     /// [`DeskError`] if the value does not fit.
     #[inline]
     pub fn value(&mut self, instrument: InstrumentId) -> Result<(), DeskError> {
-        let market = &self.markets[instrument as usize];
+        let market = &mut self.markets[instrument as usize];
         let price = if self.instruments[instrument as usize].kind == Kind::Spot {
             match market.touch() {
                 Some((bid, ask)) => (bid + ask) / 2,
@@ -360,13 +375,18 @@ impl Desk {
             market.mark
         } else if price > 0 {
             let scale = self.instruments[instrument as usize].price_scale;
-            rescale(i128::from(price), scale, MARK_SCALE, Rounding::TowardZero)
-                .ok()
-                .and_then(|mark| i64::try_from(mark).ok())
-                .ok_or_else(|| self.broken(instrument, "a price does not fit mark scale"))?
+            let mark = rescale(i128::from(price), scale, MARK_SCALE, Rounding::TowardZero);
+            match mark.ok().and_then(|mark| i64::try_from(mark).ok()) {
+                Some(mark) => mark,
+                None => return Err(self.broken(instrument, "a price does not fit mark scale")),
+            }
         } else {
             return Ok(());
         };
+        if mark == market.valued {
+            return Ok(());
+        }
+        market.valued = mark;
         self.accounts
             .mark(instrument, mark)
             .map_err(|error| self.broken(instrument, &error.to_string()))
@@ -403,6 +423,8 @@ impl Desk {
             .accounts
             .funding(account, instrument, funding.rate, funding.mark)
             .map_err(|error| self.broken(instrument, &error.to_string()))?;
+        // The settlement's mark became the account's; the market's own is put back when next read.
+        self.markets[instrument as usize].valued = funding.mark;
         if amount == 0 {
             return Ok(());
         }
@@ -520,158 +542,6 @@ impl Desk {
             Command::Place { id, .. } => self.orders.get(*id).map_or(0, |order| order.strategy),
             Command::Cancel { strategy, .. } | Command::Amend { strategy, .. } => *strategy,
         }
-    }
-
-    /// The verdict of the risk gate on what an order asks, or would ask once amended.
-    fn judge(&mut self, id: OrderId, spec: OrderSpec) -> Result<Result<(), Refusal>, DeskError> {
-        let Some(order) = self.orders.get(id) else { return Ok(Ok(())) };
-        let (account, strategy) = (order.account, order.strategy);
-        let row = spec.instrument as usize;
-        self.value(spec.instrument)?;
-        if self.rate.len() <= account as usize {
-            self.rate.resize_with(account as usize + 1, RateWindow::default);
-        }
-        let since = self.now_ns - self.limits.rate_window_ns;
-        let orders_in_window = self.rate[account as usize].count_since(since);
-        let instrument = &self.instruments[row];
-        let reference = self.reference_price(spec.instrument);
-        let price = if spec.price > 0 {
-            spec.price
-        } else if spec.trigger_price > 0 {
-            spec.trigger_price
-        } else {
-            reference
-        };
-        let overflow = |_| self.broken(spec.instrument, "an order's value does not fit");
-        let (mut buys, mut sells) = (0_i64, 0_i64);
-        let (mut buy_value, mut sell_value) = (0_i128, 0_i128);
-        for &other in self.orders.open() {
-            let Some(other) = self.orders.get(other) else { continue };
-            if other.id == id
-                || other.account != account
-                || other.spec.instrument != spec.instrument
-            {
-                continue;
-            }
-            if other.spec.reduce_only || other.place == Pending::None && !other.accepted {
-                continue;
-            }
-            let leaves = other.leaves_qty();
-            let at = if other.spec.price > 0 { other.spec.price } else { reference };
-            let value =
-                if at > 0 { instrument.notional(leaves, at).map_err(overflow)? } else { 0 };
-            match other.spec.side {
-                Side::Buy => (buys, buy_value) = (buys + leaves, buy_value + value),
-                Side::Sell => (sells, sell_value) = (sells + leaves, sell_value + value),
-            }
-        }
-        let notional =
-            if price > 0 { instrument.notional(spec.qty, price).map_err(overflow)? } else { 0 };
-        let account_position = self.net_qty(account, spec.instrument);
-        let held = if reference > 0 {
-            let value = instrument.notional(account_position.abs(), reference).map_err(overflow)?;
-            if account_position < 0 {
-                -value
-            } else {
-                value
-            }
-        } else {
-            0
-        };
-        let before = (held + buy_value).abs().max((held - sell_value).abs());
-        if !spec.reduce_only {
-            match spec.side {
-                Side::Buy => buy_value += notional,
-                Side::Sell => sell_value += notional,
-            }
-        }
-        let after = (held + buy_value).abs().max((held - sell_value).abs());
-        let is_spot = instrument.kind == Kind::Spot;
-        let (paid_asset, spoken_for) = match (is_spot, spec.side) {
-            (true, Side::Sell) => {
-                (instrument.base, i128::from(sells) * pow10(18 - instrument.qty_scale))
-            }
-            (true, Side::Buy) => (instrument.quote, buy_value - notional),
-            (false, _) => (instrument.settle, 0),
-        };
-        let free = if is_spot {
-            let balance = self.accounts.balance(account, paid_asset);
-            let balance = balance.map_err(|e| self.broken(spec.instrument, &e.to_string()))?;
-            let wallet = balance.wallet();
-            let scale = self.assets[paid_asset as usize].scale;
-            rescale(wallet, scale, COST_SCALE, Rounding::TowardZero).map_err(overflow)? - spoken_for
-        } else {
-            0
-        };
-        // A spot order pays in what it gives: quote for a buy, base for a sell.
-        let notional_paid = if is_spot && spec.side == Side::Sell {
-            i128::from(spec.qty) * pow10(18 - instrument.qty_scale)
-        } else {
-            notional
-        };
-        let equity = if is_spot {
-            0
-        } else {
-            self.accounts
-                .equity(account, instrument.settle)
-                .map_err(|error| self.broken(spec.instrument, &error.to_string()))?
-        };
-        let leverage_at = account as usize * self.instruments.len() + row;
-        let exposure = Exposure {
-            instrument,
-            spec: &spec,
-            strategy_position: self.strategy_position(strategy, spec.instrument),
-            account_position,
-            open_buy_qty: buys,
-            open_sell_qty: sells,
-            reference_price: reference,
-            notional: if is_spot { notional_paid } else { notional },
-            notional_after: after,
-            notional_before: before,
-            equity,
-            other_margin: self.margin_elsewhere(account, spec.instrument).map_err(overflow)?,
-            free,
-            leverage: self.leverage.get(leverage_at).copied().unwrap_or(1),
-            now_ns: self.now_ns,
-            orders_in_window,
-        };
-        let verdict = self.gate.check(&exposure);
-        if verdict.is_ok() {
-            self.rate[account as usize].push(self.now_ns);
-        }
-        Ok(verdict)
-    }
-
-    /// An account's signed position in an instrument over all legs, in quantity units.
-    #[inline]
-    #[must_use]
-    pub fn net_qty(&self, account: u16, instrument: InstrumentId) -> i64 {
-        use crate::order::PositionSide::{Both, Long, Short};
-        let leg = |side| self.accounts.account_position(account, instrument, side).qty;
-        leg(Both) + leg(Long) + leg(Short)
-    }
-
-    /// Initial margin that an account's other contracts with the same settlement need (A24).
-    fn margin_elsewhere(
-        &self,
-        account: u16,
-        instrument: InstrumentId,
-    ) -> Result<i128, crate::units::Overflow> {
-        let settle = self.instruments[instrument as usize].settle;
-        let mut sum = 0;
-        for (row, other) in self.instruments.iter().enumerate() {
-            if row == instrument as usize || other.kind == Kind::Spot || other.settle != settle {
-                continue;
-            }
-            let held = self.net_qty(account, row as InstrumentId);
-            let price = self.reference_price(row as InstrumentId);
-            if held != 0 && price > 0 {
-                let at = account as usize * self.instruments.len() + row;
-                let leverage = self.leverage.get(at).copied().unwrap_or(1);
-                sum += other.notional(held.abs(), price)? / i128::from(leverage);
-            }
-        }
-        Ok(sum)
     }
 
     fn cancel(&mut self, id: OrderId, strategy: u16) {
@@ -852,100 +722,5 @@ fn report_fact(report: &Report) -> facts::VenueReport {
         reason,
         qty,
         extra,
-    }
-}
-
-/// What an account is worth, in one currency, at cost scale; `None` where a rate is missing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Worth {
-    /// Balances less liabilities, and unrealised profit.
-    pub equity: Option<i128>,
-    /// Signed value of positions, coins of spot instruments included.
-    pub net_exposure: Option<i128>,
-    /// Absolute value of positions.
-    pub gross_exposure: Option<i128>,
-}
-
-impl Desk {
-    /// What an account is worth in an asset now: every balance at its instrument's price, every
-    /// contract at its mark.
-    ///
-    /// # Errors
-    ///
-    /// [`DeskError`] if a value does not fit.
-    pub fn worth(&mut self, account: u16, asset: AssetId) -> Result<Worth, DeskError> {
-        for row in 0..self.instruments.len() as InstrumentId {
-            self.value(row)?;
-        }
-        let too_large = |_| DeskError("what the account is worth does not fit".to_owned());
-        let refused = |error: crate::account::AccountError| DeskError(error.to_string());
-        let (mut equity, mut net, mut gross) = (0_i128, 0_i128, 0_i128);
-        for row in 0..self.assets.len() as AssetId {
-            let balance = self.accounts.balance(account, row).map_err(refused)?;
-            let held = balance.wallet() - balance.liability;
-            if held == 0 {
-                continue;
-            }
-            let up = pow10(COST_SCALE - self.assets[row as usize].scale);
-            let held = held.checked_mul(up).ok_or(crate::units::Overflow).map_err(too_large)?;
-            let Some(value) = self.convert(held, row, asset).map_err(too_large)? else {
-                return Ok(Worth::default());
-            };
-            equity += value;
-            let is_traded_coin = row != asset
-                && self.instruments.iter().any(|i| i.kind == Kind::Spot && i.base == row);
-            if is_traded_coin {
-                (net, gross) = (net + value, gross + value.abs());
-            }
-        }
-        for position in self.accounts.positions(account).map_err(refused)? {
-            let row = position.instrument;
-            let instrument = &self.instruments[row as usize];
-            if position.qty == 0 || instrument.kind == Kind::Spot {
-                continue;
-            }
-            let profit = self.accounts.unrealised(position).map_err(refused)?;
-            let price = self.reference_price(row);
-            let value = if price > 0 {
-                instrument.notional(position.qty.abs(), price).map_err(too_large)?
-            } else {
-                0
-            };
-            let settle = instrument.settle;
-            let profit = self.convert(profit, settle, asset).map_err(too_large)?;
-            let value = self.convert(value, settle, asset).map_err(too_large)?;
-            let (Some(profit), Some(value)) = (profit, value) else { return Ok(Worth::default()) };
-            equity += profit;
-            net += if position.qty < 0 { -value } else { value };
-            gross += value;
-        }
-        Ok(Worth { equity: Some(equity), net_exposure: Some(net), gross_exposure: Some(gross) })
-    }
-
-    /// An amount at cost scale in another asset, by the price of an instrument between the two;
-    /// `None` if there is none with a price.
-    fn convert(
-        &self,
-        amount: i128,
-        from: AssetId,
-        to: AssetId,
-    ) -> Result<Option<i128>, crate::units::Overflow> {
-        if from == to {
-            return Ok(Some(amount));
-        }
-        for (row, instrument) in self.instruments.iter().enumerate() {
-            let price = i128::from(self.reference_price(row as InstrumentId));
-            if price == 0 {
-                continue;
-            }
-            let unit = pow10(instrument.price_scale);
-            if instrument.base == from && instrument.quote == to {
-                return mul_div(amount, price, unit, Rounding::TowardZero).map(Some);
-            }
-            if instrument.base == to && instrument.quote == from {
-                return mul_div(amount, unit, price, Rounding::TowardZero).map(Some);
-            }
-        }
-        Ok(None)
     }
 }

@@ -13,19 +13,24 @@
 //!
 //! [`timeline`]: crate::matching::timeline
 
+mod stream;
+
+use stream::{each, message_len};
+pub use stream::{Fetch, Row, Source, Stream, TimedBar};
+
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::engine::{Engine, EngineError};
 use crate::instrument::InstrumentId;
-use crate::market::{Bar, Funding, MarkPrice, Quote, Tick, Trade, TICK_LAST, TICK_TRADE};
+use crate::market::Funding;
 use crate::matching::timeline::{
-    prints_first, Key, Timeline, FEED, LATE_OPEN, MARKET, NOTICE, REPORT, REQUEST, TIMER,
+    prints_first, Key, Timeline, FEED, LATE_OPEN, MARKET, REPORT, REQUEST, TIMER,
 };
 use crate::matching::Channel;
 use crate::matching::{AccountReport, Venue, VenueEvent};
 use crate::order::{Request, RequestKind};
 use crate::strategy::{wants, Strategy};
-use crate::units::{rescale, to_f64, Rounding, COST_SCALE};
+use crate::units::{to_f64, COST_SCALE};
 
 /// Rank of equity samples: after all else of an instant but late bar openings.
 const SAMPLE: u8 = 8;
@@ -58,251 +63,6 @@ impl From<EngineError> for ReplayError {
     }
 }
 
-/// A row that can be replayed.
-pub trait Row: Copy {
-    /// When the venue sees it.
-    fn ts_exchange(&self) -> i64;
-    /// When the strategy sees it.
-    fn ts_recv(&self) -> i64;
-    /// Moves its arrival.
-    fn set_ts_recv(&mut self, ts: i64);
-    /// Row of the instrument table.
-    fn instrument(&self) -> InstrumentId;
-    /// Rank and sub-rank at the venue.
-    fn place(&self) -> (u8, u8);
-}
-
-macro_rules! row {
-    ($ty:ty, $rank:expr, $sub:expr) => {
-        impl Row for $ty {
-            #[inline]
-            fn ts_exchange(&self) -> i64 {
-                self.ts_exchange
-            }
-            #[inline]
-            fn ts_recv(&self) -> i64 {
-                self.ts_recv
-            }
-            fn set_ts_recv(&mut self, ts: i64) {
-                self.ts_recv = ts;
-            }
-            #[inline]
-            fn instrument(&self) -> InstrumentId {
-                self.instrument
-            }
-            #[inline]
-            fn place(&self) -> (u8, u8) {
-                ($rank, $sub)
-            }
-        }
-    };
-}
-row!(Trade, MARKET, 0);
-row!(Quote, MARKET, 1);
-row!(MarkPrice, NOTICE, 0);
-row!(Funding, NOTICE, 1);
-
-impl Row for Tick {
-    #[inline]
-    fn ts_exchange(&self) -> i64 {
-        self.ts_exchange
-    }
-    #[inline]
-    fn ts_recv(&self) -> i64 {
-        self.ts_recv
-    }
-    fn set_ts_recv(&mut self, ts: i64) {
-        self.ts_recv = ts;
-    }
-    #[inline]
-    fn instrument(&self) -> InstrumentId {
-        self.instrument
-    }
-    #[inline]
-    fn place(&self) -> (u8, u8) {
-        (MARKET, u8::from(self.flags & TICK_TRADE == 0))
-    }
-}
-
-/// A bar with its arrival: its venue time is its opening, when its first point happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TimedBar {
-    /// The bar.
-    pub bar: Bar,
-    /// When the strategy sees it: its close and the feed's latency.
-    pub ts_recv: i64,
-}
-
-impl Row for TimedBar {
-    #[inline]
-    fn ts_exchange(&self) -> i64 {
-        self.bar.ts_open
-    }
-    #[inline]
-    fn ts_recv(&self) -> i64 {
-        self.ts_recv
-    }
-    fn set_ts_recv(&mut self, ts: i64) {
-        self.ts_recv = ts;
-    }
-    #[inline]
-    fn instrument(&self) -> InstrumentId {
-        self.bar.instrument
-    }
-    #[inline]
-    fn place(&self) -> (u8, u8) {
-        (MARKET, 1)
-    }
-}
-
-/// Gives the next rows of a feed; `None` at its end.
-pub type Fetch<T> = Box<dyn FnMut() -> Result<Option<Vec<T>>, String>>;
-
-/// One feed, read twice: by the venue, and later by the engine.
-pub struct Stream<T> {
-    fetch: Fetch<T>,
-    /// Rows that the engine has not seen; the venue may be several chunks ahead.
-    chunks: VecDeque<Vec<T>>,
-    /// Chunk and row that the venue reads next.
-    venue: (usize, usize),
-    /// Row of the front chunk that the engine reads next.
-    local: usize,
-    ended: bool,
-    last_exchange: i64,
-    last_recv: i64,
-    name: String,
-    /// Rows so far.
-    rows: u64,
-    /// Refuses rows that would reach the strategy before they happened.
-    refuse_early: bool,
-}
-
-impl<T: Row> Stream<T> {
-    /// A feed; `name` is for messages.
-    #[must_use]
-    pub fn new(name: String, fetch: Fetch<T>, refuse_early: bool) -> Self {
-        Stream {
-            fetch,
-            chunks: VecDeque::new(),
-            venue: (0, 0),
-            local: 0,
-            ended: false,
-            last_exchange: i64::MIN,
-            last_recv: i64::MIN,
-            name,
-            rows: 0,
-            refuse_early,
-        }
-    }
-
-    /// Makes sure that the venue's next row is there, unless the feed has ended.
-    fn fill(&mut self, tidy: impl Fn(&mut Vec<T>)) -> Result<(), ReplayError> {
-        while !self.ended && self.venue.0 >= self.chunks.len() {
-            let rows = (self.fetch)().map_err(ReplayError::Source)?;
-            let Some(mut rows) = rows else {
-                self.ended = true;
-                break;
-            };
-            if rows.is_empty() {
-                continue;
-            }
-            tidy(&mut rows);
-            self.check(&mut rows)?;
-            self.rows += rows.len() as u64;
-            self.chunks.push_back(rows);
-        }
-        Ok(())
-    }
-
-    /// Rows are in time order, and a connection delivers in the order of sending (FIFO).
-    fn check(&mut self, rows: &mut [T]) -> Result<(), ReplayError> {
-        let (mut exchange, mut recv) = (self.last_exchange, self.last_recv);
-        for (at, row) in rows.iter_mut().enumerate() {
-            if row.ts_exchange() < exchange {
-                return Err(self.bad(at, "is earlier than the row before it; sort the data"));
-            }
-            exchange = row.ts_exchange();
-            if row.ts_recv() < exchange && self.refuse_early {
-                let text = "would reach the strategy before the exchange had it; import the data \
-                            with a clock correction, or waive the check";
-                return Err(self.bad(at, text));
-            }
-            if row.ts_recv() < recv {
-                row.set_ts_recv(recv);
-            }
-            recv = row.ts_recv();
-        }
-        (self.last_exchange, self.last_recv) = (exchange, recv);
-        Ok(())
-    }
-
-    #[cold]
-    fn bad(&self, at: usize, what: &str) -> ReplayError {
-        ReplayError::Data(format!("row {} of {} {what}", self.rows + at as u64, self.name))
-    }
-
-    #[inline]
-    fn venue_rows(&self) -> &[T] {
-        self.chunks.get(self.venue.0).map_or(&[], |chunk| &chunk[self.venue.1..])
-    }
-
-    #[inline]
-    fn local_rows(&self) -> &[T] {
-        match self.chunks.front() {
-            // The engine never overtakes the venue within a chunk that both read.
-            Some(chunk) => &chunk[self.local..],
-            None => &[],
-        }
-    }
-
-    #[inline]
-    fn venue_passed(&mut self, count: usize) {
-        self.venue.1 += count;
-        if self.venue.1 == self.chunks[self.venue.0].len() {
-            self.venue = (self.venue.0 + 1, 0);
-        }
-    }
-
-    #[inline]
-    fn local_passed(&mut self, count: usize) {
-        self.local += count;
-        if self.local == self.chunks[0].len() && self.venue.0 > 0 {
-            self.chunks.pop_front();
-            self.venue.0 -= 1;
-            self.local = 0;
-        }
-    }
-}
-
-/// One feed of a replay.
-pub enum Source {
-    /// Finished bars.
-    Bars(Stream<TimedBar>),
-    /// Book levels and prints.
-    Ticks(Stream<Tick>),
-    /// Public trades.
-    Trades(Stream<Trade>),
-    /// Best bid and offer.
-    Quotes(Stream<Quote>),
-    /// Mark prices.
-    Marks(Stream<MarkPrice>),
-    /// Funding settlements.
-    Fundings(Stream<Funding>),
-}
-
-macro_rules! each {
-    ($source:expr, $stream:ident => $body:expr) => {
-        match $source {
-            Source::Bars($stream) => $body,
-            Source::Ticks($stream) => $body,
-            Source::Trades($stream) => $body,
-            Source::Quotes($stream) => $body,
-            Source::Marks($stream) => $body,
-            Source::Fundings($stream) => $body,
-        }
-    };
-}
-
 /// A source and where it stands.
 struct Lane {
     source: Source,
@@ -314,11 +74,38 @@ struct Lane {
     watched: u32,
 }
 
-/// Something that the replay itself made happen later.
-enum Item {
-    Request(Request),
-    Report(AccountReport),
-    Timer { strategy: u16, timer: u32, every_ns: i64, version: u32 },
+/// A timer that waits for its time.
+#[derive(Clone, Copy)]
+struct DueTimer {
+    strategy: u16,
+    timer: u32,
+    every_ns: i64,
+    version: u32,
+}
+
+/// What the replay itself made happen later.
+///
+/// Requests and reports travel on first-in-first-out channels, so a queue keeps their order; only
+/// timers need sorting.
+#[derive(Default)]
+struct Later {
+    requests: VecDeque<(Key, Request)>,
+    reports: VecDeque<(Key, AccountReport)>,
+    timers: Timeline<DueTimer>,
+}
+
+impl Later {
+    /// Place of the next item, [`Key::MAX`] if there is none.
+    #[inline]
+    fn next_key(&self) -> Key {
+        let request = self.requests.front().map_or(Key::MAX, |(key, _)| *key);
+        let report = self.reports.front().map_or(Key::MAX, |(key, _)| *key);
+        request.min(report).min(self.timers.next_key())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.requests.is_empty() && self.reports.is_empty() && self.timers.is_empty()
+    }
 }
 
 /// One point of the equity curve.
@@ -370,7 +157,7 @@ pub struct Replay<S> {
     pub sink: Option<JournalSink>,
     settings: ReplaySettings,
     lanes: Vec<Lane>,
-    timeline: Timeline<Item>,
+    later: Later,
     next_sample_ns: i64,
     fundings: BTreeMap<(InstrumentId, i64), Funding>,
     marks: Vec<i64>,
@@ -395,7 +182,7 @@ impl<S: Strategy> Replay<S> {
             sink: None,
             settings,
             lanes: Vec::new(),
-            timeline: Timeline::default(),
+            later: Later::default(),
             next_sample_ns: i64::MAX,
             fundings: BTreeMap::new(),
             marks,
@@ -474,13 +261,17 @@ impl<S: Strategy> Replay<S> {
     fn finish(&mut self) -> Result<(), ReplayError> {
         self.engine.stop()?;
         self.collect();
-        while let Some((key, item)) = self.timeline.pop() {
-            if !matches!(item, Item::Timer { .. }) {
-                self.venue_until(key)?;
-                self.schedule();
-                self.act(key, item)?;
-                self.collect();
+        self.later.timers = Timeline::default();
+        loop {
+            let key = self.later.next_key();
+            if key == Key::MAX {
+                break;
             }
+            self.venue_until(key)?;
+            self.schedule();
+            self.act()?;
+            self.collect();
+            self.later.timers = Timeline::default();
         }
         let now = self.ended_ns.max(self.engine.desk.now_ns);
         if self.samples.last().is_none_or(|sample| sample.ts_ns < now) {
@@ -511,7 +302,7 @@ impl<S: Strategy> Replay<S> {
     /// One thing that the engine sees; false when nothing is left.
     #[inline]
     fn step(&mut self) -> Result<bool, ReplayError> {
-        let generated = self.timeline.next_key();
+        let generated = self.later.next_key();
         let (mut bound, mut lane) = (generated, usize::MAX);
         let mut feeds_left = false;
         for (at, candidate) in self.lanes.iter().enumerate() {
@@ -537,7 +328,7 @@ impl<S: Strategy> Replay<S> {
         self.catch_up(bound)?;
         if sampling {
             let left = self.lanes.iter().any(|lane| lane.local_head != Key::MAX);
-            if !left && self.timeline.is_empty() {
+            if !left && self.later.is_empty() {
                 return Ok(false);
             }
             self.sample(self.next_sample_ns)?;
@@ -545,8 +336,8 @@ impl<S: Strategy> Replay<S> {
         } else if lane != usize::MAX {
             self.deliver(lane)?;
             self.collect();
-        } else if let Some((key, item)) = self.timeline.pop() {
-            self.act(key, item)?;
+        } else if generated != Key::MAX {
+            self.act()?;
             self.collect();
         }
         Ok(true)
@@ -713,7 +504,7 @@ impl<S: Strategy> Replay<S> {
     fn schedule(&mut self) {
         for report in self.venue.reports.drain(..) {
             let arrival = self.settings.report.arrival(report.event.ts_exchange());
-            self.timeline.push(arrival, REPORT, 0, Item::Report(report));
+            self.later.reports.push_back((Key::new(arrival, REPORT, 0), report));
         }
     }
 
@@ -725,20 +516,20 @@ impl<S: Strategy> Replay<S> {
         let outbox = &mut self.engine.desk.outbox;
         for request in outbox.requests.drain(..) {
             let arrival = self.settings.entry.arrival(request.ts_sent);
-            self.timeline.push(arrival, REQUEST, 0, Item::Request(request));
+            self.later.requests.push_back((Key::new(arrival, REQUEST, 0), request));
         }
         for timer in outbox.timers.drain(..) {
             let version = self.timers.entry((timer.strategy, timer.timer)).or_insert(0);
             *version += 1;
             if timer.at_ns != i64::MAX {
-                let item = Item::Timer {
+                let due = DueTimer {
                     strategy: timer.strategy,
                     timer: timer.timer,
                     every_ns: timer.every_ns,
                     version: *version,
                 };
                 let at = timer.at_ns.max(self.engine.desk.now_ns);
-                self.timeline.push(at, TIMER, 0, item);
+                self.later.timers.push(at, TIMER, 0, due);
             }
         }
         if !self.venue.reports.is_empty() {
@@ -826,56 +617,78 @@ impl<S: Strategy> Replay<S> {
         Ok(())
     }
 
-    /// Lets one generated item happen.
+    /// Lets the next of the items that the replay itself made happen.
     #[inline]
-    fn act(&mut self, key: Key, item: Item) -> Result<(), ReplayError> {
-        let now = key.time_ns();
-        match item {
-            Item::Request(request) => {
-                let (account, id) = (request.account, request.order);
-                match request.kind {
-                    RequestKind::Place(spec) => self.venue.place(now, account, id, &spec),
-                    RequestKind::Amend { qty, price } => {
-                        self.venue.amend(now, account, id, qty, price);
-                    }
-                    RequestKind::Cancel => self.venue.cancel(now, account, id),
-                    RequestKind::CancelAll { instrument } => {
-                        self.venue.cancel_all(now, account, Some(instrument));
-                    }
-                }
-                self.schedule();
+    fn act(&mut self) -> Result<(), ReplayError> {
+        let next = self.later.next_key();
+        let now = next.time_ns();
+        if self.later.requests.front().is_some_and(|(key, _)| *key == next) {
+            if let Some((_, request)) = self.later.requests.pop_front() {
+                self.arrive(now, &request);
             }
-            Item::Report(report) => match report.event {
-                VenueEvent::Order(order_report) => self.engine.report(&order_report, now)?,
-                VenueEvent::Funding { instrument, ts_exchange, .. } => {
-                    self.funding(report.account, instrument, ts_exchange, now)?;
-                }
-                VenueEvent::MarkMissing { instrument, .. } => {
-                    let symbol = &self.engine.desk.instruments[instrument as usize].symbol;
-                    return Err(ReplayError::Data(format!(
-                        "funding of {symbol} is due and no mark price is known; add mark prices to \
-                         the data, or a mark column to the funding series"
-                    )));
-                }
-                VenueEvent::Liquidated { instrument, .. } => {
-                    let symbol = &self.engine.desk.instruments[instrument as usize].symbol;
-                    return Err(ReplayError::Data(format!(
-                        "the position in {symbol} was liquidated; liquidation is not booked in \
-                         backtests yet: lower the leverage or the size"
-                    )));
-                }
-            },
-            Item::Timer { strategy, timer, every_ns, version } => {
-                if self.timers.get(&(strategy, timer)) != Some(&version) {
-                    return Ok(());
-                }
-                if every_ns > 0 {
-                    let next = Item::Timer { strategy, timer, every_ns, version };
-                    self.timeline.push(now.saturating_add(every_ns), TIMER, 0, next);
-                }
-                self.engine.timer(strategy, timer, now)?;
+        } else if self.later.reports.front().is_some_and(|(key, _)| *key == next) {
+            if let Some((_, report)) = self.later.reports.pop_front() {
+                return self.hear(now, &report);
+            }
+        } else if let Some((_, due)) = self.later.timers.pop() {
+            return self.ring(now, due);
+        }
+        Ok(())
+    }
+
+    /// A request reaches the venue.
+    #[inline]
+    fn arrive(&mut self, now: i64, request: &Request) {
+        let (account, id) = (request.account, request.order);
+        match request.kind {
+            RequestKind::Place(ref spec) => self.venue.place(now, account, id, spec),
+            RequestKind::Amend { qty, price } => self.venue.amend(now, account, id, qty, price),
+            RequestKind::Cancel => self.venue.cancel(now, account, id),
+            RequestKind::CancelAll { instrument } => {
+                self.venue.cancel_all(now, account, Some(instrument));
             }
         }
+        self.schedule();
+    }
+
+    /// A report reaches the engine.
+    #[inline]
+    fn hear(&mut self, now: i64, report: &AccountReport) -> Result<(), ReplayError> {
+        match report.event {
+            VenueEvent::Order(ref order_report) => {
+                self.engine.report(order_report, now)?;
+                Ok(())
+            }
+            VenueEvent::Funding { instrument, ts_exchange, .. } => {
+                self.funding(report.account, instrument, ts_exchange, now)
+            }
+            VenueEvent::MarkMissing { instrument, .. } => {
+                let symbol = &self.engine.desk.instruments[instrument as usize].symbol;
+                Err(ReplayError::Data(format!(
+                    "funding of {symbol} is due and no mark price is known; add mark prices to \
+                     the data, or a mark column to the funding series"
+                )))
+            }
+            VenueEvent::Liquidated { instrument, .. } => {
+                let symbol = &self.engine.desk.instruments[instrument as usize].symbol;
+                Err(ReplayError::Data(format!(
+                    "the position in {symbol} was liquidated; liquidation is not booked in \
+                     backtests yet: lower the leverage or the size"
+                )))
+            }
+        }
+    }
+
+    /// A timer is due.
+    #[inline]
+    fn ring(&mut self, now: i64, due: DueTimer) -> Result<(), ReplayError> {
+        if self.timers.get(&(due.strategy, due.timer)) != Some(&due.version) {
+            return Ok(());
+        }
+        if due.every_ns > 0 {
+            self.later.timers.push(now.saturating_add(due.every_ns), TIMER, 0, due);
+        }
+        self.engine.timer(due.strategy, due.timer, now)?;
         Ok(())
     }
 
@@ -909,28 +722,4 @@ impl<S: Strategy> Replay<S> {
         });
         Ok(())
     }
-}
-
-/// Rows of the first message: one print, or the levels up to the last of their message.
-fn message_len(rows: &[Tick]) -> usize {
-    if rows[0].flags & TICK_TRADE != 0 {
-        return 1;
-    }
-    let ts = rows[0].ts_recv;
-    let ends =
-        rows.iter().position(|row| row.flags & (TICK_LAST | TICK_TRADE) != 0 || row.ts_recv != ts);
-    match ends {
-        Some(end) if rows[end].flags & TICK_TRADE == 0 && rows[end].ts_recv == ts => end + 1,
-        Some(end) => end.max(1),
-        None => rows.len(),
-    }
-}
-
-/// An amount at an asset's scale, at cost scale.
-///
-/// # Errors
-///
-/// [`Overflow`](crate::units::Overflow) if it does not fit.
-pub fn at_cost_scale(amount: i128, scale: u8) -> Result<i128, crate::units::Overflow> {
-    rescale(amount, scale, COST_SCALE, Rounding::TowardZero)
 }

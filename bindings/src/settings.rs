@@ -1,0 +1,124 @@
+//! Plain Python dicts to the core's tables: instruments and settings.
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use veloz_core::instrument::{Asset, Filters, Instrument, Kind, Origin, Status};
+use veloz_core::units::{COST_SCALE, RATE_SCALE};
+
+use crate::numbers::parse;
+
+/// The value of a key that must be there.
+pub fn get<'py, T>(row: &Bound<'py, PyDict>, key: &str) -> PyResult<T>
+where
+    T: for<'a> FromPyObject<'a, 'py, Error = PyErr>,
+{
+    let value = row.get_item(key)?;
+    let value = value.ok_or_else(|| PyValueError::new_err(format!("the row has no {key:?}")))?;
+    value.extract()
+}
+
+/// The value of a key, or a default.
+pub fn get_or<'py, T>(row: &Bound<'py, PyDict>, key: &str, default: T) -> PyResult<T>
+where
+    T: for<'a> FromPyObject<'a, 'py, Error = PyErr>,
+{
+    match row.get_item(key)? {
+        Some(value) if !value.is_none() => value.extract(),
+        _ => Ok(default),
+    }
+}
+
+/// Reads an exact rate or amount that is written as text or Decimal.
+pub fn scaled_text(row: &Bound<'_, PyDict>, key: &str, scale: u8) -> PyResult<i128> {
+    match row.get_item(key)? {
+        Some(value) if !value.is_none() => parse(&value, scale),
+        _ => Ok(0),
+    }
+}
+
+fn narrow(value: i128, what: &str) -> PyResult<i64> {
+    i64::try_from(value).map_err(|_| PyValueError::new_err(format!("{what} is too large")))
+}
+
+/// The instrument that a plain dict describes (see `veloz.environments.instruments`).
+pub fn instrument_of(row: &Bound<'_, PyDict>, assets: &[Asset]) -> PyResult<Instrument> {
+    let asset = |key: &str| -> PyResult<u16> {
+        let name: String = get(row, key)?;
+        let at = assets.iter().position(|asset| asset.name == name);
+        at.map(|at| at as u16)
+            .ok_or_else(|| PyValueError::new_err(format!("asset {name:?} is not in the table")))
+    };
+    let kind: String = get(row, "kind")?;
+    let kind = match kind.as_str() {
+        "spot" => Kind::Spot,
+        "linear" => Kind::Linear,
+        "inverse" => Kind::Inverse,
+        other => {
+            return Err(PyValueError::new_err(format!(
+                "kind {other:?} is not one of spot, linear, inverse"
+            )))
+        }
+    };
+    let origin: String = get_or(row, "origin", "inferred".to_owned())?;
+    let (price_scale, qty_scale): (u8, u8) = (get(row, "price_scale")?, get(row, "qty_scale")?);
+    let rate = |key: &str| -> PyResult<i64> { narrow(scaled_text(row, key, RATE_SCALE)?, key) };
+    let multiplier: String = get_or(row, "multiplier", "1".to_owned())?;
+    let decimals = multiplier.split_once('.').map_or(0, |(_, part)| part.len()) as u8;
+    let multiplier_units = veloz_core::units::parse_decimal(&multiplier, decimals)
+        .map_err(|_| PyValueError::new_err(format!("multiplier {multiplier:?} is no decimal")))?;
+    let filters = Filters {
+        min_price: get_or(row, "min_price", 0)?,
+        max_price: get_or(row, "max_price", 0)?,
+        min_qty: get_or(row, "min_qty", 0)?,
+        max_qty: get_or(row, "max_qty", 0)?,
+        market_max_qty: get_or(row, "market_max_qty", 0)?,
+        market_lot: get_or(row, "market_lot", 0)?,
+        min_notional: scaled_text(row, "min_notional", COST_SCALE)?,
+        max_notional: scaled_text(row, "max_notional", COST_SCALE)?,
+        max_orders: get_or(row, "max_orders", 0)?,
+        max_conditional_orders: get_or(row, "max_conditional_orders", 0)?,
+        max_iceberg_parts: get_or(row, "max_iceberg_parts", 0)?,
+        percent_price: None,
+    };
+    let instrument = Instrument {
+        symbol: get(row, "symbol")?,
+        venue_symbol: get_or(row, "venue_symbol", String::new())?,
+        kind,
+        base: asset("base")?,
+        quote: asset("quote")?,
+        settle: asset("settle")?,
+        price_scale,
+        qty_scale,
+        tick: get(row, "tick")?,
+        lot: get(row, "lot")?,
+        multiplier: narrow(multiplier_units, "multiplier")?,
+        multiplier_scale: decimals,
+        maker_fee: rate("maker_fee")?,
+        taker_fee: rate("taker_fee")?,
+        liquidation_fee: rate("liquidation_fee")?,
+        filters,
+        tiers: Vec::new(),
+        expiry_ns: get_or(row, "expiry_ns", None)?,
+        valid_from_ns: get_or(row, "valid_from_ns", 0)?,
+        status: Status::Trading,
+        origin: match origin.as_str() {
+            "venue" => Origin::Venue,
+            "file" => Origin::File,
+            _ => Origin::Inferred,
+        },
+    };
+    if instrument.tick <= 0 || instrument.lot <= 0 {
+        return Err(PyValueError::new_err(format!(
+            "tick and lot of {} must be greater than zero",
+            instrument.symbol
+        )));
+    }
+    if !instrument.fits() {
+        return Err(PyValueError::new_err(format!(
+            "the largest order that the filters of {} allow does not fit exact arithmetic",
+            instrument.symbol
+        )));
+    }
+    Ok(instrument)
+}

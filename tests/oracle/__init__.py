@@ -1,0 +1,1 @@
+"""A second, independent ledger: rational numbers, written from the rules of money."""
