@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,7 @@ from veloz.environments.sources import Source, bars_in_pieces, open_source, rang
 from veloz.environments.spool import JournalSpool
 from veloz.errors import ConfigError, DataError, StrategyError
 from veloz.storage.catalogue import NoRows
+from veloz.storage.kinds import TICK_TRADE
 from veloz.storage.symbols import did_you_mean
 from veloz.strategy import Strategy
 from veloz.strategy.faults import describe
@@ -300,7 +302,7 @@ class Session:
         for symbol, kinds in self._wanted.items():
             has = set(self.source.kinds(symbol))
             if self.levels[symbol] == "book":
-                yield self._feed("ticks", symbol, "tick")
+                yield from self._book(symbol, has)
             else:
                 if "trades" in kinds:
                     yield self._feed("trades", symbol, "trade" if "trade" in has else "agg_trade")
@@ -319,6 +321,23 @@ class Session:
     def _feed(self, kind: str, symbol: str, stored: str) -> _Feed:
         self._read.append((symbol, stored, self.start, self.end))
         return _Feed(kind, symbol, stored, self.source.chunks(symbol, stored, self.start, self.end))
+
+    def _book(self, symbol: str, has: set[str]) -> Iterator[_Feed]:
+        """Levels, and the prints that move the queue: within the levels' feed, or beside it."""
+        feed = self._feed("ticks", symbol, "tick")
+        first = next(feed.pieces, None)
+        pieces = iter(()) if first is None else chain([first], feed.pieces)
+        yield replace(feed, pieces=pieces)
+        if first is not None and bool(np.any(first["flags"] & TICK_TRADE)):
+            return
+        stored = next((kind for kind in ("trade", "agg_trade") if kind in has), None)
+        if stored is None:
+            self.warnings.append(
+                f"the data hold no trades of {symbol}: a resting order fills only once the book "
+                "crosses its price"
+            )
+            return
+        yield self._feed("trades", symbol, stored)
 
     def _carry(self, symbol: str, has: set[str], *, wants_marks: bool) -> Iterator[_Feed]:
         """Marks and funding of a contract, as far as the data have them."""
