@@ -413,16 +413,7 @@ impl StrategyBase {
             // Names the neighbours, or says that it is no number.
             return scaled(qty, instrument, Meaning::Qty).map(|_| None);
         };
-        let port = link.port()?;
-        let mut held = port.position(row);
-        for id in port.own_open(Some(row)) {
-            if let Some(order) = port.desk().orders.get(id) {
-                if order.spec.kind == OrderType::Market {
-                    held += order.spec.side.sign() * order.leaves_qty();
-                }
-            }
-        }
-        let change = wanted - held;
+        let change = wanted - link.port()?.expected_position(row);
         if change == 0 {
             return Ok(None);
         }
@@ -435,7 +426,7 @@ impl StrategyBase {
     ///
     /// Closes the strategy's position in an instrument with a reduce-only market order.
     ///
-    /// Returns the order, or None if there is no position.
+    /// Open market orders of the strategy in the instrument count as done. Returns the order, or None if there is no position.
     #[pyo3(signature = (symbol, *, why=None, tag=None))]
     fn close(
         &self,
@@ -446,7 +437,7 @@ impl StrategyBase {
     ) -> PyResult<Option<Py<Order>>> {
         let link = self.link()?;
         let row = link.row(symbol)?;
-        let held = link.port()?.position(row);
+        let held = link.port()?.expected_position(row);
         if held == 0 {
             return Ok(None);
         }
@@ -480,6 +471,9 @@ impl StrategyBase {
         let (mut buys, mut sells) = (Vec::with_capacity(4), Vec::with_capacity(4));
         self.levels(row, bids, &mut buys)?;
         self.levels(row, asks, &mut sells)?;
+        if buys.len().max(sells.len()) > 64 {
+            return Err(PyValueError::new_err("quote takes at most 64 levels a side"));
+        }
         link.port()?.quote(row, &buys, &sells);
         Ok(())
     }

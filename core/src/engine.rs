@@ -7,9 +7,9 @@
 //! Commands and notices take turns in one queue, first in first out, so that what a strategy
 //! causes happens after its callback has returned, in one order, in every environment.
 
-use crate::desk::{Desk, DeskError, Notice, Turn};
+use crate::desk::{Command, Desk, DeskError, Notice, Turn};
 use crate::facts::{self, number};
-use crate::instrument::InstrumentId;
+use crate::instrument::{InstrumentId, Kind};
 use crate::market::{Bar, Funding, MarkPrice, Quote, Tick, Trade, TICK_BUY, TICK_TRADE};
 use crate::market::{TICK_LAST, TICK_UNKNOWN_TAKER};
 use crate::order::{OrderSpec, OrderType, Report, Side};
@@ -60,6 +60,8 @@ struct Seat<S> {
     own: u32,
     stop_policy: StopPolicy,
     running: bool,
+    /// Commands that it gave since the last input from outside.
+    commands: u32,
     fault: Option<Fault>,
 }
 
@@ -95,8 +97,8 @@ impl<S: Strategy> Engine<S> {
 
     /// Seats a strategy on an account; gives its row of the strategy table, from 1.
     pub fn add(&mut self, strategy: S, account: u16, own: u32, stop_policy: StopPolicy) -> u16 {
-        let running = true;
-        self.seats.push(Seat { strategy, account, own, stop_policy, running, fault: None });
+        let (running, commands, fault) = (true, 0, None);
+        self.seats.push(Seat { strategy, account, own, stop_policy, running, commands, fault });
         self.seats.len() as u16
     }
 
@@ -209,7 +211,8 @@ impl<S: Strategy> Engine<S> {
         }
         let mut port = Port::new(&mut self.desk, row, seat.account);
         if let Err(fault) = seat.strategy.on_event(event, &mut port) {
-            self.fail(row, fault, 2);
+            let message = format!("{} raised {}", event.callback(), fault.message);
+            self.fail(row, Fault { message }, 2);
         }
     }
 
@@ -233,7 +236,9 @@ impl<S: Strategy> Engine<S> {
                     let side = if held > 0 { Side::Sell } else { Side::Buy };
                     let kind = OrderType::Market;
                     let mut spec = OrderSpec::new(instrument, side, kind, held.abs(), 0);
-                    spec.reduce_only = true;
+                    // Spot knows no reduce-only; there a strategy holds what it has.
+                    spec.reduce_only =
+                        port.desk().instruments[instrument as usize].kind != Kind::Spot;
                     port.place(spec, Some(Box::from(&b"stop policy: flatten\0"[..])));
                 }
             }
@@ -250,7 +255,10 @@ impl<S: Strategy> Engine<S> {
         if !self.desk.outbox.turns.is_empty() {
             self.settle_turns()?;
         }
-        while let Some(change) = self.desk.outbox.listens.pop() {
+        if self.desk.outbox.listens.is_empty() {
+            return Ok(());
+        }
+        for change in std::mem::take(&mut self.desk.outbox.listens) {
             let ListenRequest { strategy, instrument, wants, interval_ns, on } = change;
             self.unlisten(strategy, instrument, wants, interval_ns);
             if on {
@@ -261,15 +269,19 @@ impl<S: Strategy> Engine<S> {
     }
 
     fn settle_turns(&mut self) -> Result<(), EngineError> {
-        let mut commands = 0_u32;
+        for seat in &mut self.seats {
+            seat.commands = 0;
+        }
         while let Some(turn) = self.desk.outbox.turns.pop_front() {
             match turn {
                 Turn::Command(command) => {
-                    commands += 1;
-                    if commands > MAX_COMMANDS_PER_INPUT {
-                        self.trip();
-                        commands = 0;
-                        continue;
+                    let strategy = self.desk.strategy_of(&command);
+                    if let Some(seat) = self.seats.get_mut((strategy as usize).wrapping_sub(1)) {
+                        seat.commands += 1;
+                        if seat.commands > MAX_COMMANDS_PER_INPUT && seat.running {
+                            self.trip(strategy, command)?;
+                            continue;
+                        }
                     }
                     self.desk.apply_command(command)?;
                 }
@@ -309,19 +321,31 @@ impl<S: Strategy> Engine<S> {
         Ok(())
     }
 
-    /// Stops every strategy whose commands flood the desk, and drops what they still ask.
+    /// Stops a strategy whose commands flood the desk, and refuses what it still asks.
     #[cold]
-    fn trip(&mut self) {
-        self.desk.outbox.turns.clear();
-        for row in 1..=self.seats.len() as u16 {
-            if self.seats[row as usize - 1].running {
-                let message = format!(
-                    "gave more than {MAX_COMMANDS_PER_INPUT} commands without any event in between; \
-                     look for a loop that places orders in answer to its own orders"
-                );
-                self.fail(row, Fault { message }, 3);
+    fn trip(&mut self, strategy: u16, command: Command) -> Result<(), EngineError> {
+        let reason = format!("breaker: more than {MAX_COMMANDS_PER_INPUT} commands in a row");
+        let mut dropped = vec![command];
+        for turn in std::mem::take(&mut self.desk.outbox.turns) {
+            match turn {
+                Turn::Command(command) if self.desk.strategy_of(&command) == strategy => {
+                    dropped.push(command);
+                }
+                other => self.desk.outbox.turns.push_back(other),
             }
         }
+        for command in dropped {
+            // Cancels and amendments are simply not sent; the stop policy cancels what is open.
+            if let Command::Place { id, text } = command {
+                self.desk.refuse(id, text.as_deref().unwrap_or_default(), &reason)?;
+            }
+        }
+        let message = format!(
+            "gave more than {MAX_COMMANDS_PER_INPUT} commands without any event in between; \
+             look for a loop that places orders in answer to its own orders"
+        );
+        self.fail(strategy, Fault { message }, 3);
+        Ok(())
     }
 
     // ---- inputs ---------------------------------------------------------------------------

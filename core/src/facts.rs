@@ -116,6 +116,8 @@ record! {
         pub order: u64,
         /// Row of the strategy table.
         pub strategy: u16,
+        /// What was refused: 0 the order, 1 an amendment of it.
+        pub request: u8,
     }
 }
 

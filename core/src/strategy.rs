@@ -65,6 +65,28 @@ pub enum Event<'a> {
     Stop,
 }
 
+impl Event<'_> {
+    /// The name of the callback that is told of it, for messages.
+    #[must_use]
+    pub const fn callback(&self) -> &'static str {
+        match self {
+            Event::Start => "on_start",
+            Event::Bar(_) => "on_bar",
+            Event::Trade(_) => "on_trade",
+            Event::Quote(_) => "on_quote",
+            Event::Book(_) => "on_book",
+            Event::Mark(_) => "on_mark",
+            Event::Funding(_) => "on_funding",
+            Event::Order(_) => "on_order",
+            Event::Fill(_) => "on_fill",
+            Event::Position(_) => "on_position",
+            Event::Account(_) => "on_account",
+            Event::Timer(..) => "a timer",
+            Event::Stop => "on_stop",
+        }
+    }
+}
+
 /// A strategy failed inside a callback.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -174,6 +196,17 @@ impl<'a> Port<'a> {
         self.desk.strategy_position(self.strategy, instrument)
     }
 
+    /// The position once the strategy's open market orders have traded, in quantity units.
+    #[must_use]
+    pub fn expected_position(&self, instrument: InstrumentId) -> i64 {
+        let orders = self.own_open(Some(instrument)).filter_map(|id| self.desk.orders.get(id));
+        orders
+            .filter(|order| order.spec.kind == OrderType::Market)
+            .map(|order| order.spec.side.sign() * order.leaves_qty())
+            .sum::<i64>()
+            + self.position(instrument)
+    }
+
     /// Wakes the strategy at a time; `every_ns` above zero repeats it.
     pub fn set_timer(&mut self, timer: u32, at_ns: i64, every_ns: i64) {
         let strategy = self.strategy;
@@ -198,14 +231,17 @@ impl<'a> Port<'a> {
     ///
     /// An order that already stands at a wanted price with the wanted quantity left keeps its
     /// place in the queue; others are cancelled, missing ones are placed. Prices and quantities
-    /// are `(price, qty)` in the instrument's units. Orders on their way out are left alone.
+    /// are `(price, qty)` in the instrument's units, at most 64 a side. Orders on their way out are
+    /// left alone.
     pub fn quote(&mut self, instrument: InstrumentId, bids: &[(i64, i64)], asks: &[(i64, i64)]) {
         let mut kept = [0_u64; 2];
         for at in (0..self.desk.orders.open().len()).rev() {
             let id = self.desk.orders.open()[at];
             let Some(order) = self.desk.orders.get(id) else { continue };
             let ours = order.strategy == self.strategy && order.spec.instrument == instrument;
-            if !ours || order.spec.kind != OrderType::Limit || order.cancel_asked() {
+            // Orders that are not post-only were placed otherwise, and are not quotes.
+            let is_quote = order.spec.kind == OrderType::Limit && order.spec.post_only;
+            if !ours || !is_quote || order.cancel_asked() {
                 continue;
             }
             let (wanted, bits) = match order.spec.side {

@@ -2,16 +2,20 @@
 
 use super::{Desk, DeskError};
 use crate::instrument::{InstrumentId, Kind};
-use crate::order::{OrderId, Side};
+use crate::order::{OrderId, OrderSpec, Side};
 use crate::order_state::Pending;
 use crate::risk::{Exposure, RateWindow, Refusal};
 use crate::units::{pow10, rescale, Rounding, COST_SCALE};
 
 impl Desk {
-    /// The verdict of the risk gate on an order.
-    pub(super) fn judge(&mut self, id: OrderId) -> Result<Result<(), Refusal>, DeskError> {
+    /// The verdict of the risk gate on what an order asks, or would ask once amended.
+    pub(super) fn judge(
+        &mut self,
+        id: OrderId,
+        spec: OrderSpec,
+    ) -> Result<Result<(), Refusal>, DeskError> {
         let Some(order) = self.orders.get(id) else { return Ok(Ok(())) };
-        let (account, strategy, spec) = (order.account, order.strategy, order.spec);
+        let (account, strategy) = (order.account, order.strategy);
         let row = spec.instrument as usize;
         let is_spot = self.instruments[row].kind == Kind::Spot;
         let settle = self.instruments[row].settle;

@@ -25,7 +25,7 @@ use crate::journal::Journal;
 use crate::market::{
     Bar, Funding, MarkPrice, Quote, Tick, Trade, TICK_BUY, TICK_CLEAR, TICK_EMPTY, TICK_TRADE,
 };
-use crate::order::{OrderId, Report, ReportKind, Request, RequestKind};
+use crate::order::{OrderId, OrderSpec, Report, ReportKind, Request, RequestKind};
 use crate::order_state::{Change, Ending, OrderTable, Pending};
 use crate::risk::{Gate, Limits, RateWindow};
 use crate::strategy::{ListenRequest, TimerRequest};
@@ -464,10 +464,7 @@ impl Desk {
                 self.cancel(id, strategy);
                 Ok(())
             }
-            Command::Amend { id, strategy, qty, price } => {
-                self.amend(id, strategy, qty, price);
-                Ok(())
-            }
+            Command::Amend { id, strategy, qty, price } => self.amend(id, strategy, qty, price),
         }
     }
 
@@ -478,7 +475,7 @@ impl Desk {
         let fact = facts::PlaceCommand::of(id, account, strategy, &spec, order.arrival_mid2);
         self.journal.begin(self.market_seq, self.now_ns);
         self.journal.record_with_text(number::PLACE, &fact, text);
-        let verdict = self.judge(id)?;
+        let verdict = self.judge(id, spec)?;
         let Some(order) = self.orders.get_mut(id) else { return Ok(()) };
         match verdict {
             Ok(()) => {
@@ -488,22 +485,55 @@ impl Desk {
                 let ts_sent = self.now_ns;
                 self.outbox.requests.push(Request { order: id, account, ts_sent, kind });
             }
-            Err(refusal) => {
-                order.ending = Some(Ending::Refused);
-                order.ts_closed = self.now_ns;
-                self.counts.refused += 1;
-                let text = format!("{}: {}", refusal.rule, refusal.detail);
-                let fact = facts::Refused { order: id, strategy };
-                self.journal.record_with_text(number::REFUSED, &fact, text.as_bytes());
-                self.journal.commit();
-                self.orders.close(id);
-                if let Some(order) = self.orders.get_mut(id) {
-                    order.refusal = Some(text.into_boxed_str());
-                }
-                self.tell_order(id, strategy);
-            }
+            Err(refusal) => self.end_refused(id, &format!("{}: {}", refusal.rule, refusal.detail)),
         }
         Ok(())
+    }
+
+    /// Refuses an order that waited for its turn, without asking the gate.
+    ///
+    /// # Errors
+    ///
+    /// None today; a command that cannot be applied would be one.
+    pub fn refuse(&mut self, id: OrderId, text: &[u8], reason: &str) -> Result<(), DeskError> {
+        let Some(order) = self.orders.get(id) else { return Ok(()) };
+        let fact = facts::PlaceCommand::of(
+            id,
+            order.account,
+            order.strategy,
+            &order.spec,
+            order.arrival_mid2,
+        );
+        self.counts.orders += 1;
+        self.journal.begin(self.market_seq, self.now_ns);
+        self.journal.record_with_text(number::PLACE, &fact, text);
+        self.end_refused(id, reason);
+        Ok(())
+    }
+
+    /// Ends an order that never leaves; commits the batch that was begun.
+    fn end_refused(&mut self, id: OrderId, reason: &str) {
+        let Some(order) = self.orders.get_mut(id) else { return };
+        let strategy = order.strategy;
+        order.ending = Some(Ending::Refused);
+        order.ts_closed = self.now_ns;
+        order.refusal = Some(reason.into());
+        self.counts.refused += 1;
+        let fact = facts::Refused { order: id, strategy, request: 0 };
+        self.journal.record_with_text(number::REFUSED, &fact, reason.as_bytes());
+        self.journal.commit();
+        self.orders.close(id);
+        self.tell_order(id, strategy);
+    }
+
+    /// Whose command it is.
+    #[inline]
+    #[must_use]
+    pub fn strategy_of(&self, command: &Command) -> u16 {
+        match command {
+            Command::Place { id, .. } => self.orders.get(*id).map_or(0, |order| order.strategy),
+            Command::Cancel { strategy, .. } | Command::Amend { strategy, .. } => *strategy,
+        }
     }
 
     fn cancel(&mut self, id: OrderId, strategy: u16) {
@@ -526,19 +556,39 @@ impl Desk {
         });
     }
 
-    fn amend(&mut self, id: OrderId, strategy: u16, qty: i64, price: i64) {
-        let Some(order) = self.orders.get_mut(id) else { return };
+    /// Sends an amendment that the gate lets pass. A refused one leaves the order as it is, and
+    /// its reason says which rule it was.
+    fn amend(&mut self, id: OrderId, strategy: u16, qty: i64, price: i64) -> Result<(), DeskError> {
+        let Some(order) = self.orders.get(id) else { return Ok(()) };
         if order.status().is_final() || order.amend != Pending::None {
-            return;
+            return Ok(());
         }
-        order.amend = Pending::Sent;
+        // What may still trade is what the gate judges; the filled part is in the position.
+        let asked = OrderSpec { qty: (qty - order.filled_qty).max(0), price, ..order.spec };
         let account = order.account;
+        let verdict = self.judge(id, asked)?;
+        let Some(order) = self.orders.get_mut(id) else { return Ok(()) };
         self.journal.begin(self.market_seq, self.now_ns);
         self.journal
             .record(number::AMEND, &facts::AmendCommand { order: id, strategy, qty, price });
+        match verdict {
+            Ok(()) => {
+                order.amend = Pending::Sent;
+                order.refusal = None;
+                let kind = RequestKind::Amend { qty, price };
+                let ts_sent = self.now_ns;
+                self.outbox.requests.push(Request { order: id, account, ts_sent, kind });
+            }
+            Err(refusal) => {
+                let text = format!("amendment refused: {}: {}", refusal.rule, refusal.detail);
+                let fact = facts::Refused { order: id, strategy, request: 1 };
+                self.journal.record_with_text(number::REFUSED, &fact, text.as_bytes());
+                order.refusal = Some(text.into_boxed_str());
+                self.tell_order(id, strategy);
+            }
+        }
         self.journal.commit();
-        let kind = RequestKind::Amend { qty, price };
-        self.outbox.requests.push(Request { order: id, account, ts_sent: self.now_ns, kind });
+        Ok(())
     }
 
     // ---- reports --------------------------------------------------------------------------

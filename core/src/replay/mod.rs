@@ -161,6 +161,8 @@ pub struct Replay<S> {
     next_sample_ns: i64,
     fundings: BTreeMap<(InstrumentId, i64), Funding>,
     marks: Vec<i64>,
+    /// Length of the shortest bars of each instrument, ns.
+    shortest: Vec<i64>,
     timers: BTreeMap<(u16, u32), u32>,
     /// Time of the first row, known once the lanes are primed.
     first_ns: i64,
@@ -171,6 +173,7 @@ impl<S: Strategy> Replay<S> {
     #[must_use]
     pub fn new(engine: Engine<S>, venue: Venue, settings: ReplaySettings) -> Self {
         let marks = vec![0; engine.desk.instruments.len()];
+        let shortest = vec![i64::MAX; marks.len()];
         Replay {
             engine,
             venue,
@@ -183,6 +186,7 @@ impl<S: Strategy> Replay<S> {
             next_sample_ns: i64::MAX,
             fundings: BTreeMap::new(),
             marks,
+            shortest,
             timers: BTreeMap::new(),
             first_ns: i64::MAX,
         }
@@ -209,6 +213,12 @@ impl<S: Strategy> Replay<S> {
         for lane in 0..self.lanes.len() {
             self.prime(lane)?;
             self.first_ns = self.first_ns.min(self.lanes[lane].local_head.time_ns());
+            if let Source::Bars(stream) = &self.lanes[lane].source {
+                if let Some(TimedBar { bar, .. }) = stream.venue_rows().first() {
+                    let shortest = &mut self.shortest[bar.instrument as usize];
+                    *shortest = (*shortest).min(bar.ts_close - bar.ts_open);
+                }
+            }
         }
         if self.first_ns == i64::MAX {
             return Err(ReplayError::Data("there is no row of data in the range".to_owned()));
@@ -402,7 +412,10 @@ impl<S: Strategy> Replay<S> {
             Source::Bars(stream) => {
                 let bar = stream.venue_rows()[0].bar;
                 stream.venue_passed(1);
-                self.venue.bar(&bar);
+                // Longer bars repeat the same trades: the venue's path is made of the shortest.
+                if bar.ts_close - bar.ts_open <= self.shortest[bar.instrument as usize] {
+                    self.venue.bar(&bar);
+                }
             }
             Source::Trades(stream) => {
                 let trade = stream.venue_rows()[0];

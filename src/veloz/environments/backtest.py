@@ -14,17 +14,19 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from veloz import __version__
-from veloz._core import Backtest
+from veloz._core import Backtest, Indicator
 from veloz.environments.instruments import core_row
 from veloz.environments.loading import LoadedStrategy, load_strategy
 from veloz.environments.run import Run, RunFacts
 from veloz.environments.settings import (
+    BY_SYMBOL,
     LATENCY_OF_BOOKS,
     BacktestSettings,
     parse_balance,
@@ -32,11 +34,18 @@ from veloz.environments.settings import (
     parse_fill,
     parse_latency,
     parse_leverage,
+    parse_limits,
+    parse_seed,
 )
-from veloz.environments.sources import Source, bars_in_pieces, open_source, range_ns
+from veloz.environments.sources import Source, bars_in_pieces, open_source, range_ns, source_digest
 from veloz.environments.spool import JournalSpool
 from veloz.errors import ConfigError, DataError, StrategyError
+from veloz.storage.catalogue import NoRows
+from veloz.storage.kinds import TICK_TRADE
+from veloz.storage.symbols import did_you_mean
 from veloz.strategy import Strategy
+from veloz.strategy.faults import describe
+from veloz.strategy.parameters import settle
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -111,9 +120,9 @@ def backtest(
         entry_latency=entry,
         report_latency=report,
         fill=parse_fill(fill),
-        seed=seed,
+        seed=parse_seed(seed),
         sample_every_ns=sample_every_ns,
-        limits=dict(limits or {}),
+        limits=parse_limits(limits),
         allow_early_data=allow_early_data,
         check_identity=check_identity,
     )
@@ -162,6 +171,8 @@ class Session:
         self.settings = settings
         self.warnings: list[str] = list(self.loaded.warnings)
         wanted = _wanted(self.strategy)
+        for symbol in wanted:
+            _known(symbol, self.source)
         self.instruments = [self.source.instrument(symbol) for symbol in wanted]
         self._read: list[tuple[str, str, int | None, int | None]] = []
         self.levels = {
@@ -193,6 +204,7 @@ class Session:
 
     def _build(self) -> Backtest:
         settings = self.settings
+        self._check_symbols(settings.leverage, "leverage")
         rows, assumed = [], []
         for instrument in self.instruments:
             row, is_assumed = core_row(instrument, settings)
@@ -246,6 +258,15 @@ class Session:
                 raise ConfigError(f"the balance of {asset} is refused: {error}") from error
         return core
 
+    def _check_symbols(self, given: Mapping[str, object], what: str) -> None:
+        traded = [instrument.symbol for instrument in self.instruments]
+        for symbol in given:
+            if symbol and symbol not in traded:
+                raise ConfigError(
+                    f"{what} is given for {symbol}, which the strategy does not trade: "
+                    f"{did_you_mean(symbol, traded)}"
+                )
+
     def _leverage(self, instrument: Instrument) -> int:
         by_symbol = self.settings.leverage
         return by_symbol.get(instrument.symbol, by_symbol.get("", 1))
@@ -253,62 +274,77 @@ class Session:
     def _limits(self) -> dict[str, Any]:
         """Risk limits as the core takes them; per-symbol quantities become columns."""
         limits = dict(self.settings.limits)
-        for name in ("max_order_qty", "max_position"):
-            if name not in limits:
-                continue
-            given = limits[name]
-            column = []
-            for instrument in self.instruments:
-                value = given.get(instrument.symbol, 0) if isinstance(given, Mapping) else given
-                column.append(int(Decimal(str(value)).scaleb(instrument.qty_scale)))
-            limits[name] = column
-        known = {
-            "max_order_qty", "max_position", "max_order_notional", "price_band_bps",
-            "max_orders_per_second", "max_leverage", "check_funds",
-        }  # fmt: skip
-        for name in limits:
-            if name not in known:
-                raise ConfigError(
-                    f"there is no risk limit {name!r}", hint=f"There are {', '.join(sorted(known))}."
-                )
+        for name in BY_SYMBOL:
+            if name in limits:
+                limits[name] = self._column(name, limits[name])
         return limits
+
+    def _column(self, name: str, given: Any) -> list[int]:
+        by_symbol = isinstance(given, Mapping)
+        if by_symbol:
+            self._check_symbols(given, f"the limit {name}")
+        column = []
+        for instrument in self.instruments:
+            value = given.get(instrument.symbol) if by_symbol else given
+            # The core takes 0 as "no limit", so a limit must not be rounded down to it.
+            units = Decimal(0 if value is None else value).scaleb(instrument.qty_scale)
+            if units != int(units):
+                step = Decimal(1).scaleb(-instrument.qty_scale)
+                raise ConfigError(
+                    f"the limit {name} of {instrument.symbol} is {value}, finer than its unit {step}"
+                )
+            column.append(int(units))
+        return column
 
     # -- feeds -------------------------------------------------------------------------------
 
     def _feeds(self) -> Iterator[_Feed]:
         for symbol, kinds in self._wanted.items():
-            instrument = self.source.instrument(symbol)
             has = set(self.source.kinds(symbol))
             if self.levels[symbol] == "book":
-                yield self._feed("ticks", symbol, "tick")
+                yield from self._book(symbol, has)
             else:
                 if "trades" in kinds:
                     yield self._feed("trades", symbol, "trade" if "trade" in has else "agg_trade")
                 if "quotes" in kinds:
                     yield self._feed("quotes", symbol, "quote")
             for interval in kinds.get("bars", ()):
-                stored, pieces = bars_in_pieces(
-                    self.source, symbol, interval, self.start, self.end
-                )
+                stored, pieces = bars_in_pieces(self.source, symbol, interval, self.start, self.end)
                 self._read.append((symbol, stored, self.start, self.end))
                 yield _Feed("bars", symbol, stored, pieces)
-            if instrument.kind != "spot":
-                yield from self._carry(symbol, has, "marks" in kinds)
+        # After the others, because these tell the range.
+        for symbol, kinds in self._wanted.items():
+            if self.source.instrument(symbol).kind != "spot":
+                has = set(self.source.kinds(symbol))
+                yield from self._carry(symbol, has, wants_marks="marks" in kinds)
 
     def _feed(self, kind: str, symbol: str, stored: str) -> _Feed:
         self._read.append((symbol, stored, self.start, self.end))
-        return _Feed(
-            kind, symbol, stored, self.source.chunks(symbol, stored, self.start, self.end)
-        )
+        return _Feed(kind, symbol, stored, self.source.chunks(symbol, stored, self.start, self.end))
 
-    def _carry(self, symbol: str, has: set[str], wants_marks: bool) -> Iterator[_Feed]:
+    def _book(self, symbol: str, has: set[str]) -> Iterator[_Feed]:
+        """Levels, and the prints that move the queue: within the levels' feed, or beside it."""
+        feed = self._feed("ticks", symbol, "tick")
+        first = next(feed.pieces, None)
+        pieces = iter(()) if first is None else chain([first], feed.pieces)
+        yield replace(feed, pieces=pieces)
+        if first is not None and bool(np.any(first["flags"] & TICK_TRADE)):
+            return
+        stored = next((kind for kind in ("trade", "agg_trade") if kind in has), None)
+        if stored is None:
+            self.warnings.append(
+                f"the data hold no trades of {symbol}: a resting order fills only once the book "
+                "crosses its price"
+            )
+            return
+        yield self._feed("trades", symbol, stored)
+
+    def _carry(self, symbol: str, has: set[str], *, wants_marks: bool) -> Iterator[_Feed]:
         """Marks and funding of a contract, as far as the data have them."""
         marks = self._column_or_none(symbol, "mark") if "mark" in has else None
-        dense = marks is not None and len(marks["mark"]) > 1 and (
-            float(np.median(np.diff(marks["ts_exchange"]))) <= _MARK_GAP_NS
-        )
+        dense = marks is not None and _is_dense(marks["ts_exchange"])
         if marks is not None and (dense or wants_marks):
-            self._read.append((symbol, "mark", self.start, self.end))
+            self._read.append((symbol, "mark", *self._carry_range()))
             yield _Feed("marks", symbol, "mark", iter([marks]))
         if "funding" not in has:
             self.warnings.append(f"the data hold no funding of {symbol}: none is exchanged")
@@ -316,7 +352,7 @@ class Session:
         funding = self._column_or_none(symbol, "funding")
         if funding is None:
             return
-        self._read.append((symbol, "funding", self.start, self.end))
+        self._read.append((symbol, "funding", *self._carry_range()))
         if marks is not None and not dense:
             funding = _with_marks(funding, marks)
         if not dense and not bool(np.all(funding["mark"] > 0)):
@@ -346,12 +382,32 @@ class Session:
 
     def _column_or_none(self, symbol: str, kind: str) -> Columns | None:
         try:
-            pieces = list(self.source.chunks(symbol, kind, self.start, self.end))
-        except DataError:
-            return None  # none in the range
+            pieces = list(self.source.chunks(symbol, kind, *self._carry_range()))
+        except NoRows:
+            return None
         if not pieces:
             return None
         return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+
+    def _carry_range(self) -> tuple[int | None, int | None]:
+        """The range of marks and funding: that of the data which the strategy trades on.
+
+        A catalogue may hold years of funding around a week of bars; a run must not begin with them.
+        """
+        if self.start is not None and self.end is not None:
+            return self.start, self.end
+        spans = [
+            self.source.span(symbol, kind)
+            for symbol, kind, _, _ in self._read
+            if kind not in {"mark", "funding"}
+        ]
+        if not spans:
+            return self.start, self.end
+        first, last = min(first for first, _ in spans), max(last for _, last in spans)
+        return (
+            first if self.start is None else self.start,
+            last if self.end is None else self.end,
+        )
 
     # -- the run -----------------------------------------------------------------------------
 
@@ -373,9 +429,10 @@ class Session:
                 for interval in intervals or (0,):
                     core.listen(seat, symbol, kind, interval)
         rows = _Counter(progress, self.end or 0)
+        self._rows = rows.rows
         for feed in self._feeds():
             refuse = not self.settings.allow_early_data
-            core.add_feed(feed.kind, feed.symbol, rows.counted(feed.pieces, feed.kind), refuse)
+            core.add_feed(feed.kind, feed.symbol, rows.counted(feed), refuse)
         core.set_journal_sink(self.spool.write)
         began = time.perf_counter()  # for run.json alone; results never see it
         core.run()
@@ -392,10 +449,6 @@ class Session:
             name: str(value) if isinstance(value, Decimal) else value
             for name, value in sorted(self.strategy.parameter_values().items())
         }
-        data = hashlib.sha256()
-        for symbol, kind, start, end in self._read:
-            digest = self.source.digest(symbol, kind, start, end)
-            data.update(f"{symbol} {kind} {digest}\n".encode())
         config = self.settings.plain() | {
             "strategy": type(self.strategy).__name__,
             "parameters": parameters,
@@ -405,7 +458,7 @@ class Session:
             "reads": [[symbol, kind] for symbol, kind, _, _ in self._read],
         }
         digests = {
-            "data": data.hexdigest(),
+            "data": source_digest(self.source, self._read),
             "code": self.loaded.digest,
             "parameters": hashlib.sha256(json.dumps(parameters).encode()).hexdigest(),
             "config": hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest(),
@@ -413,7 +466,8 @@ class Session:
         }
         return RunFacts(
             strategy=type(self.strategy).__name__,
-            path=None if self.loaded.path is None else str(self.loaded.path),
+            path=None if self.loaded.path is None else str(self.loaded.path.resolve()),
+            data=self.source.place,
             parameters=parameters,
             config=config,
             digests=digests,
@@ -424,23 +478,50 @@ class Session:
             bar_intervals={
                 symbol: tuple(kinds.get("bars", ())) for symbol, kinds in self._wanted.items()
             },
+            heard={"rows": dict(self._rows), "warm_up": _warm_up(self.strategy)},
             seconds=seconds,
         )
 
 
+def _warm_up(strategy: Strategy) -> list[dict[str, Any]]:
+    """What became of the indicators that hold back `on_bar`."""
+    return [
+        {
+            "name": name,
+            "indicator": f"{value.name}({_listed(value.parameters)})",
+            "bars_needed": value.warm_up,
+            "is_ready": value.ready,
+        }
+        for name, value in vars(strategy).items()
+        if isinstance(value, Indicator)
+    ]
+
+
+def _listed(parameters: Mapping[str, float]) -> str:
+    return ", ".join(f"{value:g}" for value in parameters.values())
+
+
 class _Counter:
-    """Counts rows on their way into the core and tells whoever wants to know."""
+    """Counts rows on their way into the core and tells whoever wants to know.
+
+    Attributes:
+        rows: Rows read, by what they are: "bar_1m of binance:BTC/USDT".
+    """
 
     def __init__(self, progress: Progress | None, end_ns: int) -> None:
-        self._progress, self._end_ns, self._rows = progress, end_ns, 0
+        self._progress, self._end_ns = progress, end_ns
+        self.rows: dict[str, int] = {}
 
-    def counted(self, pieces: Iterator[Columns], kind: str) -> Iterator[Columns]:
-        """The pieces, counted as they pass."""
-        stamp = "ts_close" if kind == "bars" else "ts_exchange"
-        for piece in pieces:
+    def counted(self, feed: _Feed) -> Iterator[Columns]:
+        """The feed's pieces, counted as they pass."""
+        stamp = "ts_close" if feed.kind == "bars" else "ts_exchange"
+        name = f"{feed.stored} of {feed.symbol}"
+        self.rows.setdefault(name, 0)
+        for piece in feed.pieces:
+            self.rows[name] += len(piece[stamp])
             if self._progress is not None and len(piece[stamp]):
-                self._rows += len(piece[stamp])
-                self._progress(self._rows, int(piece[stamp][-1]), self._end_ns)
+                total = sum(self.rows.values())
+                self._progress(total, int(piece[stamp][-1]), self._end_ns)
             yield piece
 
 
@@ -452,10 +533,44 @@ def _strategy(
             raise ConfigError("parameters belong to the strategy object that was handed over")
         return load_strategy(type(given)), given
     loaded = load_strategy(given)
+    unknown = set(parameters) - set(loaded.strategy.parameters())
     try:
         return loaded, loaded.strategy(**parameters)
     except ValueError as error:
         raise ConfigError(f"{loaded.strategy.__name__}: {error}") from error
+    except Exception as error:  # whatever the author's own __init__ raises
+        if unknown:
+            # An __init__ of its own may take no parameters at all: the sentence that fits is ours.
+            settle_error = _refused_parameters(loaded.strategy, parameters)
+            if settle_error is not None:
+                raise ConfigError(f"{loaded.strategy.__name__}: {settle_error}") from error
+        raise StrategyError(
+            f"{loaded.strategy.__name__} raised while it was made: {describe(error)}"
+        ) from error
+
+
+def _refused_parameters(
+    strategy: type[Strategy], parameters: Mapping[str, object]
+) -> ValueError | None:
+    try:
+        settle(strategy.parameters(), parameters)
+    except ValueError as error:
+        return error
+    return None
+
+
+def _known(symbol: str, source: Source) -> None:
+    """Refuses a symbol that the data do not hold.
+
+    Raises:
+        ConfigError: With the nearest ones that there are.
+    """
+    symbols = source.symbols()
+    if symbol not in symbols:
+        raise ConfigError(
+            f"the data hold no {symbol}: {did_you_mean(symbol, symbols)}",
+            hint="Set the strategy's symbol parameter, e.g. --set symbol=…, or import its data.",
+        )
 
 
 def _wanted(strategy: Strategy) -> dict[str, dict[str, tuple[int, ...]]]:
@@ -483,7 +598,12 @@ def _level(symbol: str, kinds: Mapping[str, Sequence[int]], source: Source) -> s
         DataError: The source lacks data that the strategy asks for.
     """
     has = set(source.kinds(symbol))
-    needs = {"books": {"tick"}, "trades": {"tick", "trade", "agg_trade"}, "quotes": {"tick", "quote"}}
+    needs = {
+        "marks": {"mark"},
+        "books": {"tick"},
+        "trades": {"tick", "trade", "agg_trade"},
+        "quotes": {"tick", "quote"},
+    }
     for kind, any_of in needs.items():
         if kind in kinds and not has & any_of:
             have = ", ".join(sorted(has)) or "nothing"
@@ -496,6 +616,14 @@ def _level(symbol: str, kinds: Mapping[str, Sequence[int]], source: Source) -> s
     if "quotes" in kinds:
         return "quote"
     return "trade" if "trades" in kinds else "bar"
+
+
+def _is_dense(times: npt.NDArray[np.int64]) -> bool:
+    """Whether marks come often enough to value positions with, on the mean.
+
+    Not the median: a day of marks each second among years of one each eight hours is not dense.
+    """
+    return len(times) > 1 and int(times[-1] - times[0]) <= _MARK_GAP_NS * (len(times) - 1)
 
 
 def _with_marks(funding: Columns, marks: Columns) -> Columns:
@@ -512,5 +640,3 @@ def _engine_digest() -> str:
     import veloz._core as core  # its file is what decides
 
     return hashlib.sha256(Path(core.__file__).read_bytes()).hexdigest()
-
-

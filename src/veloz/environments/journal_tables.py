@@ -20,23 +20,25 @@ if TYPE_CHECKING:
 COST_TO_ASSET = 10**10
 """Profit is journalled at 18 decimals; assets carry 8."""
 
-_TYPES = np.array(
+ORDER_TYPES = np.array(
     ["market", "limit", "stop", "stop_limit", "take_profit", "take_profit_limit", "trailing_stop"],
     dtype=object,
 )
 # Kinds of `VenueReport` records.
 _ACCEPTED, _REJECTED, _TRIGGERED, _CANCELED, _EXPIRED, _AMENDED = 0, 1, 2, 3, 5, 6
 _REDUCED, _PREVENTED = 8, 9
-_REJECTS = (
+REJECTS = (
     "", "duplicate_id", "market_closed", "bad_request", "price_filter", "lot_size",
     "market_lot_size", "min_notional", "max_notional", "percent_price", "max_orders",
     "max_algo_orders", "iceberg_parts", "reduce_only", "insufficient_balance", "would_trigger",
     "post_only", "fok", "unknown_order", "no_change", "keep_priority", "margin",
 )  # fmt: skip
-_EXPIRIES = (
+"""Words of `veloz_core::order::Reject`, by number."""
+EXPIRIES = (
     "", "ioc", "fok", "gtd", "no_liquidity", "price_band", "stp", "reduce_only", "post_only",
     "liquidation", "delisted", "insufficient_balance",
 )  # fmt: skip
+"""Words of `veloz_core::order::Expiry`, by number."""
 
 
 class JournalTables:
@@ -113,18 +115,19 @@ class JournalTables:
         np.maximum.at(last_fill, by_fill, fills["ts_exchange"])
         closed[full] = last_fill[full]
         words = np.full(count, "", dtype=object)
-        words[weight == 1] = np.array(_REJECTS, dtype=object)[reason[weight == 1]]
-        words[weight == 2] = np.array(_EXPIRIES, dtype=object)[reason[weight == 2]]
-        at = self._row[self._refused["order"]]
-        status[at], closed[at] = "refused", self._refused["batch_now_ns"]
-        words[at] = _texts(self._refused["text"])
+        words[weight == 1] = np.array(REJECTS, dtype=object)[reason[weight == 1]]
+        words[weight == 2] = np.array(EXPIRIES, dtype=object)[reason[weight == 2]]
+        never_left = np.flatnonzero(self._refused["request"] == 0)
+        at = self._row[self._refused["order"][never_left]]
+        status[at], closed[at] = "refused", self._refused["batch_now_ns"][never_left]
+        words[at] = _texts([self._refused["text"][row] for row in never_left])
         sent = places["batch_now_ns"].copy()
         sent[at] = 0
         return Orders.of(
             id=places["order"].astype(str).astype(object),
             symbol=self._symbols[places["instrument"]],
             side=places["side"],
-            type=_TYPES[places["kind"]],
+            type=ORDER_TYPES[places["kind"]],
             qty=qty,
             price=price,
             status=status,

@@ -103,14 +103,18 @@ def _module(path: Path) -> Any:
     try:
         spec.loader.exec_module(module)
     except SyntaxError as error:
+        sys.modules.pop(name, None)
         where = f"line {error.lineno}" if error.lineno else "some line"
+        file = error.filename or str(path)  # it may be a module that the strategy imports
         raise StrategyError(
-            f"{path} does not parse: {error.msg} on {where}", hint="Repair that line."
+            f"{file} does not parse: {error.msg} on {where}", hint="Repair that line."
         ) from error
-    except Exception as error:  # whatever the user's own top level raises
+    except (Exception, SystemExit) as error:  # whatever the user's own top level raises
+        sys.modules.pop(name, None)
         raise StrategyError(f"{path} raised while it was loaded: {describe(error)}") from error
     finally:
-        sys.path.remove(folder)
+        if folder in sys.path:
+            sys.path.remove(folder)
     return module
 
 
@@ -147,7 +151,12 @@ def _warnings(source: bytes, path: Path) -> tuple[str, ...]:
             dotted = _dotted(node)
             tail = ".".join(dotted.split(".")[-2:])
             if tail in _IMPURE:
-                found.append((node.lineno, f"{path.name}:{node.lineno} reads {dotted}: two runs may differ; use {_IMPURE[tail]}"))
+                found.append(
+                    (
+                        node.lineno,
+                        f"{path.name}:{node.lineno} reads {dotted}: two runs may differ; use {_IMPURE[tail]}",
+                    )
+                )
     return tuple(text for _, text in sorted(set(found)))
 
 

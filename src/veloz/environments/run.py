@@ -15,6 +15,7 @@ import json
 import platform
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ from veloz.analytics import (
     text_block,
 )
 from veloz.analytics.run_folder import write_run
+from veloz.environments.csv_tables import write_csv
 from veloz.environments.journal_tables import JournalTables
 from veloz.environments.sources import bars_in_pieces
 from veloz.errors import ConfigError
@@ -58,7 +60,8 @@ class RunFacts:
 
     Attributes:
         strategy: Name of the class.
-        path: Its file, if it has one.
+        path: Its file, absolute, if it has one.
+        data: The catalogue's folder, absolute; None if the data were in memory.
         parameters: Values by name, JSON types.
         config: Everything that decided the result, JSON types.
         digests: Hashes of data, code, parameters, config and engine.
@@ -67,11 +70,13 @@ class RunFacts:
         instruments: By row.
         wanted: Kinds of data by symbol.
         bar_intervals: Bars that the strategy heard, by symbol, ns.
+        heard: Rows of each feed, and which indicators were ready at the end.
         seconds: Wall time of the engine's run.
     """
 
     strategy: str
     path: str | None
+    data: str | None
     parameters: Mapping[str, Any]
     config: Mapping[str, Any]
     digests: Mapping[str, str]
@@ -80,6 +85,7 @@ class RunFacts:
     instruments: tuple[Instrument, ...]
     wanted: Mapping[str, tuple[str, ...]]
     bar_intervals: Mapping[str, tuple[int, ...]]
+    heard: Mapping[str, Any]
     seconds: float
 
 
@@ -146,9 +152,7 @@ class Run:
     def tables(self) -> RunTables:
         """Equity, fills, orders and funding as columns."""
         facts = self.facts
-        core_assets = sorted(
-            {a for i in facts.instruments for a in (i.base, i.quote, i.settle)}
-        )
+        core_assets = sorted({a for i in facts.instruments for a in (i.base, i.quote, i.settle)})
         journal = JournalTables(
             self.journal, facts.instruments, ("external", facts.strategy), core_assets,
             facts.currency,
@@ -206,9 +210,11 @@ class Run:
             "numpy": np.__version__,
             "platform": sys.platform,
             "strategy_file": self.facts.path,
+            "data": self.facts.data,
             "finished_unix_s": int(time.time()),
             "engine_seconds": round(self.seconds, 6),
             "rows": self.counts["rows"],
+            "heard": dict(self.facts.heard),
         }
 
     def _equity(self) -> EquityCurve:
@@ -301,27 +307,39 @@ class Run:
         connection.execute("CREATE TABLE whole AS SELECT * FROM columns")
         return connection.table("whole")
 
-    def write(self, out: Path) -> Path:
+    def write(self, out: Path, *, has_report: bool = True, has_csv: bool = False) -> Path:
         """Writes the run's own folder below `out` and returns it.
 
         The folder appears whole or not at all; an equal run's folder is replaced.
+
+        Args:
+            out: Made if it is not there.
+            has_report: Whether the folder gets `report.html`.
+            has_csv: Whether it gets `orders.csv` and `fills.csv`, as accountants take them.
         """
         out.mkdir(parents=True, exist_ok=True)
         target = out / self.id
-        part = out / f".{self.id}.part"
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir()
+        # A name of its own, so that two equal runs at a time cannot mix their files.
+        part = Path(tempfile.mkdtemp(prefix=f".{self.id}.", suffix=".part", dir=out))
+        try:
+            self._fill(part, has_report=has_report, has_csv=has_csv)
+            part.chmod(0o755)
+            _replace(part, target)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
+        self.folder = target
+        return target
+
+    def _fill(self, part: Path, *, has_report: bool, has_csv: bool) -> None:
         write_run(self.tables, part)
         self._spool.save(part / JOURNAL)
         (part / "metrics.json").write_bytes(summary_bytes(self.summary))
         config = json.dumps(dict(self.facts.config), indent=1, sort_keys=True)
         (part / "config.json").write_text(config + "\n", encoding="utf-8")
-        (part / "report.html").write_text(self.html(), encoding="utf-8")
-        if target.exists():
-            shutil.rmtree(target)
-        part.rename(target)
-        self.folder = target
-        return target
+        if has_report:
+            (part / "report.html").write_text(self.html(), encoding="utf-8")
+        if has_csv:
+            write_csv(self.tables, part)
 
     def _repr_html_(self) -> str:
         import html  # only in notebooks
@@ -333,6 +351,15 @@ class Run:
             f"Run({self.id}: {self.fills_count} fills, "
             f"final equity {self.final_equity} {self.facts.currency})"
         )
+
+
+def _replace(part: Path, target: Path) -> None:
+    """Puts a finished folder in the place of an old one, which stays until the new one is there."""
+    old = part.with_suffix(".old")
+    if target.exists():
+        target.rename(old)
+    part.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _is_text(column: Any) -> bool:

@@ -6,6 +6,7 @@ refused with a sentence that names what exists.
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -78,7 +79,28 @@ class BacktestSettings:
         }
 
 
+def settings_of(config: Mapping[str, Any]) -> BacktestSettings:
+    """The settings that a run's `config.json` holds, so that it can be run again."""
+    fees = [None if config[n] is None else Decimal(config[n]) for n in ("maker_fee", "taker_fee")]
+    return BacktestSettings(
+        balance=parse_balance(config["balance"]),
+        leverage=parse_leverage(config["leverage"]),
+        report_currency=config["report_currency"],
+        maker_fee=fees[0],
+        taker_fee=fees[1],
+        entry_latency=config["entry_latency"],
+        report_latency=config["report_latency"],
+        fill=tuple(config["fill"]),
+        seed=parse_seed(config["seed"]),
+        sample_every_ns=config["sample_every_ns"],
+        limits=parse_limits(config["limits"]),
+        allow_early_data=config["allow_early_data"],
+    )
+
+
 def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _plain(one) for name, one in sorted(value.items())}
     return str(value) if isinstance(value, Decimal) else value
 
 
@@ -103,6 +125,8 @@ def parse_balance(value: object) -> dict[str, Decimal]:
                 f"balance {part.strip()!r} is not an amount and an asset",
                 hint='Write it like "10000 USDT, 0.5 BTC".',
             )
+        if match[2] in balances:
+            raise ConfigError(f"the balance of {match[2]} is given twice")
         balances[match[2]] = _amount(match[1].replace("_", ""), match[2])
     return balances
 
@@ -136,7 +160,10 @@ def parse_leverage(value: object) -> dict[str, int]:
 
 def _whole(value: object) -> int:
     text = str(value)
-    if not re.fullmatch(r"\d+(\.0+)?x?", text) or not 1 <= (times := int(float(text.rstrip("x")))) <= 125:
+    if (
+        not re.fullmatch(r"\d+(\.0+)?x?", text)
+        or not 1 <= (times := int(float(text.rstrip("x")))) <= 125
+    ):
         raise ConfigError(f"leverage {value!r} is not a whole number from 1 to 125")
     return times
 
@@ -186,7 +213,7 @@ def parse_latency(value: object) -> tuple[str | None, str | None]:
     if "=" not in text or text.startswith("steps:"):
         return text, text
     found: dict[str, str] = {}
-    for part in text.split(";"):
+    for part in re.split(r"[;,]\s*(?=[a-z]+=)", text):
         name, _, model = part.strip().partition("=")
         if name not in {"entry", "report"}:
             raise ConfigError(
@@ -195,6 +222,65 @@ def parse_latency(value: object) -> tuple[str | None, str | None]:
             )
         found[name] = model
     return found.get("entry"), found.get("report")
+
+
+BY_SYMBOL = ("max_order_qty", "max_position")
+"""Limits in quantities, which may differ from symbol to symbol."""
+
+_WHOLE_LIMITS = ("price_band_bps", "max_orders_per_second", "max_leverage")
+_SWITCHES = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_LIMITS = (*BY_SYMBOL, "max_order_notional", *_WHOLE_LIMITS, "check_funds")
+
+
+def parse_limits(given: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Risk limits by name, exact: quantities and amounts positive decimals, the rest whole.
+
+    Raises:
+        ConfigError: A name is unknown or a value is not of its kind.
+    """
+    limits: dict[str, Any] = {}
+    for name, value in (given or {}).items():
+        if name not in _LIMITS:
+            near = difflib.get_close_matches(name, _LIMITS, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(_LIMITS)}."
+            raise ConfigError(f"there is no risk limit {name!r}", hint=hint)
+        if isinstance(value, Mapping):
+            if name not in BY_SYMBOL:
+                raise ConfigError(f"the limit {name} is one for all symbols, not one for each")
+            limits[name] = {str(symbol): _bound(name, one) for symbol, one in value.items()}
+        else:
+            limits[name] = _bound(name, value)
+    return limits
+
+
+def _bound(name: str, value: Any) -> Any:
+    text = str(value).strip().lower()
+    if name == "check_funds":
+        if text not in _SWITCHES:
+            raise ConfigError(f"the limit {name} is {value!r}, not true or false")
+        return _SWITCHES[text]
+    if name in _WHOLE_LIMITS:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) == 0:
+            raise ConfigError(f"the limit {name} is {value!r}, not a whole number above zero")
+        return int(text)
+    try:
+        bound = Decimal(text)
+    except InvalidOperation:
+        raise ConfigError(f"the limit {name} is {value!r}, not a number") from None
+    if not bound.is_finite() or bound <= 0:
+        raise ConfigError(f"the limit {name} is {value}; it must be greater than zero")
+    return bound
+
+
+def parse_seed(value: object) -> int:
+    """The seed of all dice.
+
+    Raises:
+        ConfigError: It is no whole number from 0 to 2^64 - 1.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 64:
+        raise ConfigError(f"the seed {value!r} is not a whole number from 0 to 2^64 - 1")
+    return value
 
 
 def parse_fill(value: object) -> tuple[str, ...]:

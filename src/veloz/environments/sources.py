@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+
 from veloz.errors import DataError
-from veloz.storage.catalogue import INSTRUMENTS, Catalogue
+from veloz.storage.catalogue import INSTRUMENTS, Catalogue, NoRows
 from veloz.storage.kinds import bar_kind, kind_named
-from veloz.storage.times import parse_time
+from veloz.storage.times import NS_PER_DAY, parse_time
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
     from veloz.storage.instruments import Instrument
@@ -32,6 +33,11 @@ ROWS = 16_384
 
 class Source(Protocol):
     """What a run asks of its market data."""
+
+    @property
+    def place(self) -> str | None:
+        """The folder that they are read from, absolute; None for data in memory."""
+        ...
 
     def symbols(self) -> list[str]:
         """All symbols, sorted."""
@@ -48,7 +54,16 @@ class Source(Protocol):
     def chunks(
         self, symbol: str, kind: str, start: int | None, end: int | None
     ) -> Iterator[Columns]:
-        """Pieces of one kind within `[start, end)`, in time order."""
+        """Pieces of one kind within `[start, end)`, in time order.
+
+        Raises:
+            NoRows: There are none in the range.
+            DataError: The kind is missing, or cannot be read.
+        """
+        ...
+
+    def span(self, symbol: str, kind: str) -> tuple[int, int]:
+        """From the first row until just after the last one, ns; a bar lasts until it closes."""
         ...
 
     def digest(self, symbol: str, kind: str, start: int | None, end: int | None) -> str:
@@ -61,6 +76,11 @@ class CatalogueSource:
     """Market data of a catalogue."""
 
     catalogue: Catalogue
+
+    @property
+    def place(self) -> str | None:
+        """As `Source.place`."""
+        return str(self.catalogue.root.resolve())
 
     def symbols(self) -> list[str]:
         """As `Source.symbols`."""
@@ -82,6 +102,11 @@ class CatalogueSource:
             return self.catalogue.ticks(symbol, start, end, rows=ROWS)
         return self.catalogue.iter_columns(symbol, kind, start, end, rows=ROWS)
 
+    def span(self, symbol: str, kind: str) -> tuple[int, int]:
+        """As `Source.span`."""
+        parts = self.catalogue.index(symbol, kind).parts
+        return parts[0].first, parts[-1].last + max(kind_named(kind).interval_ns, 1)
+
     def digest(self, symbol: str, kind: str, start: int | None, end: int | None) -> str:
         """As `Source.digest`."""
         return self.catalogue.digest(symbol, kind, start, end).sha256
@@ -98,6 +123,11 @@ class ArraySource:
 
     instruments: Mapping[str, Instrument]
     series: Mapping[tuple[str, str], Columns] = field(default_factory=dict)
+
+    @property
+    def place(self) -> str | None:
+        """As `Source.place`."""
+        return None
 
     def symbols(self) -> list[str]:
         """As `Source.symbols`."""
@@ -120,8 +150,17 @@ class ArraySource:
         """As `Source.chunks`."""
         columns = self._cut(symbol, kind, start, end)
         rows = len(next(iter(columns.values())))
+        if not rows:
+            raise NoRows(f"there is no {kind} of {symbol} in the range: choose another")
         for offset in range(0, rows, ROWS):
             yield {name: column[offset : offset + ROWS] for name, column in columns.items()}
+
+    def span(self, symbol: str, kind: str) -> tuple[int, int]:
+        """As `Source.span`."""
+        first, last = self._times(symbol, kind)
+        if not len(first):
+            raise NoRows(f"the arrays of {symbol} {kind} are empty")
+        return int(first[0]), int(last[-1]) + 1
 
     def digest(self, symbol: str, kind: str, start: int | None, end: int | None) -> str:
         """As `Source.digest`."""
@@ -133,16 +172,29 @@ class ArraySource:
         return whole.hexdigest()
 
     def _cut(self, symbol: str, kind: str, start: int | None, end: int | None) -> Columns:
-        columns = self.series[symbol, kind]
-        if start is None and end is None:
-            return columns
-        shape = kind_named(kind)
-        first = columns["ts_open" if shape.interval_ns else "ts_exchange"]
-        last = columns["ts_close"] if shape.interval_ns else first
-        keep = (first >= (start or 0)) & (
-            (last <= end if shape.interval_ns else last < end) if end is not None else True
-        )
-        return {name: column[keep] for name, column in columns.items()}
+        columns = self._columns(symbol, kind)
+        first, last = self._times(symbol, kind)
+        keep = slice(None)
+        if start is not None or end is not None:
+            is_bar = kind_named(kind).interval_ns > 0
+            keep = np.ones(len(first), dtype=bool)
+            if start is not None:
+                keep &= first >= start
+            if end is not None:
+                keep &= (last <= end) if is_bar else (last < end)
+        return {name: np.ascontiguousarray(column[keep]) for name, column in columns.items()}
+
+    def _times(self, symbol: str, kind: str) -> tuple[Any, Any]:
+        columns = self._columns(symbol, kind)
+        if kind_named(kind).interval_ns:
+            return columns["ts_open"], columns["ts_close"]
+        return columns["ts_exchange"], columns["ts_exchange"]
+
+    def _columns(self, symbol: str, kind: str) -> Columns:
+        if (symbol, kind) not in self.series:
+            have = ", ".join(self.kinds(symbol)) or "nothing"
+            raise DataError(f"the arrays hold no {kind} of {symbol}, only {have}")
+        return self.series[symbol, kind]
 
 
 def open_source(data: object) -> Source:
@@ -207,14 +259,19 @@ def _joined(pieces: Iterator[Columns], interval_ns: int, part_ns: int) -> Iterat
     A bar is made of the parts that exist: a missing part means that nothing traded, or that the
     source has a gap, which `veloz data check` shows.
     """
-    import numpy as np  # not needed where bars are stored as wanted
-
+    origin = _origin_ns(interval_ns)
     held: dict[str, Any] | None = None
     for piece in pieces:
         rows = dict(piece)
         if held is not None:
             rows = {name: np.concatenate([held[name], rows[name]]) for name in held}
-        bucket = rows["ts_open"] // interval_ns
+        else:
+            # The range or the data may begin inside a bar, which then would be a part of one.
+            begin = -(-(int(rows["ts_open"][0]) - origin) // interval_ns) * interval_ns + origin
+            rows = {name: column[rows["ts_open"] >= begin] for name, column in rows.items()}
+            if not len(rows["ts_open"]):
+                continue
+        bucket = _bucket(rows["ts_open"], interval_ns)
         # The last bucket may go on in the next piece.
         cut = int(np.searchsorted(bucket, bucket[-1], side="left"))
         held = {name: column[cut:] for name, column in rows.items()}
@@ -222,17 +279,24 @@ def _joined(pieces: Iterator[Columns], interval_ns: int, part_ns: int) -> Iterat
             yield _reduced({name: column[:cut] for name, column in rows.items()}, interval_ns)
     if held is not None and len(held["ts_open"]):
         whole = int(held["ts_open"][-1]) + part_ns
-        if whole % interval_ns == 0:
+        if (whole - origin) % interval_ns == 0:
             yield _reduced(held, interval_ns)
 
 
-def _reduced(rows: Mapping[str, Any], interval_ns: int) -> Columns:
-    import numpy as np
+def _origin_ns(interval_ns: int) -> int:
+    """Where bars of a length start to be counted: the epoch; weeks on its first Monday."""
+    return 4 * NS_PER_DAY if interval_ns % (7 * NS_PER_DAY) == 0 else 0
 
-    bucket = rows["ts_open"] // interval_ns
+
+def _bucket(ts_open: Any, interval_ns: int) -> Any:
+    return (ts_open - _origin_ns(interval_ns)) // interval_ns
+
+
+def _reduced(rows: Mapping[str, Any], interval_ns: int) -> Columns:
+    bucket = _bucket(rows["ts_open"], interval_ns)
     first = np.flatnonzero(np.diff(bucket, prepend=bucket[0] - 1))
     last = np.append(first[1:], len(bucket)) - 1
-    opened = bucket[first] * interval_ns
+    opened = bucket[first] * interval_ns + _origin_ns(interval_ns)
     return {
         "ts_open": opened,
         "ts_close": opened + interval_ns,

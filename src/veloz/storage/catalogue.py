@@ -36,6 +36,10 @@ INSTRUMENTS = "instruments.json"
 Time = str | int | datetime
 
 
+class NoRows(DataError):
+    """A series is there, and holds nothing in the range."""
+
+
 @dataclass(frozen=True)
 class Digest:
     """What was read, so that another run can be known to read the same.
@@ -174,7 +178,7 @@ class Catalogue:
             for offset in range(0, count, rows):
                 yield {name: column[offset : offset + rows] for name, column in piece.items()}
         if not found:
-            raise DataError(_nothing(index, first, last))
+            raise NoRows(_nothing(index, first, last))
 
     def columns(
         self,
@@ -323,7 +327,7 @@ def _overlapping(index: Index, kind: Kind, first: int | None, last: int | None) 
         and (last is None or part.first + kind.interval_ns <= last - (kind.interval_ns == 0))
     ]
     if not parts:
-        raise DataError(_nothing(index, first, last))
+        raise NoRows(_nothing(index, first, last))
     return parts
 
 
