@@ -11,10 +11,37 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from veloz._core import Account, Bar, Book, Fill, Funding, Indicator, MarkPrice, Order, Position, Quote, Trade
-    from veloz.environments import ArraySource, Run, backtest
+    from veloz._core import (
+        Account,
+        Bar,
+        Book,
+        Fill,
+        Funding,
+        Indicator,
+        MarkPrice,
+        Order,
+        Position,
+        Quote,
+        Trade,
+    )
+    from veloz.environments import ArraySource, Run, backtest, test
     from veloz.storage.catalogue import Catalogue
-    from veloz.strategy import Bars, Books, Bool, Choice, Float, Fundings, Int, Marks, Notional, Qty, Quotes, Strategy, Symbol, Trades
+    from veloz.strategy import (
+        Bars,
+        Books,
+        Bool,
+        Choice,
+        Float,
+        Fundings,
+        Int,
+        Marks,
+        Notional,
+        Qty,
+        Quotes,
+        Strategy,
+        Symbol,
+        Trades,
+    )
     from veloz.errors import (
         CheckFailed,
         ConfigError,
@@ -60,6 +87,7 @@ _OWNERS = {
     "Trade": "veloz._core",
     "Trades": "veloz.strategy",
     "backtest": "veloz.environments",
+    "test": "veloz.environments",
     "CheckFailed": "veloz.errors",
     "ConfigError": "veloz.errors",
     "DataError": "veloz.errors",
@@ -100,6 +128,7 @@ __all__ = [
     "Trade",
     "Trades",
     "backtest",
+    "test",
     "CheckFailed",
     "ConfigError",
     "DataError",

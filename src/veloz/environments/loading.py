@@ -147,7 +147,12 @@ def _warnings(source: bytes, path: Path) -> tuple[str, ...]:
             dotted = _dotted(node)
             tail = ".".join(dotted.split(".")[-2:])
             if tail in _IMPURE:
-                found.append((node.lineno, f"{path.name}:{node.lineno} reads {dotted}: two runs may differ; use {_IMPURE[tail]}"))
+                found.append(
+                    (
+                        node.lineno,
+                        f"{path.name}:{node.lineno} reads {dotted}: two runs may differ; use {_IMPURE[tail]}",
+                    )
+                )
     return tuple(text for _, text in sorted(set(found)))
 
 

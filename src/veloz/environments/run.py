@@ -146,9 +146,7 @@ class Run:
     def tables(self) -> RunTables:
         """Equity, fills, orders and funding as columns."""
         facts = self.facts
-        core_assets = sorted(
-            {a for i in facts.instruments for a in (i.base, i.quote, i.settle)}
-        )
+        core_assets = sorted({a for i in facts.instruments for a in (i.base, i.quote, i.settle)})
         journal = JournalTables(
             self.journal, facts.instruments, ("external", facts.strategy), core_assets,
             facts.currency,

@@ -136,7 +136,10 @@ def parse_leverage(value: object) -> dict[str, int]:
 
 def _whole(value: object) -> int:
     text = str(value)
-    if not re.fullmatch(r"\d+(\.0+)?x?", text) or not 1 <= (times := int(float(text.rstrip("x")))) <= 125:
+    if (
+        not re.fullmatch(r"\d+(\.0+)?x?", text)
+        or not 1 <= (times := int(float(text.rstrip("x")))) <= 125
+    ):
         raise ConfigError(f"leverage {value!r} is not a whole number from 1 to 125")
     return times
 
