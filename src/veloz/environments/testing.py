@@ -4,9 +4,9 @@
         kit = veloz.test(SmaCross, fast=2, slow=3)
         kit.bars([100, 101, 102, 103]).expect(orders=[("buy", 0.01)])
 
-Underneath is an ordinary backtest: the same engine, risk rules, simulated venue and accounting. Fees
-and latency are zero and the balance is large, unless `setup` says otherwise. Rows are kept, and the
-whole is run again from the start with a fresh strategy whenever a result is asked for.
+Underneath is an ordinary backtest: the same engine, risk rules, simulated venue and accounting.
+Fees and latency are zero and the balance is large, unless `setup` says otherwise. Rows are kept,
+and the whole is run again from the start with a fresh strategy whenever a result is asked for.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from veloz.storage.kinds import (
     RATE_SCALE,
     TICK_BUY,
     TICK_CLEAR,
+    TICK_EMPTY,
     TICK_LAST,
     bar_kind,
 )
@@ -284,6 +285,11 @@ class StrategyTest:
             shown = self._shown(series)
             changes = [(side, p, q) for (side, p), q in book.items() if shown.get((side, p)) != q]
             changes += [(side, p, 0) for side, p in shown if (side, p) not in book]
+            if not changes:  # a message that changes nothing is a message
+                flags = TICK_EMPTY | TICK_LAST
+                series.append(
+                    {"ts_exchange": at, "ts_recv": at, "price": 0, "qty": 0, "flags": flags}
+                )
             for place, (side, level, size) in enumerate(changes):
                 flags = side | (TICK_LAST if place == len(changes) - 1 else 0)
                 flags |= TICK_CLEAR if place == 0 and not shown else 0
@@ -528,6 +534,8 @@ class StrategyTest:
     def _shown(series: Sequence[Row]) -> dict[tuple[int, int], int]:
         book: dict[tuple[int, int], int] = {}
         for row in series:
+            if row["flags"] & TICK_EMPTY:
+                continue
             key = (row["flags"] & TICK_BUY, row["price"])
             book.pop(key, None)
             if row["qty"]:
