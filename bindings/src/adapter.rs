@@ -130,6 +130,10 @@ impl PyStrategy {
         // Called by the engine on a thread that is attached.
         let py = unsafe { Python::assume_attached() };
         let error = PyErr::fetch(py);
+        // Fetched apart from its value; whoever looks at the error looks for it there.
+        if let Some(traceback) = error.traceback(py) {
+            let _ = error.value(py).setattr("__traceback__", traceback);
+        }
         let shown = py
             .import("veloz.strategy.faults")
             .and_then(|module| module.call_method1("describe", (error.value(py),)))
@@ -141,7 +145,8 @@ impl PyStrategy {
         // A failing on_error must not hide the fault that it was told of.
         let told = link.lend(port, || object.call_method1(py, "on_error", (value,)));
         if let Err(second) = told {
-            second.set_cause(py, Some(error.clone_ref(py)));
+            let note = format!("on_error raised as well: {second}");
+            let _ = error.value(py).call_method1("add_note", (note,));
         }
         self.raised = Some(error);
         Fault { message }

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         Quote,
         Trade,
     )
-    from veloz.environments import ArraySource, Run, backtest
+    from veloz.environments import ArraySource, Run, backtest, test
     from veloz.errors import (
         CheckFailed,
         ConfigError,
@@ -87,6 +87,7 @@ _OWNERS = {
     "Trade": "veloz._core",
     "Trades": "veloz.strategy",
     "backtest": "veloz.environments",
+    "test": "veloz.environments",
     "CheckFailed": "veloz.errors",
     "ConfigError": "veloz.errors",
     "DataError": "veloz.errors",
@@ -136,6 +137,7 @@ __all__ = [
     "VelozError",
     "__version__",
     "backtest",
+    "test",
 ]
 
 

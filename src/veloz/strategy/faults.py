@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sysconfig
 import traceback
 from pathlib import Path
 
@@ -16,7 +17,8 @@ def describe(error: BaseException) -> str:
     what = type(error).__name__ + (f": {text}" if text else "")
     frames = traceback.extract_tb(error.__traceback__)
     package = str(Path(__file__).resolve().parent.parent)
-    own = [frame for frame in frames if not frame.filename.startswith(package)]
+    others = (package, *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")))
+    own = [frame for frame in frames if not frame.filename.startswith((*others, "<frozen"))]
     if not own:
         return what
     frame = own[-1]

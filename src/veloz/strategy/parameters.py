@@ -9,6 +9,7 @@ The same declaration drives the command line (`--set fast=12`), forms, searches 
 
 from __future__ import annotations
 
+import copy
 import difflib
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVar, overload
@@ -37,15 +38,26 @@ class Parameter(Generic[T]):
     def __init__(
         self,
         default: T | str,
-        low: T | None = None,
-        high: T | None = None,
+        low: T | str | None = None,
+        high: T | str | None = None,
         *,
         hot: bool = False,
         doc: str = "",
     ) -> None:
-        self.low, self.high, self.hot, self.doc = low, high, hot, doc
-        self.name = ""
+        self.name, self.hot, self.doc = "", hot, doc
+        self.low = None if low is None else self.convert(low)
+        self.high = None if high is None else self.convert(high)
         self.default = self.check(default)
+
+    def with_default(self, value: object) -> Self:
+        """The same declaration with another default, for a subclass that only changes that.
+
+        Raises:
+            ValueError: The value is refused.
+        """
+        changed = copy.copy(self)
+        changed.default = self.check(value)
+        return changed
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -55,7 +67,12 @@ class Parameter(Generic[T]):
     @overload
     def __get__(self, instance: Strategy, owner: type) -> T: ...
     def __get__(self, instance: Strategy | None, owner: type) -> Self | T:
-        # Never reached for an instance: its own attribute of the same name comes first.
+        # An instance has its own attribute of the same name, unless nobody gave it one.
+        if instance is not None:
+            raise AttributeError(
+                f"parameter {self.name!r} has no value yet: an __init__ of yours must call "
+                "super().__init__(**parameters) first"
+            )
         return self
 
     def convert(self, value: object) -> T:

@@ -68,12 +68,25 @@ class Strategy(StrategyBase):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        cls._declared, cls._subscriptions = dict(cls._declared), dict(cls._subscriptions)
+        cls._declared, cls._subscriptions = {}, {}
+        for parent in reversed(cls.__mro__[1:]):
+            cls._declared |= vars(parent).get("_declared", {})
+            cls._subscriptions |= vars(parent).get("_subscriptions", {})
         for name, value in list(vars(cls).items()):
+            is_declaration = isinstance(value, (Parameter, Subscription))
+            if is_declaration and hasattr(Strategy, name):
+                raise ValueError(
+                    f"{cls.__name__}.{name} would hide the strategy's own {name!r}: "
+                    "take another name"
+                )
             if isinstance(value, Parameter):
                 cls._declared[name] = value
             elif isinstance(value, Subscription):
                 cls._subscriptions[name] = value
+            elif name in cls._declared:
+                # A subclass that says `fast = 5` means another default.
+                cls._declared[name] = cls._declared[name].with_default(value)
+                setattr(cls, name, cls._declared[name])
         if cls.stop_policy not in {"cancel", "hold", "flatten"}:
             raise ValueError(
                 f"stop_policy of {cls.__name__} is {cls.stop_policy!r}, "
@@ -157,14 +170,32 @@ class Strategy(StrategyBase):
     # -- subscriptions -----------------------------------------------------------------------
 
     def subscribe(self, subscription: Subscription) -> None:
-        """Starts hearing market data, from the next event on; the run must have them."""
-        symbol = subscription.resolve(self)
+        """Starts hearing market data, from the next event on.
+
+        Raises:
+            ValueError: The run has no such data: only what some declared subscription names is
+                read.
+        """
+        symbol = self._of_the_run(subscription)
         self._listen(symbol, subscription.kind, subscription.interval_ns, True)
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """Stops hearing market data, from the next event on."""
-        symbol = subscription.resolve(self)
+        symbol = self._of_the_run(subscription)
         self._listen(symbol, subscription.kind, subscription.interval_ns, False)
+
+    def _of_the_run(self, wanted: Subscription) -> str:
+        """The symbol of a subscription that the run has data for."""
+        symbol = wanted.resolve(self)
+        known = [(s, s.resolve(self)) for s in type(self).subscriptions().values()]
+        for one, of in known:
+            if (one.kind, one.interval_ns, of) == (wanted.kind, wanted.interval_ns, symbol):
+                return symbol
+        have = ", ".join(f"{one.kind} of {of}" for one, of in known) or "nothing"
+        raise ValueError(
+            f"the run has no {wanted.kind} of {symbol} like {wanted}: declare the subscription on "
+            f"the class (declared: {have})"
+        )
 
     # -- timers ------------------------------------------------------------------------------
 
@@ -179,15 +210,30 @@ class Strategy(StrategyBase):
             The timer's number, for `stop_timer`.
         """
         period_ns = parse_duration_ns(period)
+        self._check_call(call)
         return self._timer(call, self.now + period_ns, period_ns)
 
     def after(self, delay: str | int, call: Callable[[], None] | str = "timer") -> int:
         """Calls a function, or `on_timer` with a name, once, after a delay."""
+        self._check_call(call)
         return self._timer(call, self.now + parse_duration_ns(delay), 0)
 
     def at(self, time_ns: int, call: Callable[[], None] | str = "timer") -> int:
-        """Calls a function, or `on_timer` with a name, once, at an event time in ns."""
+        """Calls a function, or `on_timer` with a name, once, at an event time in ns.
+
+        A time that has passed is due at once, after the callback that is running.
+        """
+        self._check_call(call)
         return self._timer(call, time_ns, 0)
+
+    def _check_call(self, call: Callable[[], None] | str) -> None:
+        if isinstance(call, str) and type(self).on_timer is Strategy.on_timer:
+            raise ValueError(
+                f"the timer {call!r} would call on_timer, which {type(self).__name__} does not "
+                "define: define it, or give a function"
+            )
+        if not isinstance(call, str) and not callable(call):
+            raise TypeError(f"a timer calls a function or on_timer with a name, not {call!r}")
 
     def stop_timer(self, number: int) -> None:
         """Forgets a timer."""
@@ -204,9 +250,13 @@ class Strategy(StrategyBase):
             bars: The subscription that feeds it.
             parameters: The indicator's own, in its order.
             named: The indicator's own, by name.
+
+        Raises:
+            ValueError: The run does not have these bars, or a parameter is refused.
         """
+        symbol = self._of_the_run(bars)
         indicator = Indicator(name, *parameters, **named)
-        self._feed(indicator, bars.resolve(self), bars.interval_ns)
+        self._feed(indicator, symbol, bars.interval_ns)
         return indicator
 
     def sma(self, bars: Bars, n: int) -> Indicator:
