@@ -233,7 +233,7 @@ impl Backtest {
         interval_ns: i64,
     ) -> PyResult<()> {
         let row = self.link.row(symbol)?;
-        let wants = crate::strategy::wants_of(kind)?;
+        let wants = crate::words::wants_of(kind)?;
         let seat = self.replay.engine.strategy(strategy);
         // A book nobody has a callback for is kept up to date, and never announced.
         if seat.hears(wants) {

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
-use veloz_core::order::{OrderSpec, OrderType, PositionSide, Side, Stp, Tif, TriggerBy};
+use veloz_core::order::{OrderSpec, OrderType, Side, Tif};
 use veloz_core::units::small_to_f64;
 
 use crate::errors;
@@ -17,6 +17,9 @@ use crate::market::Book;
 use crate::money::{Account, Position};
 use crate::numbers::{scaled, Meaning};
 use crate::order::Order;
+use crate::words::{
+    choice, note, rounded, side_of, wants_of, POSITION_SIDES, STPS, TIFS, TRIGGERS, TYPES,
+};
 
 /// An indicator and the bars that feed it.
 pub(crate) struct Fed {
@@ -72,64 +75,6 @@ impl StrategyBase {
     #[inline]
     fn link(&self) -> PyResult<&Arc<Link>> {
         Ok(&self.wiring()?.link)
-    }
-}
-
-fn side_of(text: &Bound<'_, PyString>) -> PyResult<Side> {
-    match text.to_str()? {
-        "buy" | "BUY" => Ok(Side::Buy),
-        "sell" | "SELL" => Ok(Side::Sell),
-        other => {
-            Err(PyValueError::new_err(format!("side {other:?} is neither \"buy\" nor \"sell\"")))
-        }
-    }
-}
-
-fn choice<T: Copy>(what: &str, text: &str, table: &[(&str, T)]) -> PyResult<T> {
-    let lower = text.to_ascii_lowercase();
-    table.iter().find(|(name, _)| *name == lower).map(|(_, value)| *value).ok_or_else(|| {
-        let known: Vec<&str> = table.iter().map(|(name, _)| *name).collect();
-        PyValueError::new_err(format!("{what} {text:?} is not one of {}", known.join(", ")))
-    })
-}
-
-const TYPES: [(&str, OrderType); 7] = [
-    ("market", OrderType::Market),
-    ("limit", OrderType::Limit),
-    ("stop", OrderType::Stop),
-    ("stop_limit", OrderType::StopLimit),
-    ("take_profit", OrderType::TakeProfit),
-    ("take_profit_limit", OrderType::TakeProfitLimit),
-    ("trailing_stop", OrderType::TrailingStop),
-];
-const TIFS: [(&str, Tif); 4] =
-    [("gtc", Tif::Gtc), ("ioc", Tif::Ioc), ("fok", Tif::Fok), ("gtd", Tif::Gtd)];
-const TRIGGERS: [(&str, TriggerBy); 3] =
-    [("last", TriggerBy::Last), ("mark", TriggerBy::Mark), ("index", TriggerBy::Index)];
-const STPS: [(&str, Stp); 6] = [
-    ("none", Stp::None),
-    ("expire_maker", Stp::ExpireMaker),
-    ("expire_taker", Stp::ExpireTaker),
-    ("expire_both", Stp::ExpireBoth),
-    ("decrement", Stp::Decrement),
-    ("transfer", Stp::Transfer),
-];
-const POSITION_SIDES: [(&str, PositionSide); 3] =
-    [("both", PositionSide::Both), ("long", PositionSide::Long), ("short", PositionSide::Short)];
-
-/// Reason, zero byte, tag; nothing if both are empty.
-fn note(why: Option<&str>, tag: Option<&str>) -> Option<Box<[u8]>> {
-    match (why, tag) {
-        (None, None) => None,
-        (why, tag) => {
-            let mut text = Vec::with_capacity(48);
-            text.extend(why.unwrap_or_default().bytes().filter(|&byte| byte != 0));
-            if let Some(tag) = tag {
-                text.push(0);
-                text.extend_from_slice(tag.as_bytes());
-            }
-            Some(text.into_boxed_slice())
-        }
     }
 }
 
@@ -654,41 +599,6 @@ impl StrategyBase {
         self.link()?.port()?.stop_timer(number);
         Ok(())
     }
-}
-
-fn rounded(value: f64, scale: u8, step: i64, towards: &str) -> PyResult<f64> {
-    use veloz_core::instrument::{Instrument, OffGrid};
-    match Instrument::on_grid(value, scale, step) {
-        Ok(units) => Ok(small_to_f64(units, scale)),
-        Err(OffGrid::NotANumber) => {
-            Err(PyValueError::new_err(format!("{value} is not a finite number")))
-        }
-        Err(OffGrid::Between(below, above)) => {
-            let (low, high) = (small_to_f64(below, scale), small_to_f64(above, scale));
-            match towards {
-                "down" => Ok(low),
-                "up" => Ok(high),
-                "nearest" => Ok(if value - low <= high - value { low } else { high }),
-                other => Err(PyValueError::new_err(format!(
-                    "towards {other:?} is not one of down, nearest, up"
-                ))),
-            }
-        }
-    }
-}
-
-/// The bits of `veloz_core::strategy::wants` for a kind of subscription.
-pub fn wants_of(kind: &str) -> PyResult<u32> {
-    use veloz_core::strategy::wants;
-    let table = [
-        ("bars", wants::BARS),
-        ("trades", wants::TRADES),
-        ("quotes", wants::QUOTES),
-        ("books", wants::BOOKS),
-        ("marks", wants::MARKS),
-        ("funding", wants::FUNDING),
-    ];
-    choice("kind", kind, &table)
 }
 
 /// The classes of this module.

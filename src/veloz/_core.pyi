@@ -775,7 +775,7 @@ class StrategyBase:
     def close(self, symbol: str, *, why: str | None = None, tag: str | None = None) -> Order | None:
         """Closes the strategy's position in an instrument with a reduce-only market order.
 
-        Returns the order, or None if there is no position.
+        Open market orders of the strategy in the instrument count as done. Returns the order, or None if there is no position.
         """
     def get_account(self) -> Account:
         """Account: Balances and equity of the account that the strategy trades on."""

@@ -11,6 +11,7 @@
 //! journal of a run holds all that is needed to rebuild the desk.
 
 mod judge;
+mod market;
 mod worth;
 
 pub use worth::Worth;
@@ -20,11 +21,9 @@ use std::collections::VecDeque;
 use crate::account::{Accounts, FillInput};
 use crate::book::Book;
 use crate::facts::{self, number};
-use crate::instrument::{Asset, AssetId, Instrument, InstrumentId, Kind};
+use crate::instrument::{Asset, AssetId, Instrument, InstrumentId};
 use crate::journal::Journal;
-use crate::market::{
-    Bar, Funding, MarkPrice, Quote, Tick, Trade, TICK_BUY, TICK_CLEAR, TICK_EMPTY, TICK_TRADE,
-};
+use crate::market::{Funding, Quote};
 use crate::order::{OrderId, OrderSpec, Report, ReportKind, Request, RequestKind};
 use crate::order_state::{Change, Ending, OrderTable, Pending};
 use crate::risk::{Gate, Limits, RateWindow};
@@ -274,114 +273,6 @@ impl Desk {
     #[must_use]
     pub fn market_seq(&self) -> u64 {
         self.market_seq
-    }
-
-    // ---- market inputs --------------------------------------------------------------------
-
-    /// A finished bar.
-    ///
-    /// # Errors
-    ///
-    /// [`DeskError`] if a value does not fit.
-    #[inline]
-    pub fn bar(&mut self, bar: &Bar) -> Result<(), DeskError> {
-        self.market_seq += 1;
-        let market = &mut self.markets[bar.instrument as usize];
-        market.last = bar.close;
-        market.events += 1;
-        self.value(bar.instrument)
-    }
-
-    /// Rows of a book feed, whole messages.
-    #[inline]
-    pub fn ticks(&mut self, rows: &[Tick]) {
-        self.market_seq += rows.len() as u64;
-        let Some(first) = rows.first() else { return };
-        let mut market = &mut self.markets[first.instrument as usize];
-        let mut instrument = first.instrument;
-        for row in rows {
-            if row.instrument != instrument {
-                instrument = row.instrument;
-                market = &mut self.markets[instrument as usize];
-            }
-            if row.flags & (TICK_TRADE | TICK_CLEAR | TICK_EMPTY) != 0 {
-                if row.flags & TICK_CLEAR != 0 {
-                    market.book.clear();
-                }
-                if row.flags & TICK_TRADE != 0 {
-                    market.last = row.price;
-                    continue;
-                }
-                if row.flags & TICK_EMPTY != 0 {
-                    continue;
-                }
-            }
-            market.book.set(row.flags & TICK_BUY != 0, row.price, row.qty);
-        }
-    }
-
-    /// A public trade outside a book feed.
-    pub fn trade(&mut self, trade: &Trade) {
-        self.market_seq += 1;
-        let market = &mut self.markets[trade.instrument as usize];
-        market.last = trade.price;
-        market.events += 1;
-    }
-
-    /// A best bid and offer outside a book feed.
-    pub fn quote(&mut self, quote: &Quote) {
-        self.market_seq += 1;
-        let market = &mut self.markets[quote.instrument as usize];
-        market.quote = Some(*quote);
-        market.events += 1;
-    }
-
-    /// A mark price.
-    ///
-    /// # Errors
-    ///
-    /// [`DeskError`] if a value does not fit.
-    pub fn mark(&mut self, mark: &MarkPrice) -> Result<(), DeskError> {
-        self.market_seq += 1;
-        self.markets[mark.instrument as usize].mark = mark.mark;
-        self.value(mark.instrument)
-    }
-
-    /// Values positions in an instrument at its mark, else at its last price (A7).
-    ///
-    /// # Errors
-    ///
-    /// [`DeskError`] if the value does not fit.
-    #[inline]
-    pub fn value(&mut self, instrument: InstrumentId) -> Result<(), DeskError> {
-        let market = &mut self.markets[instrument as usize];
-        let price = if self.instruments[instrument as usize].kind == Kind::Spot {
-            match market.touch() {
-                Some((bid, ask)) => (bid + ask) / 2,
-                None => market.last,
-            }
-        } else {
-            market.last
-        };
-        let mark = if market.mark > 0 {
-            market.mark
-        } else if price > 0 {
-            let scale = self.instruments[instrument as usize].price_scale;
-            let mark = rescale(i128::from(price), scale, MARK_SCALE, Rounding::TowardZero);
-            match mark.ok().and_then(|mark| i64::try_from(mark).ok()) {
-                Some(mark) => mark,
-                None => return Err(self.broken(instrument, "a price does not fit mark scale")),
-            }
-        } else {
-            return Ok(());
-        };
-        if mark == market.valued {
-            return Ok(());
-        }
-        market.valued = mark;
-        self.accounts
-            .mark(instrument, mark)
-            .map_err(|error| self.broken(instrument, &error.to_string()))
     }
 
     // ---- money ----------------------------------------------------------------------------

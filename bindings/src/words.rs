@@ -1,0 +1,108 @@
+//! The words of the Python API and what they stand for in the core.
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+use veloz_core::order::{OrderType, PositionSide, Side, Stp, Tif, TriggerBy};
+use veloz_core::units::small_to_f64;
+
+/// Buy or sell.
+pub fn side_of(text: &Bound<'_, PyString>) -> PyResult<Side> {
+    match text.to_str()? {
+        "buy" | "BUY" => Ok(Side::Buy),
+        "sell" | "SELL" => Ok(Side::Sell),
+        other => {
+            Err(PyValueError::new_err(format!("side {other:?} is neither \"buy\" nor \"sell\"")))
+        }
+    }
+}
+
+/// The value that a word stands for; an error names all words.
+pub fn choice<T: Copy>(what: &str, text: &str, table: &[(&str, T)]) -> PyResult<T> {
+    let lower = text.to_ascii_lowercase();
+    table.iter().find(|(name, _)| *name == lower).map(|(_, value)| *value).ok_or_else(|| {
+        let known: Vec<&str> = table.iter().map(|(name, _)| *name).collect();
+        PyValueError::new_err(format!("{what} {text:?} is not one of {}", known.join(", ")))
+    })
+}
+
+/// Order types.
+pub const TYPES: [(&str, OrderType); 7] = [
+    ("market", OrderType::Market),
+    ("limit", OrderType::Limit),
+    ("stop", OrderType::Stop),
+    ("stop_limit", OrderType::StopLimit),
+    ("take_profit", OrderType::TakeProfit),
+    ("take_profit_limit", OrderType::TakeProfitLimit),
+    ("trailing_stop", OrderType::TrailingStop),
+];
+/// Times in force.
+pub const TIFS: [(&str, Tif); 4] =
+    [("gtc", Tif::Gtc), ("ioc", Tif::Ioc), ("fok", Tif::Fok), ("gtd", Tif::Gtd)];
+/// What a trigger watches.
+pub const TRIGGERS: [(&str, TriggerBy); 3] =
+    [("last", TriggerBy::Last), ("mark", TriggerBy::Mark), ("index", TriggerBy::Index)];
+/// Self-trade prevention.
+pub const STPS: [(&str, Stp); 6] = [
+    ("none", Stp::None),
+    ("expire_maker", Stp::ExpireMaker),
+    ("expire_taker", Stp::ExpireTaker),
+    ("expire_both", Stp::ExpireBoth),
+    ("decrement", Stp::Decrement),
+    ("transfer", Stp::Transfer),
+];
+/// Legs.
+pub const POSITION_SIDES: [(&str, PositionSide); 3] =
+    [("both", PositionSide::Both), ("long", PositionSide::Long), ("short", PositionSide::Short)];
+
+/// Reason, zero byte, tag; nothing if both are empty.
+pub fn note(why: Option<&str>, tag: Option<&str>) -> Option<Box<[u8]>> {
+    match (why, tag) {
+        (None, None) => None,
+        (why, tag) => {
+            let mut text = Vec::with_capacity(48);
+            text.extend(why.unwrap_or_default().bytes().filter(|&byte| byte != 0));
+            if let Some(tag) = tag {
+                text.push(0);
+                text.extend_from_slice(tag.as_bytes());
+            }
+            Some(text.into_boxed_slice())
+        }
+    }
+}
+
+/// A number on a grid, on the wanted side.
+pub fn rounded(value: f64, scale: u8, step: i64, towards: &str) -> PyResult<f64> {
+    use veloz_core::instrument::{Instrument, OffGrid};
+    match Instrument::on_grid(value, scale, step) {
+        Ok(units) => Ok(small_to_f64(units, scale)),
+        Err(OffGrid::NotANumber) => {
+            Err(PyValueError::new_err(format!("{value} is not a finite number")))
+        }
+        Err(OffGrid::Between(below, above)) => {
+            let (low, high) = (small_to_f64(below, scale), small_to_f64(above, scale));
+            match towards {
+                "down" => Ok(low),
+                "up" => Ok(high),
+                "nearest" => Ok(if value - low <= high - value { low } else { high }),
+                other => Err(PyValueError::new_err(format!(
+                    "towards {other:?} is not one of down, nearest, up"
+                ))),
+            }
+        }
+    }
+}
+
+/// The bits of `veloz_core::strategy::wants` for a kind of subscription.
+pub fn wants_of(kind: &str) -> PyResult<u32> {
+    use veloz_core::strategy::wants;
+    let table = [
+        ("bars", wants::BARS),
+        ("trades", wants::TRADES),
+        ("quotes", wants::QUOTES),
+        ("books", wants::BOOKS),
+        ("marks", wants::MARKS),
+        ("funding", wants::FUNDING),
+    ];
+    choice("kind", kind, &table)
+}
