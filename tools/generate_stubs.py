@@ -241,8 +241,9 @@ def imports_for(body: str) -> str:
 
 
 def annotation_of(value: object) -> str:
-    """The type of a class constant."""
-    return type(value).__name__
+    """The type of a class constant; what a collection holds is not looked at."""
+    name = type(value).__name__
+    return name + {"tuple": "[Any, ...]", "list": "[Any]", "dict": "[str, Any]"}.get(name, "")
 
 
 def is_dunder(name: str) -> bool:

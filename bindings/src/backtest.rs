@@ -362,7 +362,7 @@ impl Backtest {
         ]
     }
 
-    /// str: Equity in the report currency now, exactly; None where a rate is missing.
+    /// str | None: Equity in the report currency now, exactly; None where a rate is missing.
     fn equity(&mut self, asset: &str) -> PyResult<Option<String>> {
         let desk = &mut self.replay.engine.desk;
         let row = desk.assets.iter().position(|row| row.name == asset);
@@ -373,7 +373,7 @@ impl Backtest {
         Ok(worth.equity.map(|equity| format_decimal(equity, COST_SCALE)))
     }
 
-    /// dict: The lines of the money identity of each asset, as exact decimal texts.
+    /// dict[str, dict[str, str]]: The lines of the money identity of each asset, as exact decimal texts.
     fn ledger(&self, py: Python<'_>) -> PyResult<Py<PyDict>> {
         let desk = &self.replay.engine.desk;
         let all = PyDict::new(py);
@@ -396,7 +396,7 @@ impl Backtest {
         Ok(all.unbind())
     }
 
-    /// list: (symbol, signed quantity) of the account's open positions.
+    /// list[tuple[str, str]]: (symbol, signed quantity) of the account's open positions.
     fn positions<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let desk = &self.replay.engine.desk;
         let open = PyList::empty(py);
@@ -409,7 +409,7 @@ impl Backtest {
         Ok(open)
     }
 
-    /// dict: Counts of what happened.
+    /// dict[str, Any]: Counts of what happened.
     fn counts(&self, py: Python<'_>) -> PyResult<Py<PyDict>> {
         let (counts, all) = (self.replay.engine.desk.counts, PyDict::new(py));
         all.set_item("orders", counts.orders)?;
@@ -435,7 +435,7 @@ impl Backtest {
         Ok(all.unbind())
     }
 
-    /// list: What the matching settings assume: (symbol, id, text, maker bias, taker bias).
+    /// list[tuple[str, str, str, str, str]]: What the matching settings assume: (symbol, id, text, maker bias, taker bias).
     fn assumptions(&self) -> Vec<Assumed> {
         let [entry, report] = &self.latency;
         let mut all = Vec::new();

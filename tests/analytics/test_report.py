@@ -213,7 +213,8 @@ def test_a_damaged_run_is_one_sentence_and_nothing_written(
     assert cli(str(folder)) == 1
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith("veloz report: ") and err.count("\n") == 1
+    assert err.startswith("veloz report: ")
+    assert err.count("\n") == 1
     assert (sorted(folder.iterdir()) if folder.exists() else []) == before
 
 

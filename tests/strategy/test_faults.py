@@ -1,4 +1,4 @@
-"""A strategy that raises: what is said, what becomes of its orders and position, and who is told."""
+"""A strategy that raises: what is said, what becomes of its orders, and who is told."""
 
 from __future__ import annotations
 

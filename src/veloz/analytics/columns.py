@@ -37,6 +37,7 @@ def same_length(table: Any) -> None:
 def columns_of(
     cls: type[Any], given: Mapping[str, Any], kinds: Mapping[str, str], needed: tuple[str, ...]
 ) -> dict[str, NDArray[Any]]:
+    """The columns of a table: those given in their types, the others saying "absent"."""
     for name in (*needed, *given):
         if name not in given or name not in kinds:
             state = "is missing" if name in kinds else "is not a column"

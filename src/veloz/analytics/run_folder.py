@@ -95,10 +95,7 @@ def _tables(folder: Path, rest: Mapping[str, Any]) -> RunTables:
         )
         for i, row in enumerate(rest["bars"])
     }
-    instruments = {
-        row["symbol"]: _instrument(row)
-        for row in rest["instruments"]
-    }
+    instruments = {row["symbol"]: _instrument(row) for row in rest["instruments"]}
     host = _read_json(folder / "run.json") if (folder / "run.json").exists() else {}
     return RunTables(
         currency=rest["currency"],

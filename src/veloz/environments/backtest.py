@@ -61,7 +61,7 @@ _MARK_GAP_NS = 60_000_000_000
 """Marks farther apart than this price funding only; positions are then valued at last trades."""
 
 
-def backtest(
+def backtest(  # noqa: PLR0913 - each is one thing that a user may say
     strategy: str | type[Strategy] | Strategy,
     data: object,
     *,
@@ -224,10 +224,11 @@ class Session:
         names = {instrument.base for instrument in self.instruments}
         names |= {instrument.quote for instrument in self.instruments}
         names |= {instrument.settle for instrument in self.instruments}
-        assert settings.report_currency is not None
-        if settings.report_currency not in names:
+        currency = str(settings.report_currency)
+        if currency not in names:
+            known = ", ".join(sorted(names))
             raise ConfigError(
-                f"the report currency {settings.report_currency} is none of {', '.join(sorted(names))}",
+                f"the report currency {currency} is none of {known}",
                 hint="Take one that the strategy's instruments trade or settle in.",
             )
         self.assets = sorted(names)
@@ -291,7 +292,8 @@ class Session:
             if units != int(units):
                 step = Decimal(1).scaleb(-instrument.qty_scale)
                 raise ConfigError(
-                    f"the limit {name} of {instrument.symbol} is {value}, finer than its unit {step}"
+                    f"the limit {name} of {instrument.symbol} is {value}, finer than its "
+                    f"unit {step}"
                 )
             column.append(int(units))
         return column

@@ -154,7 +154,8 @@ def _warnings(source: bytes, path: Path) -> tuple[str, ...]:
                 found.append(
                     (
                         node.lineno,
-                        f"{path.name}:{node.lineno} reads {dotted}: two runs may differ; use {_IMPURE[tail]}",
+                        f"{path.name}:{node.lineno} reads {dotted}: two runs may differ; "
+                        f"use {_IMPURE[tail]}",
                     )
                 )
     return tuple(text for _, text in sorted(set(found)))

@@ -48,7 +48,7 @@ class Source(Protocol):
         ...
 
     def kinds(self, symbol: str) -> list[str]:
-        """Names of the kinds that there are: "bar_1m", "tick", "trade", …"""
+        """Names of the kinds that there are, such as "bar_1m", "tick" and "trade"."""
         ...
 
     def chunks(
@@ -168,7 +168,7 @@ class ArraySource:
         columns = self._cut(symbol, kind, start, end)
         for name in sorted(columns):
             whole.update(name.encode())
-            whole.update(memoryview(columns[name]).cast("B"))
+            whole.update(columns[name].data.cast("B"))
         return whole.hexdigest()
 
     def _cut(self, symbol: str, kind: str, start: int | None, end: int | None) -> Columns:

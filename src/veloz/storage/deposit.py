@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -281,7 +282,7 @@ class Deposit:
 
     def _slice(self, shape: Kind, begin: int, end: int) -> Columns:
         names = ", ".join(f'"{name}"' for name in shape.stored)
-        rows = self._work.execute(
+        rows: dict[str, Any] = self._work.execute(
             f"SELECT {names} FROM ordered WHERE rowid >= {begin} AND rowid < {end} ORDER BY rowid"
         ).fetchnumpy()
         return {

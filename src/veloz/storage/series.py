@@ -200,7 +200,7 @@ def read_parts(
     files = [str(folder / part.name) for part in parts]
     condition = f"WHERE {where}" if where else ""
     try:
-        result = connection.execute(
+        result: dict[str, Any] = connection.execute(
             f"SELECT {names} FROM read_parquet(?) {condition}", [files]
         ).fetchnumpy()
     except duckdb.Error as error:

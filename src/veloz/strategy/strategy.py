@@ -177,12 +177,12 @@ class Strategy(StrategyBase):
                 read.
         """
         symbol = self._of_the_run(subscription)
-        self._listen(symbol, subscription.kind, subscription.interval_ns, True)
+        self._listen(symbol, subscription.kind, subscription.interval_ns, on=True)
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """Stops hearing market data, from the next event on."""
         symbol = self._of_the_run(subscription)
-        self._listen(symbol, subscription.kind, subscription.interval_ns, False)
+        self._listen(symbol, subscription.kind, subscription.interval_ns, on=False)
 
     def _of_the_run(self, wanted: Subscription) -> str:
         """The symbol of a subscription that the run has data for."""

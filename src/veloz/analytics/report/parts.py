@@ -149,6 +149,7 @@ def calendar(days: Sequence[Mapping[str, Any]]) -> str:
 
 
 def flat(values: Any, prefix: str = "") -> list[tuple[str, str]]:
+    """Nested facts as dotted names and texts."""
     rows = []
     for key, value in values.items():
         name = f"{prefix}{key}"
