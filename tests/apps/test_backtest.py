@@ -8,8 +8,8 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-
 from tests.apps.conftest import SYMBOL, checked
+
 from veloz.apps.backtest import plain_decimal
 
 FILES = {

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from tests.apps.conftest import checked
 
 
@@ -44,7 +43,9 @@ CLOCKS = [
 def test_a_strategy_that_reads_a_clock_is_caught(
     veloz, catalogue, strategy, head: str, reading: str
 ) -> None:
-    mine = strategy(f'self.target(self.symbol, "0.01", why=str(int({reading}) // 86_400))', head=head)
+    mine = strategy(
+        f'self.target(self.symbol, "0.01", why=str(int({reading}) // 86_400))', head=head
+    )
     folder = run_folder(veloz, mine, catalogue)
     ended = veloz("verify", folder, "--json")
     printed = checked("verify", ended.stdout)

@@ -194,10 +194,14 @@ def _because(found: dict[str, Any]) -> list[str]:
         )
     for state in found["states"]:
         if state["text"]:
-            sentences.append(f"The strategy was {state['state']} at {state['time']}: {state['text']}")
+            sentences.append(
+                f"The strategy was {state['state']} at {state['time']}: {state['text']}"
+            )
     if found["fills"]:
         filled = found["by_status"].get("filled", 0)
-        sentences.append(f"It traded: {filled:,} of {total:,} orders filled, {found['fills']:,} fills.")
+        sentences.append(
+            f"It traded: {filled:,} of {total:,} orders filled, {found['fills']:,} fills."
+        )
     return sentences
 
 
@@ -206,7 +210,9 @@ def _text(found: dict[str, Any], folder: Path) -> str:
     lines += [f"  heard    {rows:>12,} rows of {name}" for name, rows in found["rows"].items()]
     for one in found["warm_up"]:
         state = "ready" if one["is_ready"] else "NEVER READY"
-        lines.append(f"  warm-up  {one['name']} = {one['indicator']}, {one['bars_needed']} bars: {state}")
+        lines.append(
+            f"  warm-up  {one['name']} = {one['indicator']}, {one['bars_needed']} bars: {state}"
+        )
     states = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in found["by_status"].items())
     lines.append(f"  orders   {found['orders']:>12,}" + (f" ({states})" if states else ""))
     lines.append(f"  fills    {found['fills']:>12,}")
