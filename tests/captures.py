@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from veloz._core import BinanceDecoder, BinanceInference, record_schemas
 
 Quotes = dict[tuple[int, int], tuple[int, int, int, int]]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from captures import read, replay
 from veloz._core import bars_from_trades, record_schemas
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from captures import Replay, compare_with_quotes, prepared, read, replay, summary
 
 SHIPPED = Path(__file__).parent / "vectors" / "captures"

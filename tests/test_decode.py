@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from veloz._core import BinanceDecoder, BinanceInference, DecodeError, record_schemas
 
 FIXTURES = Path(__file__).parents[1] / "src" / "veloz" / "venues" / "binance" / "fixtures"

@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from captures import Row, prepared, read
 from test_decode import fixtures, inferred
 from veloz._core import BinanceDecoder, DecodeError

@@ -15,10 +15,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from test_accounting_oracle import apply, start, state
-
 from oracle.books import Refused
 from oracle.ledger import Ledger
+from test_accounting_oracle import apply, start, state
 
 TIERS = {
     "linear": [("0", "20000", "0.004"), ("20000", "90000", "0.005"), ("90000", None, "0.0325")],

@@ -4,9 +4,20 @@ Use it to check the engine: feed both the same deposits, fills, marks and fundin
 `wallet`, `equity` and `position`. Strategies, orders, loans and liquidations are here too; margin
 figures are in `oracle.margin`.
 
->>> ledger = Ledger({"USDT": 8}, {"BTCUSDT": {
-...     "kind": "linear", "base": "BTC", "quote": "USDT", "settle": "USDT",
-...     "price_scale": 2, "qty_scale": 3, "multiplier": "1"}})
+>>> ledger = Ledger(
+...     {"USDT": 8},
+...     {
+...         "BTCUSDT": {
+...             "kind": "linear",
+...             "base": "BTC",
+...             "quote": "USDT",
+...             "settle": "USDT",
+...             "price_scale": 2,
+...             "qty_scale": 3,
+...             "multiplier": "1",
+...         }
+...     },
+... )
 >>> ledger.deposit("USDT", "1000")
 >>> _ = ledger.fill("BTCUSDT", "buy", "0.1", "30000", fee={"rate": "0.0005"})
 >>> ledger.mark("BTCUSDT", "31000")
