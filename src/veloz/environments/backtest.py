@@ -41,10 +41,12 @@ from veloz.environments.sources import Source, bars_in_pieces, open_source, rang
 from veloz.environments.spool import JournalSpool
 from veloz.errors import ConfigError, DataError, StrategyError
 from veloz.storage.catalogue import NoRows
+from veloz.storage.journal import columns_of
 from veloz.storage.kinds import TICK_TRADE
 from veloz.storage.symbols import did_you_mean
+from veloz.storage.times import format_time
 from veloz.strategy import Strategy
-from veloz.strategy.faults import describe
+from veloz.strategy.faults import describe, place_of
 from veloz.strategy.parameters import settle
 
 if TYPE_CHECKING:
@@ -443,8 +445,18 @@ class Session:
         fault = core.fault(seat)
         if fault is not None:
             message, error = fault
-            raise StrategyError(f"{name} was stopped: {message}") from error
+            place = "" if error is None else place_of(error)
+            raise StrategyError(
+                f"{name} was stopped at {self._stopped_at()}: {message}"
+                + (f" at {place}" if place else ""),
+                hint="Nothing was written; repair that line." if place else "",
+            ) from error
         return Run(core, self._facts(seconds), self.spool, self.source)
+
+    def _stopped_at(self) -> str:
+        """Event time at which the strategy was stopped."""
+        states = columns_of(self.spool.read(), "StrategyState")
+        return format_time(int(states["batch_now_ns"][-1]))
 
     def _facts(self, seconds: float) -> RunFacts:
         parameters = {

@@ -21,16 +21,31 @@ _IMPURE = {
     "time.monotonic": "self.now",
     "time.perf_counter": "self.now",
     "time.sleep": "self.after(...)",
-    "datetime.now": "self.now",
-    "datetime.utcnow": "self.now",
-    "datetime.today": "self.now",
-    "date.today": "self.now",
+    "datetime.datetime.now": "self.now",
+    "datetime.datetime.utcnow": "self.now",
+    "datetime.datetime.today": "self.now",
+    "datetime.date.today": "self.now",
     "random.random": "self.random",
     "random.randint": "self.random",
     "random.uniform": "self.random",
     "random.gauss": "self.random",
     "random.choice": "self.random",
     "random.shuffle": "self.random",
+    "time.monotonic_ns": "self.now",
+    "time.perf_counter_ns": "self.now",
+    "random.Random": "self.random",
+    "random.randrange": "self.random",
+    "random.choices": "self.random",
+    "random.sample": "self.random",
+    "random.normalvariate": "self.random",
+    "numpy.random.default_rng": "self.random",
+    "numpy.random.rand": "self.random",
+    "numpy.random.randn": "self.random",
+    "numpy.random.normal": "self.random",
+    "numpy.random.randint": "self.random",
+    "secrets.randbelow": "self.random",
+    "secrets.token_bytes": "self.random",
+    "uuid.uuid1": "self.random",
     "uuid.uuid4": "self.random",
     "os.urandom": "self.random",
     "os.getenv": "a parameter",
@@ -145,28 +160,41 @@ def _warnings(source: bytes, path: Path) -> tuple[str, ...]:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
         return ()  # loading says what is wrong, with the line
-    found: list[tuple[int, str]] = []
+    names = _imported(tree)
+    found: set[tuple[int, str]] = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute):
-            dotted = _dotted(node)
-            tail = ".".join(dotted.split(".")[-2:])
-            if tail in _IMPURE:
-                found.append(
-                    (
-                        node.lineno,
-                        f"{path.name}:{node.lineno} reads {dotted}: two runs may differ; "
-                        f"use {_IMPURE[tail]}",
-                    )
-                )
-    return tuple(text for _, text in sorted(set(found)))
+        if not isinstance(node, (ast.Attribute, ast.Name)):
+            continue
+        dotted = _dotted(node)
+        root, dot, rest = dotted.partition(".")
+        # Only what the file imports counts: `self.random` is the strategy's own.
+        whole = names.get(root, "") + dot + rest
+        instead = _IMPURE.get(whole)
+        if instead is not None:
+            text = f"{path.name}:{node.lineno} reads {whole}: two runs may differ; use {instead}"
+            found.add((node.lineno, text))
+    return tuple(text for _, text in sorted(found))
 
 
-def _dotted(node: ast.Attribute) -> str:
-    parts = [node.attr]
-    value = node.value
+def _imported(tree: ast.Module) -> dict[str, str]:
+    """What each name stands for that the file imports: `t` → `time` after `import time as t`."""
+    names: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                whole = alias.name if alias.asname else alias.name.partition(".")[0]
+                names[alias.asname or whole] = whole
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            for alias in node.names:
+                names[alias.asname or alias.name] = f"{node.module}.{alias.name}"
+    return names
+
+
+def _dotted(node: ast.Attribute | ast.Name) -> str:
+    parts: list[str] = []
+    value: ast.expr = node
     while isinstance(value, ast.Attribute):
         parts.append(value.attr)
         value = value.value
-    if isinstance(value, ast.Name):
-        parts.append(value.id)
+    parts.append(value.id if isinstance(value, ast.Name) else "?")
     return ".".join(reversed(parts))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from veloz.environments.venue_order import in_venue_order
 from veloz.errors import DataError
 from veloz.storage.catalogue import INSTRUMENTS, Catalogue, NoRows
 from veloz.storage.kinds import bar_kind, kind_named
@@ -99,7 +100,7 @@ class CatalogueSource:
     ) -> Iterator[Columns]:
         """As `Source.chunks`."""
         if kind == "tick":
-            return self.catalogue.ticks(symbol, start, end, rows=ROWS)
+            return in_venue_order(self.catalogue.ticks(symbol, start, end, rows=ROWS))
         return self.catalogue.iter_columns(symbol, kind, start, end, rows=ROWS)
 
     def span(self, symbol: str, kind: str) -> tuple[int, int]:

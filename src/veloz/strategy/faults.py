@@ -15,12 +15,18 @@ def describe(error: BaseException) -> str:
     """
     text = str(error).strip()
     what = type(error).__name__ + (f": {text}" if text else "")
+    place = place_of(error)
+    return f"{what} at {place}" if place else what
+
+
+def place_of(error: BaseException) -> str:
+    """File, line, function and code of the strategy's own frame; empty if it has none."""
     frames = traceback.extract_tb(error.__traceback__)
     package = str(Path(__file__).resolve().parent.parent)
     others = (package, *(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")))
     own = [frame for frame in frames if not frame.filename.startswith((*others, "<frozen"))]
     if not own:
-        return what
+        return ""
     frame = own[-1]
     line = f" ({frame.line})" if frame.line else ""
-    return f"{what} at {Path(frame.filename).name}:{frame.lineno} in {frame.name}{line}"
+    return f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}{line}"

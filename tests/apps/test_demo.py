@@ -1,0 +1,27 @@
+"""`veloz demo`: both strategies trade the shipped data, and a second demo says the same."""
+
+from __future__ import annotations
+
+import json
+
+from jsonschema import Draft202012Validator
+from tests.apps.conftest import SCHEMAS, checked
+
+
+def test_the_demo_trades_twice_and_says_where_everything_is(veloz, tmp_path) -> None:
+    printed = checked("demo", veloz("demo", "--out", "here", "--json").stdout)
+    shape = json.loads((SCHEMAS / "backtest.schema.json").read_text(encoding="utf-8"))
+    for one in printed["runs"]:
+        Draft202012Validator(shape).validate(one)
+        assert one["fills"] > 10
+        assert (tmp_path / one["report"]).is_file()
+    assert [one["strategy"] for one in printed["runs"]] == ["SmaCross", "MarketMaker"]
+    assert printed["seconds"] < 60
+    # The data are known by then, and the runs come out the same.
+    again = veloz("demo", "--out", "here")
+    assert again.returncode == 0, again.stderr
+    for one in printed["runs"]:
+        assert f"report  {one['report']}" in again.stdout
+    assert again.stdout.endswith("next:   veloz new my_strategy\n")
+    verified = veloz("verify", printed["runs"][1]["folder"])
+    assert verified.returncode == 0, verified.stdout + verified.stderr
