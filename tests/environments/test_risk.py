@@ -110,12 +110,8 @@ def test_funds_count_what_open_orders_need() -> None:
 
 
 def test_a_rule_can_be_switched_off_and_a_wrong_name_is_refused() -> None:
-    assert reasons(
-        PERPETUAL, [("buy", 11)], balance="1000 USDT", limits={"check_funds": False}
-    ) in (
-        ["filled"],
-        ["insufficient_balance"],
-        ["margin"],
-    )
+    switched_off = {"check_funds": False}
+    said = reasons(PERPETUAL, [("buy", 11)], balance="1000 USDT", limits=switched_off)
+    assert said == ["filled"]
     with pytest.raises(ConfigError, match="there is no risk limit 'max_order'"):
         reasons(PERPETUAL, [("buy", 1)], limits={"max_order": 1})

@@ -210,8 +210,11 @@ class Choice(Parameter[str]):
 
 
 class Symbol(Parameter[str]):
-    """An instrument, as crypto users write it: `binance:BTC/USDT` (spot), `binance:BTC/USDT:USDT`
-    (linear perpetual), `binance:BTC/USD:BTC` (inverse), with `-YYMMDD` behind a dated contract."""
+    """An instrument, as crypto users write it.
+
+    `binance:BTC/USDT` (spot), `binance:BTC/USDT:USDT` (linear perpetual), `binance:BTC/USD:BTC`
+    (inverse), with `-YYMMDD` behind a dated contract.
+    """
 
     kind = "symbol"
 
