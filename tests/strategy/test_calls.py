@@ -167,7 +167,7 @@ def test_reduce_only_never_opens() -> None:
             self.sell(self.symbol, 5, reduce_only=True)
 
     kit = vz.test(Reduces).bars([100, 101, 102, 103])
-    assert next((o.status, o.reason) for o in kit.orders) == ("rejected", "reduce_only")
+    assert (kit.orders[0].status, kit.orders[0].reason) == ("rejected", "reduce_only")
     kit.expect(fills=[("buy", 1), ("sell", 1)], position=0)
 
 

@@ -1,4 +1,4 @@
-"""No strategy sees the future, keeps less than it was given, or depends on chance unasked."""
+"""No strategy sees the future, loses what it was given, or depends on chance of the machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A strategy that raises: what is said, what becomes of its orders, and who is told."""
+"""A strategy that raises: what is said, who is told, and what becomes of what it holds."""
 
 from __future__ import annotations
 

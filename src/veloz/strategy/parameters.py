@@ -212,8 +212,8 @@ class Choice(Parameter[str]):
 class Symbol(Parameter[str]):
     """An instrument, as crypto users write it.
 
-    `binance:BTC/USDT` is spot, `binance:BTC/USDT:USDT` a linear perpetual, `binance:BTC/USD:BTC`
-    an inverse one; a dated contract has `-YYMMDD` behind it.
+    `binance:BTC/USDT` (spot), `binance:BTC/USDT:USDT` (linear perpetual), `binance:BTC/USD:BTC`
+    (inverse), with `-YYMMDD` behind a dated contract.
     """
 
     kind = "symbol"
