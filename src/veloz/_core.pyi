@@ -32,30 +32,30 @@ class Backtest:
         """
     def add_strategy(self, strategy: Any, stop_policy: Any) -> Any:
         """Seats a strategy; gives its row of the strategy table."""
-    def assumptions(self) -> list:
-        """list: What the matching settings assume: (symbol, id, text, maker bias, taker bias)."""
+    def assumptions(self) -> list[tuple[str, str, str, str, str]]:
+        """list[tuple[str, str, str, str, str]]: What the matching settings assume: (symbol, id, text, maker bias, taker bias)."""
     def check_identity(self) -> None:
         """None: Raises if the money identity of the account does not hold exactly."""
-    def counts(self) -> dict:
-        """dict: Counts of what happened."""
+    def counts(self) -> dict[str, Any]:
+        """dict[str, Any]: Counts of what happened."""
     def deposit(self, asset: Any, amount: Any) -> Any:
         """Deposits an exact amount of an asset."""
-    def equity(self, asset: Any) -> str:
-        """str: Equity in the report currency now, exactly; None where a rate is missing."""
+    def equity(self, asset: Any) -> str | None:
+        """str | None: Equity in the report currency now, exactly; None where a rate is missing."""
     def equity_columns(self) -> Any:
         """The equity curve: bytes of (int64 ts_ns, float64 equity, net, gross exposure) columns."""
     def fault(self, strategy: Any) -> Any:
         """Why a strategy was stopped: (message, exception or None); None if it was not."""
     def journal_hash(self) -> str:
         """str: Hash that seals the journal, in hexadecimal."""
-    def ledger(self) -> dict:
-        """dict: The lines of the money identity of each asset, as exact decimal texts."""
+    def ledger(self) -> dict[str, dict[str, str]]:
+        """dict[str, dict[str, str]]: The lines of the money identity of each asset, as exact decimal texts."""
     def listen(self, strategy: Any, symbol: Any, kind: Any, interval_ns: Any) -> Any:
         """Makes a strategy hear "bars", "trades", "quotes", "books", "marks" or "funding"."""
     def note_parameter(self, strategy: Any, text: Any) -> Any:
         """Records a strategy's parameter in the journal."""
-    def positions(self) -> list:
-        """list: (symbol, signed quantity) of the account's open positions."""
+    def positions(self) -> list[tuple[str, str]]:
+        """list[tuple[str, str]]: (symbol, signed quantity) of the account's open positions."""
     def run(self) -> Any:
         """Runs from the first row to the last."""
     def set_journal_sink(self, sink: Any) -> Any:
@@ -118,7 +118,7 @@ class BinanceDecoder:
         ValueError: If there is no such market.
     """
     def __new__(cls, market: Any, *, keep_events: Any = False) -> Self: ...
-    KINDS: Final[tuple]
+    KINDS: Final[tuple[Any, ...]]
     def add_exchange_info(self, body: Any) -> Any:
         """Adds the instruments of an `exchangeInfo` body that are not known yet; returns how many."""
     def add_inferred(self, inference: Any) -> Any:

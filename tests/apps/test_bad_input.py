@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.apps.conftest import SYMBOL, checked, written
+
 from veloz.apps import cli
 
 CONFIG, DATA, STRATEGY = 3, 4, 5
@@ -140,7 +141,8 @@ FILES = [
         "has several strategies (A, B)",
     ),
     (
-        f'from veloz import Bars, Strategy\n\n\nclass Mine(Strategy):\n    bars = Bars("{SYMBOL}")\n\n'
+        "from veloz import Bars, Strategy\n\n\nclass Mine(Strategy):\n"
+        f'    bars = Bars("{SYMBOL}")\n\n'
         "    def __init__(self, **given):\n        raise RuntimeError('no mood')\n",
         "Mine raised while it was made: RuntimeError: no mood at mine.py:8",
     ),

@@ -171,7 +171,8 @@ def _text(out: Path, examples: Path, finished: list[tuple[Act, Run]], seconds: f
             f"{done.facts.strategy}: {act.about}",
             f"  {done.counts['rows']:,} rows in {done.seconds:.2f} s ({rate:,.0f} a second), "
             f"{done.counts['orders']:,} orders, {done.fills_count:,} fills",
-            f"  equity  {float(first):,.2f} → {done.final_equity:,.2f} {done.facts.currency} ({shown})",
+            f"  equity  {float(first):,.2f} → {done.final_equity:,.2f} "
+            f"{done.facts.currency} ({shown})",
             f"  report  {done.folder}/report.html",
             f"  again   {act.command(examples, out)}",
             "",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _ENDINGS = ("canceled", "expired", "accepted", "partially_filled", "new", "unknown")
 _STATES = ("started", "stopped", "stopped by an error", "stopped by the breaker")
-_REQUESTS = ("order", "amendment", "cancel")
+_REQUESTS = {"PlaceCommand": "order", "AmendCommand": "amendment", "CancelCommand": "cancel"}
 _REPORTS = (
     "accepted", "rejected", "triggered", "canceled", "cancel rejected", "expired", "amended",
     "amendment rejected", "reduced", "self-trade prevented",
@@ -272,9 +272,9 @@ def _events(folder: Path, tables: RunTables, row: int) -> Iterator[tuple[int, st
     def price(value: int) -> str:
         return text(value, facts.price_scale)
 
-    for record in records(folder):
-        if record.get("order") != number:
-            continue
+    mine = [record for record in records(folder) if record.get("order") == number]
+    refused = {record["batch_sequence"] for record in mine if record["record"] == "Refused"}
+    for record in mine:
         ns, kind = int(record["batch_now_ns"]), record["record"]
         if kind == "PlaceCommand":
             why = _decoded(record["text"].split(b"\0", 1)[0])
@@ -286,9 +286,10 @@ def _events(folder: Path, tables: RunTables, row: int) -> Iterator[tuple[int, st
             yield ns, "cancel asked", ""
         elif kind == "Refused":
             yield ns, "refused", _decoded(record["text"])
-        elif kind == "Sent":
-            yield ns, "sent", f"the {_word(_REQUESTS, record['request'])}, past all risk rules"
-        elif kind == "VenueReport":
+        if kind in _REQUESTS and record["batch_sequence"] not in refused:
+            # A command that no rule refused in its own batch may have left.
+            yield ns, "sent", f"the {_REQUESTS[kind]}, past all risk rules"
+        if kind == "VenueReport":
             reasons = {1: REJECTS, 7: REJECTS, 5: EXPIRIES}.get(record["kind"], ())
             reason = _word(reasons, record["reason"]) if reasons else ""
             if record["kind"] in (0, 6) and record["qty"]:
