@@ -68,6 +68,7 @@ impl Link {
 
     /// The port of the running callback.
     #[inline]
+    #[expect(clippy::mut_from_ref, reason = "a pointer is followed, the link is not borrowed")]
     pub fn port(&self) -> PyResult<&mut Port<'static>> {
         let port = self.port.get();
         if port.is_null() {
@@ -81,6 +82,7 @@ impl Link {
 
     /// The desk, in a callback or at rest.
     #[inline]
+    #[expect(clippy::mut_from_ref, reason = "a pointer is followed, the link is not borrowed")]
     pub fn desk(&self) -> PyResult<&mut Desk> {
         let port = self.port.get();
         if !port.is_null() {

@@ -39,10 +39,7 @@ pub(crate) struct Terms {
 impl Terms {
     pub(crate) fn new(instrument: &Instrument, assets: &[Asset]) -> Result<Terms, AccountError> {
         let scale = |id: AssetId| {
-            assets
-                .get(usize::from(id))
-                .map(|a| a.scale)
-                .ok_or_else(|| AccountError::UnknownAsset(id))
+            assets.get(usize::from(id)).map(|a| a.scale).ok_or(AccountError::UnknownAsset(id))
         };
         let base_scale = scale(instrument.base)?;
         let settle_scale = scale(instrument.settle)?;

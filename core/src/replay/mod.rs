@@ -284,7 +284,7 @@ impl<S: Strategy> Replay<S> {
         let mut sampling = false;
         if self.next_sample_ns != i64::MAX {
             let key = Key::new(self.next_sample_ns, SAMPLE, 0);
-            if key < bound && bound != Key::MAX || bound == Key::MAX {
+            if key < bound {
                 (bound, sampling) = (key.min(bound), true);
             }
         }
