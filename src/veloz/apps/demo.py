@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 import time
 from dataclasses import dataclass, field
@@ -53,9 +54,10 @@ class Act:
 
     def command(self, examples: Path, out: Path) -> str:
         """The command line that does the same."""
-        words = [f"veloz backtest {examples / self.file} --data {out / CATALOGUE}"]
-        words += [f"--{_OPTIONS[name]} {value}" for name, value in self.settings.items()]
-        return " ".join([*words, f"--out {out / RUNS}"])
+        words = ["veloz", "backtest", examples / self.file, "--data", out / CATALOGUE]
+        for name, value in self.settings.items():
+            words += [f"--{_OPTIONS[name]}", value]
+        return shlex.join(str(word) for word in [*words, "--out", out / RUNS])
 
 
 _OPTIONS = {"start": "from", "end": "to", "fees": "fees"}
@@ -171,7 +173,8 @@ def _text(out: Path, examples: Path, finished: list[tuple[Act, Run]], seconds: f
             f"{done.facts.strategy}: {act.about}",
             f"  {done.counts['rows']:,} rows in {done.seconds:.2f} s ({rate:,.0f} a second), "
             f"{done.counts['orders']:,} orders, {done.fills_count:,} fills",
-            f"  equity  {float(first):,.2f} → {done.final_equity:,.2f} {done.facts.currency} ({shown})",
+            f"  equity  {float(first):,.2f} → {done.final_equity:,.2f} "
+            f"{done.facts.currency} ({shown})",
             f"  report  {done.folder}/report.html",
             f"  again   {act.command(examples, out)}",
             "",
