@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.apps.conftest import SYMBOL, checked, written
+
 from veloz.apps import cli
 
 CONFIG, DATA, STRATEGY = 3, 4, 5

@@ -42,4 +42,5 @@ def run(args: argparse.Namespace) -> int:
             hint="Clone the repository and run `make bench` in it.",
         )
     words = [*(["--json"] if args.json else []), *args.words]
-    return subprocess.run([sys.executable, script, *words], check=False).returncode
+    command = [sys.executable, script, *words]
+    return subprocess.run(command, check=False).returncode  # noqa: S603 - our own program

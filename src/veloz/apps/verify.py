@@ -324,7 +324,7 @@ def _date_class(shift_s: float) -> type[date]:
     class Shifted(date, metaclass=_Real):
         @classmethod
         def today(cls) -> Self:
-            moved = datetime.now() + timedelta(seconds=shift_s)  # noqa: DTZ005 - as the real one
+            moved = datetime.now() + timedelta(seconds=shift_s)
             return cls(moved.year, moved.month, moved.day)
 
     return Shifted

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     Columns = Mapping[str, npt.NDArray[np.int64]]
 
 
-def backtest(
+def backtest(  # noqa: PLR0913 - what decides a run is said by name, in one call
     strategy: str | type[Strategy] | Strategy,
     data: object,
     *,
@@ -222,8 +222,7 @@ class Session:
         names = {instrument.base for instrument in self.instruments}
         names |= {instrument.quote for instrument in self.instruments}
         names |= {instrument.settle for instrument in self.instruments}
-        assert settings.report_currency is not None
-        if settings.report_currency not in names:
+        if settings.report_currency is None or settings.report_currency not in names:
             raise ConfigError(
                 f"the report currency {settings.report_currency} is none of "
                 f"{', '.join(sorted(names))}",

@@ -49,7 +49,7 @@ class Source(Protocol):
         ...
 
     def kinds(self, symbol: str) -> list[str]:
-        """Names of the kinds that there are: "bar_1m", "tick", "trade", …"""
+        """Names of the kinds that there are: "bar_1m", "tick", "trade" and so on."""
         ...
 
     def chunks(
