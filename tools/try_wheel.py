@@ -17,7 +17,13 @@ ROOT = Path(__file__).resolve().parent.parent
 DIST = ROOT / "dist"
 # Sources and fixtures stay in the source archive.
 UNWANTED = (".rs", "Cargo.toml", ".pyc", ".jsonl", ".golden")
-WANTED = ("veloz/py.typed", "veloz/_core.pyi", "veloz/apps/cli.py")
+WANTED = (
+    "veloz/py.typed",
+    "veloz/_core.pyi",
+    "veloz/apps/cli.py",
+    "veloz/examples/sma_cross.py",
+    "veloz/examples/data/PROVENANCE.md",
+)
 
 
 def main() -> int:
@@ -68,6 +74,7 @@ def smoke_test(wheel: Path, folder: Path) -> None:
         [veloz, "--version"],
         [veloz, "doctor"],
         [veloz, "new", "first_cross"],
+        [veloz, "demo"],
     ]
     for step in steps:
         subprocess.run(step, cwd=folder, check=True)

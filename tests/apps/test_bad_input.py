@@ -201,11 +201,11 @@ def test_a_folder_that_cannot_be_written(veloz, cross, catalogue, tmp_path) -> N
     assert "taken" in ended.stderr
 
 
-def test_a_helper_with_a_syntax_error_is_named_itself(refused, cross, tmp_path) -> None:
-    written(tmp_path / "own_helper.py", "def f(:\n")
-    cross.write_text("import own_helper\n" + cross.read_text())
+def test_an_imported_file_with_a_syntax_error_is_named_itself(refused, cross, tmp_path) -> None:
+    written(tmp_path / "own_signals.py", "def f(:\n")
+    cross.write_text("import own_signals\n" + cross.read_text())
     said = refused(cross, code=STRATEGY)
-    assert "own_helper.py does not parse" in said
+    assert "own_signals.py does not parse" in said
 
 
 def test_bench_needs_a_checkout_or_runs(veloz, root) -> None:

@@ -42,6 +42,5 @@ def run(args: argparse.Namespace) -> int:
             hint="Clone the repository and run `make bench` in it.",
         )
     words = [*(["--json"] if args.json else []), *args.words]
-    return subprocess.run(  # noqa: S603 - this checkout's own script
-        [sys.executable, script, *words], check=False
-    ).returncode
+    command = [sys.executable, script, *words]
+    return subprocess.run(command, check=False).returncode  # noqa: S603 - our own program

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 import time
 from dataclasses import dataclass, field
@@ -53,9 +54,10 @@ class Act:
 
     def command(self, examples: Path, out: Path) -> str:
         """The command line that does the same."""
-        words = [f"veloz backtest {examples / self.file} --data {out / CATALOGUE}"]
-        words += [f"--{_OPTIONS[name]} {value}" for name, value in self.settings.items()]
-        return " ".join([*words, f"--out {out / RUNS}"])
+        words = ["veloz", "backtest", examples / self.file, "--data", out / CATALOGUE]
+        for name, value in self.settings.items():
+            words += [f"--{_OPTIONS[name]}", value]
+        return shlex.join(str(word) for word in [*words, "--out", out / RUNS])
 
 
 _OPTIONS = {"start": "from", "end": "to", "fees": "fees"}

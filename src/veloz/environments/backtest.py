@@ -11,7 +11,7 @@ import hashlib
 import json
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import chain
@@ -21,9 +21,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from veloz import __version__
-from veloz._core import Backtest, Indicator
+from veloz._core import Backtest
+from veloz.environments.heard import Progress, RowCounter, warm_up_of
 from veloz.environments.instruments import core_row
 from veloz.environments.loading import LoadedStrategy, load_strategy
+from veloz.environments.marks import is_dense, with_marks
 from veloz.environments.run import Run, RunFacts
 from veloz.environments.settings import (
     BY_SYMBOL,
@@ -56,14 +58,8 @@ if TYPE_CHECKING:
 
     Columns = Mapping[str, npt.NDArray[np.int64]]
 
-Progress = Callable[[int, int, int], None]
-"""Told (rows so far, event time ns, end of the range ns or 0) now and then."""
 
-_MARK_GAP_NS = 60_000_000_000
-"""Marks farther apart than this price funding only; positions are then valued at last trades."""
-
-
-def backtest(  # noqa: PLR0913 - each is one thing that a user may say
+def backtest(  # noqa: PLR0913 - what decides a run is said by name, in one call
     strategy: str | type[Strategy] | Strategy,
     data: object,
     *,
@@ -226,11 +222,10 @@ class Session:
         names = {instrument.base for instrument in self.instruments}
         names |= {instrument.quote for instrument in self.instruments}
         names |= {instrument.settle for instrument in self.instruments}
-        currency = str(settings.report_currency)
-        if currency not in names:
-            known = ", ".join(sorted(names))
+        if settings.report_currency is None or settings.report_currency not in names:
             raise ConfigError(
-                f"the report currency {currency} is none of {known}",
+                f"the report currency {settings.report_currency} is none of "
+                f"{', '.join(sorted(names))}",
                 hint="Take one that the strategy's instruments trade or settle in.",
             )
         self.assets = sorted(names)
@@ -294,8 +289,8 @@ class Session:
             if units != int(units):
                 step = Decimal(1).scaleb(-instrument.qty_scale)
                 raise ConfigError(
-                    f"the limit {name} of {instrument.symbol} is {value}, finer than its "
-                    f"unit {step}"
+                    f"the limit {name} of {instrument.symbol} is {value}, "
+                    f"finer than its unit {step}"
                 )
             column.append(int(units))
         return column
@@ -346,7 +341,7 @@ class Session:
     def _carry(self, symbol: str, has: set[str], *, wants_marks: bool) -> Iterator[_Feed]:
         """Marks and funding of a contract, as far as the data have them."""
         marks = self._column_or_none(symbol, "mark") if "mark" in has else None
-        dense = marks is not None and _is_dense(marks["ts_exchange"])
+        dense = marks is not None and is_dense(marks["ts_exchange"])
         if marks is not None and (dense or wants_marks):
             self._read.append((symbol, "mark", *self._carry_range()))
             yield _Feed("marks", symbol, "mark", iter([marks]))
@@ -358,7 +353,7 @@ class Session:
             return
         self._read.append((symbol, "funding", *self._carry_range()))
         if marks is not None and not dense:
-            funding = _with_marks(funding, marks)
+            funding = with_marks(funding, marks)
         if not dense and not bool(np.all(funding["mark"] > 0)):
             funding = self._with_closes(symbol, funding)
         yield _Feed("funding", symbol, "funding", iter([funding]))
@@ -432,11 +427,16 @@ class Session:
             for kind, intervals in kinds.items():
                 for interval in intervals or (0,):
                     core.listen(seat, symbol, kind, interval)
-        rows = _Counter(progress, self.end or 0)
+        rows = RowCounter(progress, self.end or 0)
         self._rows = rows.rows
         for feed in self._feeds():
             refuse = not self.settings.allow_early_data
-            core.add_feed(feed.kind, feed.symbol, rows.counted(feed), refuse)
+            core.add_feed(
+                feed.kind,
+                feed.symbol,
+                rows.counted(feed.pieces, feed.kind, f"{feed.stored} of {feed.symbol}"),
+                refuse,
+            )
         core.set_journal_sink(self.spool.write)
         began = time.perf_counter()  # for run.json alone; results never see it
         core.run()
@@ -492,51 +492,9 @@ class Session:
             bar_intervals={
                 symbol: tuple(kinds.get("bars", ())) for symbol, kinds in self._wanted.items()
             },
-            heard={"rows": dict(self._rows), "warm_up": _warm_up(self.strategy)},
+            heard={"rows": dict(self._rows), "warm_up": warm_up_of(self.strategy)},
             seconds=seconds,
         )
-
-
-def _warm_up(strategy: Strategy) -> list[dict[str, Any]]:
-    """What became of the indicators that hold back `on_bar`."""
-    return [
-        {
-            "name": name,
-            "indicator": f"{value.name}({_listed(value.parameters)})",
-            "bars_needed": value.warm_up,
-            "is_ready": value.ready,
-        }
-        for name, value in vars(strategy).items()
-        if isinstance(value, Indicator)
-    ]
-
-
-def _listed(parameters: Mapping[str, float]) -> str:
-    return ", ".join(f"{value:g}" for value in parameters.values())
-
-
-class _Counter:
-    """Counts rows on their way into the core and tells whoever wants to know.
-
-    Attributes:
-        rows: Rows read, by what they are: "bar_1m of binance:BTC/USDT".
-    """
-
-    def __init__(self, progress: Progress | None, end_ns: int) -> None:
-        self._progress, self._end_ns = progress, end_ns
-        self.rows: dict[str, int] = {}
-
-    def counted(self, feed: _Feed) -> Iterator[Columns]:
-        """The feed's pieces, counted as they pass."""
-        stamp = "ts_close" if feed.kind == "bars" else "ts_exchange"
-        name = f"{feed.stored} of {feed.symbol}"
-        self.rows.setdefault(name, 0)
-        for piece in feed.pieces:
-            self.rows[name] += len(piece[stamp])
-            if self._progress is not None and len(piece[stamp]):
-                total = sum(self.rows.values())
-                self._progress(total, int(piece[stamp][-1]), self._end_ns)
-            yield piece
 
 
 def _strategy(
@@ -630,23 +588,6 @@ def _level(symbol: str, kinds: Mapping[str, Sequence[int]], source: Source) -> s
     if "quotes" in kinds:
         return "quote"
     return "trade" if "trades" in kinds else "bar"
-
-
-def _is_dense(times: npt.NDArray[np.int64]) -> bool:
-    """Whether marks come often enough to value positions with, on the mean.
-
-    Not the median: a day of marks each second among years of one each eight hours is not dense.
-    """
-    return len(times) > 1 and int(times[-1] - times[0]) <= _MARK_GAP_NS * (len(times) - 1)
-
-
-def _with_marks(funding: Columns, marks: Columns) -> Columns:
-    """Settlements with the last mark at or before each, where they have none of their own."""
-    at = np.searchsorted(marks["ts_exchange"], funding["ts_exchange"], side="right") - 1
-    joined = np.where(
-        (funding["mark"] <= 0) & (at >= 0), marks["mark"][np.maximum(at, 0)], funding["mark"]
-    )
-    return {**funding, "mark": np.ascontiguousarray(joined.astype(np.int64))}
 
 
 def _engine_digest() -> str:

@@ -49,7 +49,7 @@ class Source(Protocol):
         ...
 
     def kinds(self, symbol: str) -> list[str]:
-        """Names of the kinds that there are, such as "bar_1m", "tick" and "trade"."""
+        """Names of the kinds that there are: "bar_1m", "tick", "trade" and so on."""
         ...
 
     def chunks(
@@ -169,7 +169,7 @@ class ArraySource:
         columns = self._cut(symbol, kind, start, end)
         for name in sorted(columns):
             whole.update(name.encode())
-            whole.update(columns[name].data.cast("B"))
+            whole.update(memoryview(columns[name]).cast("B"))
         return whole.hexdigest()
 
     def _cut(self, symbol: str, kind: str, start: int | None, end: int | None) -> Columns:
