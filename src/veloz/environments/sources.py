@@ -169,7 +169,7 @@ class ArraySource:
         columns = self._cut(symbol, kind, start, end)
         for name in sorted(columns):
             whole.update(name.encode())
-            whole.update(memoryview(columns[name]).cast("B"))
+            whole.update(columns[name].data.cast("B"))
         return whole.hexdigest()
 
     def _cut(self, symbol: str, kind: str, start: int | None, end: int | None) -> Columns:
