@@ -133,10 +133,15 @@ pub struct Order {
     pub amend: Pending,
     /// An open cancel request.
     pub cancel: Pending,
-    /// Venue time of the report that last said quantity and price; an older one changes nothing.
+    /// Venue time of the report that last said the quantity; an older one changes nothing.
     terms_ts: i64,
-    /// Venue trade ids taken so far, so that each counts once.
-    trades: Vec<u64>,
+    /// The same for the price alone, which a reduction does not say.
+    price_ts: i64,
+    /// Venue time of the last reduction, if nothing newer has set the quantity; an older fill that
+    /// comes late belongs to what was filled before it.
+    reduced_ts: i64,
+    /// Venue trade id, time and quantity of every fill taken, so that each counts once.
+    trades: Vec<(u64, i64, i64)>,
     /// The sentence of the risk rule that refused it.
     pub refusal: Option<Box<str>>,
     /// Live handles outside the core; the row is kept while there are any.
@@ -178,6 +183,8 @@ impl Order {
             amend: Pending::None,
             cancel: Pending::None,
             terms_ts: i64::MIN,
+            price_ts: i64::MIN,
+            reduced_ts: i64::MIN,
             trades: Vec::new(),
             refusal: None,
             handles: 0,
@@ -238,10 +245,13 @@ impl Order {
             ReportKind::Rejected { reason } => self.end(Ending::rejected(reason), report),
             ReportKind::Filled(fill) => {
                 self.place = Pending::None;
-                if self.trades.contains(&fill.trade_id) {
+                if self.trades.iter().any(|&(id, ..)| id == fill.trade_id) {
                     return Change::None;
                 }
-                self.trades.push(fill.trade_id);
+                self.trades.push((fill.trade_id, report.ts_exchange, fill.qty));
+                if report.ts_exchange < self.reduced_ts && self.reduced_ts == self.terms_ts {
+                    self.spec.qty += fill.qty;
+                }
                 self.filled_qty += fill.qty;
                 self.filled_value += i128::from(fill.price) * i128::from(fill.qty);
                 if self.filled_qty > self.spec.qty {
@@ -263,15 +273,21 @@ impl Order {
             ReportKind::Amended { qty, price, .. } => {
                 self.accept(report.ts_exchange);
                 self.amend = Pending::None;
+                if report.ts_exchange >= self.price_ts {
+                    (self.spec.price, self.price_ts) = (price, report.ts_exchange);
+                }
                 if self.is_newer(report.ts_exchange) {
                     self.spec.qty = qty;
-                    self.spec.price = price;
+                    self.reduced_ts = i64::MIN;
                 }
             }
             ReportKind::Reduced { left } | ReportKind::Prevented { left, .. } => {
                 self.accept(report.ts_exchange);
                 if self.is_newer(report.ts_exchange) {
-                    self.spec.qty = self.filled_qty + left;
+                    let before = self.trades.iter().filter(|fill| fill.1 <= report.ts_exchange);
+                    let filled: i64 = before.map(|fill| fill.2).sum();
+                    self.spec.qty = filled + left;
+                    self.reduced_ts = report.ts_exchange;
                 }
             }
         }

@@ -369,3 +369,19 @@ def test_latency_decides_which_price_is_seen_first() -> None:
     candles = [(100, 100, 100, 100), (110, 110, 110, 110), (120, 120, 120, 120)]
     for latency, price in (("0ns", 110), ("1ns", 110), ("59s", 110), ("60s", 120)):
         vz.test(Buys).setup(latency=latency).bars(candles).expect(fills=[("buy", 1, price)])
+
+
+def test_an_order_that_closes_a_position_ends_with_it() -> None:
+    class Stops(OnBars):
+        def bar_1(self, bar):
+            self.buy(self.symbol, 2)
+
+        def bar_2(self, bar):
+            self.stop = self.place_order(
+                self.symbol, "sell", "stop", 0, trigger_price=95, close_position=True
+            )
+
+    kit = vz.test(Stops).bars([100, 100, 100, 96, 90, 91])
+    kit.expect(fills=[("buy", 2), ("sell", 2)], position=0)
+    stop = kit.strategy.stop
+    assert (stop.status, stop.qty, stop.leaves_qty, stop.is_open) == ("filled", 2.0, 0.0, False)

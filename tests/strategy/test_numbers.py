@@ -76,7 +76,7 @@ def test_the_rule_holds_everywhere(ticks: int, off: float) -> None:
         assert "is not a multiple of the tick" in said
 
 
-def test_rounding_helpers() -> None:
+def test_rounding_gives_the_grid() -> None:
     seen: list[float] = []
 
     class Rounds(vz.Strategy):

@@ -494,7 +494,6 @@ impl Desk {
         let was_open = order.is_open();
         let change = order.learn(report);
         let (account, strategy, spec) = (order.account, order.strategy, order.spec);
-        let now_closed = was_open && !order.is_open();
         self.journal.begin(self.market_seq, self.now_ns);
         match change {
             Change::Fill(fill) => {
@@ -522,7 +521,11 @@ impl Desk {
             }
         }
         self.journal.commit();
-        if now_closed {
+        if spec.close_position && matches!(change, Change::Fill(_)) {
+            self.size_closing_order(report.order, account, &spec);
+        }
+        let is_open = self.orders.get(report.order).is_some_and(crate::order_state::Order::is_open);
+        if was_open && !is_open {
             self.orders.close(report.order);
             if matches!(report.kind, ReportKind::Rejected { .. }) {
                 self.counts.rejected += 1;
@@ -535,6 +538,16 @@ impl Desk {
             self.check_money(account)?;
         }
         Ok(())
+    }
+
+    /// Gives an order that closes a whole position its quantity: what it filled, and what is left
+    /// of the position. The venue decides it at the trigger and does not say.
+    fn size_closing_order(&mut self, id: OrderId, account: u16, spec: &OrderSpec) {
+        let held = self.net_qty(account, spec.instrument);
+        let left = (-spec.side.sign() * held).max(0);
+        if let Some(order) = self.orders.get_mut(id) {
+            order.spec.qty = order.filled_qty + left;
+        }
     }
 
     fn book_fill(

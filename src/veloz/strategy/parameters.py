@@ -66,7 +66,9 @@ class Parameter(Generic[T]):
     def __get__(self, instance: None, owner: type) -> Self: ...
     @overload
     def __get__(self, instance: Strategy, owner: type) -> T: ...
-    def __get__(self, instance: Strategy | None, owner: type) -> Self | T:
+    @overload
+    def __get__(self, instance: object, owner: type) -> Self: ...  # as a field of something else
+    def __get__(self, instance: object, owner: type) -> Self | T:
         # An instance has its own attribute of the same name, unless nobody gave it one.
         if instance is not None:
             raise AttributeError(
