@@ -133,14 +133,14 @@ def one_line(python: str, words: list[str]) -> dict[str, Any]:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """The rows as text: rates, what bounds us by the goal, and ratios to peers."""
-    head = f"{'':5} {'':26} {'best':>14} {'median':>14} {'':28} {'goal':>12} {'ours / it':>16}"
+    head = f"{'':5} {'':12} {'best':>14} {'median':>14} {'':28} {'goal':>12} {'ours / it':>16}"
     out = [head]
     for row in rows:
         goal = f"{row['goal']:,.0f}" if row["goal"] else ""
         ratio = f"{row['ratio']:.2f} ({row['median_ratio']:.2f})" if row["ratio"] else ""
         out.append(
-            f"{row['workload']:5} {row['peer']:26} {row['rate']:14,.0f} {row['median_rate']:14,.0f} "
-            f"{row['units']:28} {goal:>12} {ratio:>16}"
+            f"{row['workload']:5} {row['peer']:12} {row['rate']:14,.0f} "
+            f"{row['median_rate']:14,.0f} {row['units']:28} {goal:>12} {ratio:>16}"
         )
     return "\n".join(out)
 
