@@ -25,3 +25,12 @@ def test_the_demo_trades_twice_and_says_where_everything_is(veloz, tmp_path) -> 
     assert again.stdout.endswith("next:   veloz new my_strategy\n")
     verified = veloz("verify", printed["runs"][1]["folder"])
     assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+def test_the_figures_in_the_readme_are_the_demos_own(veloz, root) -> None:
+    printed = json.loads(veloz("demo", "--out", "here", "--json").stdout)
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    for one in printed["runs"]:
+        row = next(line for line in readme.splitlines() if line.startswith(f"| {one['strategy']} "))
+        cells = [cell.strip() for cell in row.strip("|").split("|")]
+        assert cells[2:] == [str(one["fills"]), f"{one['final_equity']} USDT"]
