@@ -53,6 +53,12 @@ vectors: setup ## golden vectors alone, with the count of each kind
 bench: build ## generate the inputs and run every benchmark
 	@$(BIN)/python benches/run.py
 
+.PHONY: compare
+compare: setup ## the SMA cross beside other engines, in an environment of their own
+	@test -x build/peers/bin/python || .venv/bin/python -m venv build/peers
+	@build/peers/bin/python -m pip install --quiet --require-hashes -r requirements/peers.lock
+	@VELOZ_PEERS=$(CURDIR)/build/peers/bin/python $(BIN)/python -m pytest -s tests/comparison
+
 .PHONY: golden
 golden: setup ## rewrite the golden files; review the diff
 	@VELOZ_REWRITE_GOLDEN=1 $(CARGO_TEST) $(CRATES)

@@ -4,6 +4,7 @@ This is the building of inputs: benches report its time apart, as `build_seconds
 """
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +47,16 @@ def units(name: str, values: Any, scale: int) -> Any:
 def bars(folder: Path, n: int) -> ArraySource:
     """The first `n` one-minute bars of `bars_1m.npz`, prices in cents."""
     with np.load(folder / "bars_1m.npz") as archive:
-        opened = np.ascontiguousarray(archive["ts"][:n])
-        columns = {"ts_open": opened, "ts_close": opened + BAR_NS}
-        for name in ("open", "high", "low", "close"):
-            columns[name] = units(name, archive[name][:n], 2)
-        columns["volume"] = units("volume", archive["volume"][:n], QTY_SCALE)
+        return source_of_bars(archive, n)
+
+
+def source_of_bars(floats: Mapping[str, Any], n: int | None = None) -> ArraySource:
+    """Bars in floats as a source; one column at a time, so that few floats are alive at once."""
+    opened = np.ascontiguousarray(floats["ts"][:n])
+    columns = {"ts_open": opened, "ts_close": opened + BAR_NS}
+    for name in ("open", "high", "low", "close"):
+        columns[name] = units(name, floats[name][:n], 2)
+    columns["volume"] = units("volume", floats["volume"][:n], QTY_SCALE)
     return ArraySource({SYMBOL: instrument(price_scale=2)}, {(SYMBOL, "bar_1m"): columns})
 
 
