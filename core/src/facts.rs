@@ -4,7 +4,7 @@
 //! read. The first field of most is `order`, the handle that [`crate::order`] speaks of. Text (a
 //! reason, a tag) follows a record as one variable byte string.
 
-use crate::order::OrderSpec;
+use crate::order::{OrderSpec, Report, ReportKind};
 use crate::record;
 
 record! {
@@ -137,6 +137,34 @@ record! {
         pub qty: i64,
         /// Price of an amended order; quantity prevented.
         pub extra: i64,
+    }
+}
+
+impl VenueReport {
+    /// The journal's form of a report that is not a fill.
+    #[must_use]
+    pub fn of(report: &Report) -> Self {
+        let (kind, reason, qty, extra) = match report.kind {
+            ReportKind::Accepted { qty } => (0, 0, qty, 0),
+            ReportKind::Rejected { reason } => (1, reason as u8, 0, 0),
+            ReportKind::Triggered => (2, 0, 0, 0),
+            ReportKind::Canceled { left, by_oco } => (3, u8::from(by_oco), left, 0),
+            ReportKind::CancelRejected { reason } => (4, reason as u8, 0, 0),
+            ReportKind::Expired { reason, left, prevented } => (5, reason as u8, left, prevented),
+            ReportKind::Amended { qty, price, queue_kept: _ } => (6, 0, qty, price),
+            ReportKind::AmendRejected { reason } => (7, reason as u8, 0, 0),
+            ReportKind::Reduced { left } => (8, 0, left, 0),
+            ReportKind::Prevented { qty, left } => (9, 0, left, qty),
+            ReportKind::Filled(fill) => (10, 0, fill.qty, fill.price),
+        };
+        VenueReport {
+            order: report.order,
+            ts_exchange: report.ts_exchange,
+            kind,
+            reason,
+            qty,
+            extra,
+        }
     }
 }
 

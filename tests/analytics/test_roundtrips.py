@@ -76,7 +76,7 @@ def test_funding_belongs_to_the_trip_open_at_its_instant() -> None:
     assert (first.funding, second.funding) == (Decimal("-7e-8"), Decimal("5e-8"))
 
 
-def test_funding_is_shared_over_open_lots_without_loss() -> None:
+def test_funding_is_split_over_open_lots_without_loss() -> None:
     rows = [(1, 1, 100), (1, 2, 100), (-1, 3, 100)]
     trips = round_trips(small_run(rows, funding=[(3, 100)]), "fifo")
     assert sum(trip.funding for trip in trips) == Decimal("0.000001")

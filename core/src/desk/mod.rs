@@ -517,7 +517,7 @@ impl Desk {
                 self.outbox.turns.push_back(Turn::Notice(Notice::Fill(Box::new(fact))));
             }
             Change::State | Change::None => {
-                self.journal.record(number::REPORT, &report_fact(report));
+                self.journal.record(number::REPORT, &facts::VenueReport::of(report));
             }
         }
         self.journal.commit();
@@ -593,30 +593,5 @@ impl Desk {
     #[inline]
     fn tell_order(&mut self, id: OrderId, strategy: u16) {
         self.outbox.turns.push_back(Turn::Notice(Notice::Order { id, strategy }));
-    }
-}
-
-/// The journal's form of a report that is not a fill.
-fn report_fact(report: &Report) -> facts::VenueReport {
-    let (kind, reason, qty, extra) = match report.kind {
-        ReportKind::Accepted { qty } => (0, 0, qty, 0),
-        ReportKind::Rejected { reason } => (1, reason as u8, 0, 0),
-        ReportKind::Triggered => (2, 0, 0, 0),
-        ReportKind::Canceled { left, by_oco } => (3, u8::from(by_oco), left, 0),
-        ReportKind::CancelRejected { reason } => (4, reason as u8, 0, 0),
-        ReportKind::Expired { reason, left, prevented } => (5, reason as u8, left, prevented),
-        ReportKind::Amended { qty, price, queue_kept: _ } => (6, 0, qty, price),
-        ReportKind::AmendRejected { reason } => (7, reason as u8, 0, 0),
-        ReportKind::Reduced { left } => (8, 0, left, 0),
-        ReportKind::Prevented { qty, left } => (9, 0, left, qty),
-        ReportKind::Filled(fill) => (10, 0, fill.qty, fill.price),
-    };
-    facts::VenueReport {
-        order: report.order,
-        ts_exchange: report.ts_exchange,
-        kind,
-        reason,
-        qty,
-        extra,
     }
 }

@@ -120,7 +120,7 @@ def backtest(  # noqa: PLR0913 - what decides a run is said by name, in one call
         fill=parse_fill(fill),
         seed=parse_seed(seed),
         sample_every_ns=sample_every_ns,
-        limits=parse_limits(limits),
+        limits=dict(limits or {}),
         allow_early_data=allow_early_data,
         check_identity=check_identity,
     )
@@ -166,7 +166,7 @@ class Session:
         self.source: Source = open_source(data)
         self.start, self.end = range_ns(start, end)
         self.loaded, self.strategy = _strategy(strategy, parameters or {})
-        self.settings = settings
+        self.settings = replace(settings, limits=parse_limits(settings.limits))
         self.warnings: list[str] = list(self.loaded.warnings)
         wanted = _wanted(self.strategy)
         for symbol in wanted:

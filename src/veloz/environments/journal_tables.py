@@ -83,20 +83,14 @@ class JournalTables:
         places, reports, fills = self._places, self._reports, self._fills
         count = len(places["order"])
         by_report, by_fill = self._row[reports["order"]], self._row[fills["order"]]
-        qty, price = places["qty"].astype(np.int64), places["price"].astype(np.int64)
         filled = np.zeros(count, dtype=np.int64)
         np.add.at(filled, by_fill, fills["qty"])
+        qty, price = self._terms(by_report, filled)
         accepted, closed = np.zeros(count, np.int64), np.zeros(count, np.int64)
         weight, reason = np.zeros(count, np.int8), np.zeros(count, np.int64)
         kind = reports["kind"]
         is_alive = np.isin(kind, (_ACCEPTED, _TRIGGERED, _AMENDED))
         _first(accepted, by_report[is_alive], reports["ts_exchange"][is_alive])
-        cut = np.isin(kind, (_ACCEPTED, _AMENDED)) & (reports["qty"] > 0)
-        qty[by_report[cut]] = reports["qty"][cut]
-        changed = kind == _AMENDED
-        price[by_report[changed]] = reports["extra"][changed]
-        shrunk = np.isin(kind, (_REDUCED, _PREVENTED))
-        qty[by_report[shrunk]] = filled[by_report[shrunk]] + reports["qty"][shrunk]
         for heavy, ended in ((1, _REJECTED), (2, _EXPIRED), (3, _CANCELED)):
             rows = kind == ended
             at = by_report[rows]
@@ -141,6 +135,19 @@ class JournalTables:
             tag=self._tag,
             strategy=self._strategies[places["strategy"]],
         )
+
+    def _terms(self, by_report: Any, filled: Any) -> tuple[Any, Any]:
+        """Quantity and price of each order, as the venue last had them."""
+        places, reports = self._places, self._reports
+        qty, price = places["qty"].astype(np.int64), places["price"].astype(np.int64)
+        kind = reports["kind"]
+        cut = np.isin(kind, (_ACCEPTED, _AMENDED)) & (reports["qty"] > 0)
+        qty[by_report[cut]] = reports["qty"][cut]
+        changed = kind == _AMENDED
+        price[by_report[changed]] = reports["extra"][changed]
+        shrunk = np.isin(kind, (_REDUCED, _PREVENTED))
+        qty[by_report[shrunk]] = filled[by_report[shrunk]] + reports["qty"][shrunk]
+        return qty, price
 
     def fills(self) -> Fills:
         """Every execution of the run."""
