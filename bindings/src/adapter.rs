@@ -10,7 +10,7 @@ use crate::events::{Bar, Fill, Funding, MarkPrice, Quote, Trade};
 use crate::market::Book;
 use crate::money::{Account, Position};
 use crate::order::Order;
-use crate::strategy::Wiring;
+use crate::wiring::Wiring;
 
 /// The functions of a strategy's class that the engine calls; those that it does not define are
 /// never called, and their events never made.

@@ -22,7 +22,8 @@ use crate::errors;
 use crate::link::Link;
 use crate::numbers::parse;
 use crate::settings::{get, get_or, instrument_of, scaled_text};
-use crate::strategy::{StrategyBase, Wiring};
+use crate::strategy::StrategyBase;
+use crate::wiring::Wiring;
 
 /// The record types of the trading journal.
 const RECORDS: [RecordType; 12] = [

@@ -18,6 +18,7 @@ mod numbers;
 mod order;
 mod settings;
 mod strategy;
+mod wiring;
 mod words;
 
 /// The compiled core.

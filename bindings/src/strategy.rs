@@ -1,7 +1,6 @@
 //! The strategy seen from both sides: the base class that Python strategies extend, and the
 //! adapter through which the engine calls them.
 
-use std::cell::{Cell, RefCell};
 use std::sync::{Arc, OnceLock};
 
 use pyo3::exceptions::PyValueError;
@@ -17,40 +16,10 @@ use crate::market::Book;
 use crate::money::{Account, Position};
 use crate::numbers::{scaled, Meaning};
 use crate::order::Order;
+use crate::wiring::{Fed, Wiring};
 use crate::words::{
     choice, note, rounded, side_of, wants_of, POSITION_SIDES, STPS, TIFS, TRIGGERS, TYPES,
 };
-
-/// An indicator and the bars that feed it.
-pub(crate) struct Fed {
-    pub(crate) instrument: u32,
-    pub(crate) interval_ns: i64,
-    pub(crate) indicator: Py<Indicator>,
-}
-
-/// What a strategy and its adapter share. Only touched under the interpreter's lock.
-pub struct Wiring {
-    pub link: Arc<Link>,
-    pub(crate) fed: RefCell<Vec<Fed>>,
-    /// Names of timers, by number.
-    pub(crate) timers: RefCell<Vec<(Py<PyAny>, bool)>>,
-    /// True once every indicator is ready; then nobody asks again.
-    pub(crate) warm: Cell<bool>,
-}
-
-unsafe impl Send for Wiring {}
-unsafe impl Sync for Wiring {}
-
-impl Wiring {
-    pub fn new(link: Arc<Link>) -> Self {
-        Wiring {
-            link,
-            fed: RefCell::new(Vec::new()),
-            timers: RefCell::new(Vec::new()),
-            warm: Cell::new(false),
-        }
-    }
-}
 
 /// The calls of a strategy; `veloz.Strategy` extends it.
 #[pyclass(subclass, frozen, module = "veloz")]

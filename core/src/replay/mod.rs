@@ -17,7 +17,7 @@ mod later;
 mod stream;
 
 use later::{DueTimer, Later};
-use stream::{each, message_len};
+use stream::{each, message_len, Lane};
 pub use stream::{Fetch, Row, Source, Stream, TimedBar};
 
 use std::collections::BTreeMap;
@@ -62,17 +62,6 @@ impl From<EngineError> for ReplayError {
     fn from(error: EngineError) -> Self {
         ReplayError::Engine(error)
     }
-}
-
-/// A source and where it stands.
-struct Lane {
-    source: Source,
-    /// Place of the row that the venue sees next.
-    venue_head: Key,
-    /// Place of the row that the engine sees next.
-    local_head: Key,
-    /// Which callbacks make the engine see each row at its own time; 0 applies rows lazily.
-    watched: u32,
 }
 
 /// One point of the equity curve.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::ReplayError;
 use crate::instrument::InstrumentId;
 use crate::market::{Bar, Funding, MarkPrice, Quote, Tick, Trade, TICK_LAST, TICK_TRADE};
-use crate::matching::timeline::{MARKET, NOTICE};
+use crate::matching::timeline::{Key, MARKET, NOTICE};
 
 /// A row that can be replayed.
 pub trait Row: Copy {
@@ -285,6 +285,17 @@ pub(super) fn message_len(rows: &[Tick]) -> usize {
         Some(end) => end.max(1),
         None => rows.len(),
     }
+}
+
+/// A source and where it stands.
+pub(super) struct Lane {
+    pub(super) source: Source,
+    /// Place of the row that the venue sees next.
+    pub(super) venue_head: Key,
+    /// Place of the row that the engine sees next.
+    pub(super) local_head: Key,
+    /// Which callbacks make the engine see each row at its own time; 0 applies rows lazily.
+    pub(super) watched: u32,
 }
 
 pub(super) use each;
