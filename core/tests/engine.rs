@@ -19,12 +19,11 @@ use veloz_core::strategy::{wants, Event, Fault, Port, Strategy};
 use veloz_core::units::pow10;
 
 /// The record types of a trading journal that these tests write.
-const RECORDS: [RecordType; 13] = [
+const RECORDS: [RecordType; 12] = [
     RecordType::with_text::<facts::PlaceCommand>(number::PLACE, "text"),
     RecordType::of::<facts::CancelCommand>(number::CANCEL),
     RecordType::of::<facts::AmendCommand>(number::AMEND),
     RecordType::with_text::<facts::Refused>(number::REFUSED, "text"),
-    RecordType::of::<facts::Sent>(number::SENT),
     RecordType::of::<facts::VenueReport>(number::REPORT),
     RecordType::of::<facts::Fill>(number::FILL),
     RecordType::of::<facts::Deposit>(number::DEPOSIT),
