@@ -10,7 +10,7 @@ use veloz_core::desk::Desk;
 use veloz_core::engine::{Engine, StopPolicy};
 use veloz_core::facts::{self, number};
 use veloz_core::instrument::Asset;
-use veloz_core::journal::{Header, Journal, RecordType, Stream as JournalStream};
+use veloz_core::journal::{Header, Journal, Stream as JournalStream};
 use veloz_core::matching::{assumptions, Bias, Channel, Latency, Level, Venue, VenueSettings};
 use veloz_core::replay::{Fetch, Replay, ReplayError, ReplaySettings, Source, Stream};
 use veloz_core::risk::Limits;
@@ -24,22 +24,6 @@ use crate::numbers::parse;
 use crate::settings::{get, get_or, instrument_of, scaled_text};
 use crate::strategy::StrategyBase;
 use crate::wiring::Wiring;
-
-/// The record types of the trading journal.
-const RECORDS: [RecordType; 12] = [
-    RecordType::with_text::<facts::PlaceCommand>(number::PLACE, "text"),
-    RecordType::of::<facts::CancelCommand>(number::CANCEL),
-    RecordType::of::<facts::AmendCommand>(number::AMEND),
-    RecordType::with_text::<facts::Refused>(number::REFUSED, "text"),
-    RecordType::of::<facts::VenueReport>(number::REPORT),
-    RecordType::of::<facts::Fill>(number::FILL),
-    RecordType::of::<facts::Deposit>(number::DEPOSIT),
-    RecordType::of::<facts::FundingPaid>(number::FUNDING),
-    RecordType::of::<facts::Mark>(number::MARK),
-    RecordType::with_text::<facts::Parameter>(number::PARAMETER, "text"),
-    RecordType::with_text::<facts::StrategyState>(number::STRATEGY_STATE, "text"),
-    RecordType::with_text::<facts::SavedState>(number::SAVED_STATE, "text"),
-];
 
 /// A feed that asks a Python iterator for its next columns.
 fn fetch<T: 'static>(
@@ -126,7 +110,7 @@ impl Backtest {
         accounts
             .add_account(false, None)
             .map_err(|error| errors::config_error(&error.to_string()))?;
-        let mut header = Header::first(JournalStream::Trading, &RECORDS);
+        let mut header = Header::first(JournalStream::Trading, &facts::RECORDS);
         header.build = get_or(settings, "build", String::new())?;
         header.assets.clone_from(&assets);
         header.instruments.clone_from(&instruments);

@@ -4,6 +4,7 @@
 //! read. The first field of most is `order`, the handle that [`crate::order`] speaks of. Text (a
 //! reason, a tag) follows a record as one variable byte string.
 
+use crate::journal::RecordType;
 use crate::order::{OrderSpec, Report, ReportKind};
 use crate::record;
 
@@ -283,3 +284,19 @@ pub mod number {
     pub const STRATEGY_STATE: u16 = 12;
     pub const SAVED_STATE: u16 = 13;
 }
+
+/// Every record type of the trading journal.
+pub const RECORDS: [RecordType; 12] = [
+    RecordType::with_text::<PlaceCommand>(number::PLACE, "text"),
+    RecordType::of::<CancelCommand>(number::CANCEL),
+    RecordType::of::<AmendCommand>(number::AMEND),
+    RecordType::with_text::<Refused>(number::REFUSED, "text"),
+    RecordType::of::<VenueReport>(number::REPORT),
+    RecordType::of::<Fill>(number::FILL),
+    RecordType::of::<Deposit>(number::DEPOSIT),
+    RecordType::of::<FundingPaid>(number::FUNDING),
+    RecordType::of::<Mark>(number::MARK),
+    RecordType::with_text::<Parameter>(number::PARAMETER, "text"),
+    RecordType::with_text::<StrategyState>(number::STRATEGY_STATE, "text"),
+    RecordType::with_text::<SavedState>(number::SAVED_STATE, "text"),
+];

@@ -6,9 +6,9 @@ use proptest::strategy::Strategy as Sampled;
 use veloz_core::account::Accounts;
 use veloz_core::desk::Desk;
 use veloz_core::engine::{Engine, StopPolicy};
-use veloz_core::facts::{self, number};
+use veloz_core::facts;
 use veloz_core::instrument::{Asset, Filters, Instrument, Kind, Origin, Status as Trading};
-use veloz_core::journal::{Header, Journal, RecordType, Stream};
+use veloz_core::journal::{Header, Journal, Stream};
 use veloz_core::market::Bar;
 use veloz_core::order::{
     Expiry, FillFact, OrderId, OrderSpec, OrderType, Reject, Report, ReportKind, RequestKind, Side,
@@ -17,22 +17,6 @@ use veloz_core::order_state::{Order, Status};
 use veloz_core::risk::Limits;
 use veloz_core::strategy::{wants, Event, Fault, Port, Strategy};
 use veloz_core::units::pow10;
-
-/// The record types of a trading journal that these tests write.
-const RECORDS: [RecordType; 12] = [
-    RecordType::with_text::<facts::PlaceCommand>(number::PLACE, "text"),
-    RecordType::of::<facts::CancelCommand>(number::CANCEL),
-    RecordType::of::<facts::AmendCommand>(number::AMEND),
-    RecordType::with_text::<facts::Refused>(number::REFUSED, "text"),
-    RecordType::of::<facts::VenueReport>(number::REPORT),
-    RecordType::of::<facts::Fill>(number::FILL),
-    RecordType::of::<facts::Deposit>(number::DEPOSIT),
-    RecordType::of::<facts::FundingPaid>(number::FUNDING),
-    RecordType::of::<facts::Mark>(number::MARK),
-    RecordType::with_text::<facts::Parameter>(number::PARAMETER, "text"),
-    RecordType::with_text::<facts::StrategyState>(number::STRATEGY_STATE, "text"),
-    RecordType::with_text::<facts::SavedState>(number::SAVED_STATE, "text"),
-];
 
 /// A strategy that is a function, and writes down what it heard.
 struct Scripted<F> {
@@ -92,7 +76,7 @@ fn engine(limits: Limits) -> Engine<Scripted<Act>> {
     }];
     let mut accounts = Accounts::new(&assets, &instruments).unwrap();
     accounts.add_account(false, None).unwrap();
-    let journal = Journal::new(&Header::first(Stream::Trading, &RECORDS));
+    let journal = Journal::new(&Header::first(Stream::Trading, &facts::RECORDS));
     let mut desk = Desk::new(assets, instruments, accounts, journal, limits);
     desk.check_identity = true;
     desk.deposit(0, 0, 1_000_000 * pow10(8)).unwrap();

@@ -281,12 +281,14 @@ impl<S: Strategy> Replay<S> {
             self.schedule();
             return Ok(true);
         }
-        self.catch_up(bound)?;
-        if sampling {
+        if self.catch_up(bound)? && lane == usize::MAX {
+            // The last row came before this: what is still on its way is for the farewell.
             let left = self.lanes.iter().any(|lane| lane.local_head != Key::MAX);
-            if !left && self.later.is_empty() {
+            if !left && (sampling || bound.rank() == TIMER) {
                 return Ok(false);
             }
+        }
+        if sampling {
             self.sample(self.next_sample_ns)?;
             self.next_sample_ns += self.settings.sample_every_ns;
         } else if lane != usize::MAX {
@@ -493,9 +495,11 @@ impl<S: Strategy> Replay<S> {
         }
     }
 
-    /// Lets the engine learn the rows of unwatched feeds that arrived before `bound`.
+    /// Lets the engine learn the rows of unwatched feeds that arrived before `bound`; true if one
+    /// of them came to its end.
     #[inline]
-    fn catch_up(&mut self, bound: Key) -> Result<(), ReplayError> {
+    fn catch_up(&mut self, bound: Key) -> Result<bool, ReplayError> {
+        let mut ended = false;
         for at in 0..self.lanes.len() {
             let lane = &mut self.lanes[at];
             if lane.watched != 0 || lane.local_head >= bound {
@@ -526,8 +530,9 @@ impl<S: Strategy> Replay<S> {
                 }
             }
             self.prime_local(at);
+            ended |= self.lanes[at].local_head == Key::MAX;
         }
-        Ok(())
+        Ok(ended)
     }
 
     /// Delivers the next row, or message, of a watched lane.
