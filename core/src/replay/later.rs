@@ -37,10 +37,6 @@ impl Later {
         let report = self.reports.front().map_or(Key::MAX, |(key, _)| *key);
         request.min(report).min(self.timers.next_key())
     }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.requests.is_empty() && self.reports.is_empty() && self.timers.is_empty()
-    }
 }
 
 impl<S: Strategy> Replay<S> {

@@ -293,11 +293,11 @@ impl<S: Strategy> Replay<S> {
             return Ok(true);
         }
         self.catch_up(bound)?;
+        if lane == usize::MAX && self.lanes.iter().all(|lane| lane.local_head == Key::MAX) {
+            // The run ends with its data, also where the last rows were applied lazily.
+            return Ok(false);
+        }
         if sampling {
-            let left = self.lanes.iter().any(|lane| lane.local_head != Key::MAX);
-            if !left && self.later.is_empty() {
-                return Ok(false);
-            }
             self.sample(self.next_sample_ns)?;
             self.next_sample_ns += self.settings.sample_every_ns;
         } else if lane != usize::MAX {
