@@ -35,7 +35,7 @@ impl Desk {
             reference
         };
         let overflow = |_| self.broken(spec.instrument, "an order's value does not fit");
-        let (mut buys, mut sells) = (0_i64, 0_i64);
+        let (mut own_buys, mut own_sells, mut sells) = (0_i64, 0_i64, 0_i64);
         let (mut buy_value, mut sell_value) = (0_i128, 0_i128);
         for &other in self.orders.open() {
             let Some(other) = self.orders.get(other) else { continue };
@@ -52,9 +52,13 @@ impl Desk {
             let at = if other.spec.price > 0 { other.spec.price } else { reference };
             let value =
                 if at > 0 { instrument.notional(leaves, at).map_err(overflow)? } else { 0 };
+            let own = if other.strategy == strategy { leaves } else { 0 };
             match other.spec.side {
-                Side::Buy => (buys, buy_value) = (buys + leaves, buy_value + value),
-                Side::Sell => (sells, sell_value) = (sells + leaves, sell_value + value),
+                Side::Buy => (own_buys, buy_value) = (own_buys + own, buy_value + value),
+                Side::Sell => {
+                    (own_sells, sells) = (own_sells + own, sells + leaves);
+                    sell_value += value;
+                }
             }
         }
         let notional =
@@ -106,8 +110,8 @@ impl Desk {
             spec: &spec,
             strategy_position: self.strategy_position(strategy, spec.instrument),
             account_position,
-            open_buy_qty: buys,
-            open_sell_qty: sells,
+            open_buy_qty: own_buys,
+            open_sell_qty: own_sells,
             reference_price: reference,
             notional: if is_spot { notional_paid } else { notional },
             notional_after: after,

@@ -281,12 +281,10 @@ impl<S: Strategy> Replay<S> {
             self.schedule();
             return Ok(true);
         }
-        if self.catch_up(bound)? && lane == usize::MAX {
-            // The last row came before this: what is still on its way is for the farewell.
-            let left = self.lanes.iter().any(|lane| lane.local_head != Key::MAX);
-            if !left && (sampling || bound.rank() == TIMER) {
-                return Ok(false);
-            }
+        self.catch_up(bound)?;
+        if lane == usize::MAX && self.lanes.iter().all(|lane| lane.local_head == Key::MAX) {
+            // The run ends with its data, also where the last rows were applied lazily.
+            return Ok(false);
         }
         if sampling {
             self.sample(self.next_sample_ns)?;

@@ -105,6 +105,8 @@ impl Row for TimedBar {
 }
 
 /// Puts the next rows of a feed into an empty buffer; false at the feed's end.
+///
+/// Rows of one instant at the venue come together, since prints of an instant go before its levels.
 pub type Fetch<T> = Box<dyn FnMut(&mut Vec<T>) -> Result<bool, String>>;
 
 /// One feed, read twice: by the venue, and later by the engine.

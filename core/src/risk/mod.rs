@@ -41,7 +41,8 @@ pub struct Exposure<'a> {
     pub strategy_position: i64,
     /// The account's signed position, in quantity units.
     pub account_position: i64,
-    /// Quantity of the account's open buys and sells in the instrument, this order left out.
+    /// Quantity of the strategy's open buys and sells in the instrument that may grow its position,
+    /// this order left out.
     pub open_buy_qty: i64,
     /// See `open_buy_qty`.
     pub open_sell_qty: i64,

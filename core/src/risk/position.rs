@@ -1,6 +1,7 @@
 //! The largest position a strategy may hold.
 
 use super::{Exposure, Refusal, Rule};
+use crate::order::Side;
 
 /// Refuses an order whose full fill, with the open orders of its side, would grow the strategy's
 /// position past the limit.
@@ -16,7 +17,11 @@ impl Rule for MaxPosition {
         if limit == 0 || e.spec.reduce_only {
             return Ok(());
         }
-        let after = e.strategy_position + e.spec.side.sign() * e.spec.qty;
+        let open = match e.spec.side {
+            Side::Buy => e.open_buy_qty,
+            Side::Sell => e.open_sell_qty,
+        };
+        let after = e.strategy_position + e.spec.side.sign() * (open + e.spec.qty);
         let grows = after.abs() > e.strategy_position.abs();
         if !grows || after.abs() <= limit {
             return Ok(());
