@@ -493,11 +493,9 @@ impl<S: Strategy> Replay<S> {
         }
     }
 
-    /// Lets the engine learn the rows of unwatched feeds that arrived before `bound`; true if one
-    /// of them came to its end.
+    /// Lets the engine learn the rows of unwatched feeds that arrived before `bound`.
     #[inline]
-    fn catch_up(&mut self, bound: Key) -> Result<bool, ReplayError> {
-        let mut ended = false;
+    fn catch_up(&mut self, bound: Key) -> Result<(), ReplayError> {
         for at in 0..self.lanes.len() {
             let lane = &mut self.lanes[at];
             if lane.watched != 0 || lane.local_head >= bound {
@@ -528,9 +526,8 @@ impl<S: Strategy> Replay<S> {
                 }
             }
             self.prime_local(at);
-            ended |= self.lanes[at].local_head == Key::MAX;
         }
-        Ok(ended)
+        Ok(())
     }
 
     /// Delivers the next row, or message, of a watched lane.

@@ -153,8 +153,15 @@ class ArraySource:
         rows = len(next(iter(columns.values())))
         if not rows:
             raise NoRows(f"there is no {kind} of {symbol} in the range: choose another")
-        for offset in range(0, rows, ROWS):
-            yield {name: column[offset : offset + ROWS] for name, column in columns.items()}
+        offset = 0
+        while offset < rows:
+            end_row = min(offset + ROWS, rows)
+            if kind == "tick":
+                # An instant stays whole: in it, prints go before levels.
+                stamps = columns["ts_exchange"]
+                end_row = int(np.searchsorted(stamps, stamps[end_row - 1], side="right"))
+            yield {name: column[offset:end_row] for name, column in columns.items()}
+            offset = end_row
 
     def span(self, symbol: str, kind: str) -> tuple[int, int]:
         """As `Source.span`."""
