@@ -63,7 +63,6 @@ def one_run(case: Case, source: veloz.ArraySource) -> tuple[float, dict[str, Any
         "position": str(position),
         "final_equity": str(run.final_equity),
         "whole_seconds": round(whole, 6),
-        "journal_mb": round(len(run.journal) / 1e6, 1),
     }
 
 
