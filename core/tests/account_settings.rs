@@ -1,5 +1,7 @@
 //! What the accounts refuse by name, with nothing changed, and how an instrument gets its mark.
 
+#![allow(clippy::inconsistent_digit_grouping)] // 100_00 is a price of 100.00
+
 mod scene;
 
 use scene::{coins, mark_of, BTC, INVERSE, PERPETUAL, SPOT, USDT};
