@@ -1,5 +1,7 @@
 //! The desk by itself: what an account is worth, what the gate counts, what cannot be booked.
 
+#![allow(clippy::inconsistent_digit_grouping)] // 100_00 is a price of 100.00
+
 mod scene;
 
 use proptest::prelude::*;

@@ -1,5 +1,7 @@
 //! The replay: two clocks on one timeline, feeds that may be read late, and data that is refused.
 
+#![allow(clippy::inconsistent_digit_grouping)] // 100_00 is a price of 100.00
+
 mod scene;
 
 use std::cell::RefCell;

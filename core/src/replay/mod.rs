@@ -259,8 +259,7 @@ impl<S: Strategy> Replay<S> {
     #[inline]
     fn step(&mut self) -> Result<bool, ReplayError> {
         let generated = self.later.next_key();
-        let (mut bound, mut lane) = (generated, usize::MAX);
-        let mut feeds_left = false;
+        let (mut bound, mut lane, mut feeds_left) = (generated, usize::MAX, false);
         for (at, candidate) in self.lanes.iter().enumerate() {
             feeds_left |= candidate.local_head != Key::MAX;
             if candidate.watched != 0 && candidate.local_head < bound {
@@ -270,12 +269,10 @@ impl<S: Strategy> Replay<S> {
         if !feeds_left {
             return Ok(false);
         }
-        let mut sampling = false;
-        if self.next_sample_ns != i64::MAX {
-            let key = Key::new(self.next_sample_ns, SAMPLE, 0);
-            if key < bound {
-                (bound, sampling) = (key.min(bound), true);
-            }
+        let sample = Key::new(self.next_sample_ns, SAMPLE, 0);
+        let sampling = self.next_sample_ns != i64::MAX && sample < bound;
+        if sampling {
+            bound = sample;
         }
         if self.venue_until(bound)? {
             self.schedule();

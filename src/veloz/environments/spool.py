@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import weakref
 from pathlib import Path
 from typing import IO
 
@@ -27,6 +28,8 @@ class JournalSpool:
         self._parts.append(data)
         if self._size > MEMORY_BYTES:
             self._file = tempfile.TemporaryFile(prefix="veloz-journal-")  # noqa: SIM115
+            # Read until nobody holds the spool; only then may the file go.
+            weakref.finalize(self, self._file.close)
             self._file.writelines(self._parts)
             self._parts = []
 
