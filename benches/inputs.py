@@ -105,8 +105,13 @@ def make_l2(n: int, seed: int = 102) -> Any:
     ]  # fmt: skip
     whole = np.concatenate([*first, prints, *moves, changes], axis=1)
     whole = whole[:, np.argsort(whole[0], kind="stable")[:n]]
+    return feed_rows(whole)
+
+
+def feed_rows(whole: Any) -> Any:
+    """The feed's rows from (order, event, price in ticks, quantity, ns before the batch's end)."""
     order, event, price, qty, early = whole
-    data = np.zeros(n, ROW)
+    data = np.zeros(len(order), ROW)
     data["ev"] = event.astype(np.uint64)
     batch = np.floor((order + 1) / 4).astype(np.int64)
     data["exch_ts"] = START_NS + (batch + 1) * BATCH_NS - early.astype(np.int64)
