@@ -105,11 +105,11 @@ def make_l2(n: int, seed: int = 102) -> Any:
     ]  # fmt: skip
     whole = np.concatenate([*first, prints, *moves, changes], axis=1)
     whole = whole[:, np.argsort(whole[0], kind="stable")[:n]]
-    return _as_rows(whole)
+    return feed_rows(whole)
 
 
-def _as_rows(whole: Any) -> Any:
-    """Records of (order, event, price, quantity, time before its batch) columns."""
+def feed_rows(whole: Any) -> Any:
+    """The feed's rows from (order, event, price in ticks, quantity, ns before the batch's end)."""
     order, event, price, qty, early = whole
     data = np.zeros(len(order), ROW)
     data["ev"] = event.astype(np.uint64)

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
 ROOT = Path(__file__).resolve().parents[2]
-SYMBOL = "binance:BTC/USDT:USDT"
-
 # Runs a strategy on a catalogue and prints the process's peak memory, MiB, and the fills.
 REPLAY = """
 import sys
@@ -31,6 +29,15 @@ run = veloz.backtest(
     latency="1ms", fill="queue=back",
 )
 print(peak_rss_mb(), run.counts["rows"], run.fills_count)
+"""
+IMPORT = """
+import sys
+from pathlib import Path
+from veloz.storage.importers.source_rows import Options
+from veloz.storage.importing import import_files
+
+options = Options(symbol="binance:BTC/USDT:USDT")
+import_files([Path(sys.argv[1])], Path(sys.argv[2]), options)
 """
 # Has the book kept for it and never trades: what is left is the replay itself.
 WATCHER = """
@@ -61,25 +68,36 @@ def test_a_million_bars_fit_in_250_mb(long_share: float, bench: Bench, tmp_path:
     assert line["peak_rss_mb"] <= 80 + 170 * rows / 1_000_000
 
 
+@pytest.fixture(scope="module")
+def feeds(
+    long_share: float, bench: Bench, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[int, Path]:
+    """Rows of a feed, and a folder with two catalogues: "1" holds it once, "4" four times."""
+    folder = tmp_path_factory.mktemp("feeds")
+    # Past a million rows the allocator has all that one stored file after the other needs.
+    rows = max(int(3_000_000 * long_share), 1_500_000)
+    bench("inputs.py", folder, "--bars", 0, "--events", rows, "--frames", 0)
+    for times in (1, 4):
+        for file in in_a_row(folder / "l2_hft.npz", times):
+            python("-c", IMPORT, file, folder / str(times))
+            if file.name != "l2_hft.npz":
+                file.unlink()
+    return rows, folder
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="limits are those of Linux")
 @pytest.mark.parametrize("strategy", ["watcher", "market_maker"])
 def test_memory_of_an_l2_replay_is_flat_in_the_length_of_the_data(
-    strategy: str, long_share: float, bench: Bench, veloz: Callable[..., Any], tmp_path: Path
+    strategy: str, feeds: tuple[int, Path], tmp_path: Path
 ) -> None:
+    path = ROOT / "benches" / "strategies" / f"{strategy}.py"
     if strategy == "watcher":
         path = tmp_path / "watcher.py"
         path.write_text(WATCHER)
-    else:
-        path = ROOT / "benches" / "strategies" / "market_maker.py"
-    # Past a million rows the allocator has all that one stored file after the other needs.
-    rows = max(int(3_000_000 * long_share), 2_000_000)
-    bench("inputs.py", tmp_path, "--bars", 0, "--events", rows, "--frames", 0)
+    rows, folder = feeds
     peaks = {}
     for times in (1, 4):
-        files = in_a_row(tmp_path / "l2_hft.npz", times)
-        done = veloz("data", "import", *files, "--catalog", str(times), "--symbol", SYMBOL)
-        assert done.returncode == 0, done.stderr
-        told = python("-c", REPLAY, ROOT / "benches", path, tmp_path / str(times)).split()
+        told = python("-c", REPLAY, ROOT / "benches", path, folder / str(times)).split()
         assert int(told[1]) == rows * times
         peaks[times] = float(told[0])
     # The rows that were added would take 40 bytes each. A strategy that trades leaves its orders
