@@ -156,13 +156,15 @@ impl PyStrategy {
         let link = &self.wiring.link;
         let face = &link.faces[bar.instrument as usize];
         let sample = veloz_core::indicators::Sample::of_bar(bar, face.price_scale, face.qty_scale);
+        // The engine runs inside a method that Python called: the thread is attached.
+        let py = unsafe { Python::assume_attached() };
         let fed = self.wiring.fed.borrow();
         for fed in fed.iter() {
             let length = bar.ts_close - bar.ts_open;
             if fed.instrument == bar.instrument
                 && (fed.interval_ns == 0 || fed.interval_ns == length)
             {
-                fed.indicator.get().feed(&sample);
+                fed.indicator.get().feed(py, &sample);
             }
         }
         if !self.wiring.warm.get() {

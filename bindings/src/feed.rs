@@ -11,7 +11,7 @@ use veloz_core::market::{
     Trade,
 };
 use veloz_core::record::{FieldKind, Record};
-use veloz_core::units::{format_decimal, to_f64, POW10_F64, RATE_SCALE};
+use veloz_core::units::{format_decimal, small_to_f64, POW10_F64, RATE_SCALE};
 use veloz_venues::binance::decode::MessageKind;
 use veloz_venues::binance::feed::Feed;
 use veloz_venues::binance::infer::Inference;
@@ -414,10 +414,7 @@ impl BookView {
     }
 
     fn level(&self, level: PriceLevel) -> (f64, f64) {
-        (
-            to_f64(i128::from(level.price), self.price_scale),
-            to_f64(i128::from(level.qty), self.qty_scale),
-        )
+        (small_to_f64(level.price, self.price_scale), small_to_f64(level.qty, self.qty_scale))
     }
 
     fn text(&self, level: PriceLevel) -> (String, String) {
@@ -567,6 +564,6 @@ impl BookView {
         };
         let price = self.units(price, self.price_scale)?;
         let qty = self.read(py, |sync| sync.book().qty_at(side, price))?.unwrap_or(0);
-        Ok(to_f64(i128::from(qty), self.qty_scale))
+        Ok(small_to_f64(qty, self.qty_scale))
     }
 }

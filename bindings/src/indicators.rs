@@ -1,18 +1,18 @@
 //! `veloz._core.Indicator`: an incremental indicator, seen from Python.
 //!
-//! The figures are published in atomics, so reading one takes no lock and no borrow flag; the
-//! state behind them is reached only by `feed`, `reset` and the `update` methods. Each name in
-//! the outputs of [`INDICATORS`] becomes an attribute when the module is made.
+//! A strategy reads `value` at every bar, so it is a member of the object, which the interpreter
+//! reads without a call. Each name in the outputs of [`INDICATORS`] becomes an attribute when the
+//! module is made. The interpreter's lock guards all of it: see [`Indicator::figures`].
 
+use std::cell::UnsafeCell;
 use std::ffi::{c_void, CString};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::mem::offset_of;
 
 use pyo3::basic::CompareOp;
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyAttributeError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple, PyType};
+use pyo3::types::{PyDict, PyFloat, PyString, PyTuple, PyType};
 use pyo3::{ffi, IntoPyObjectExt};
 use veloz_core::indicators::floats::{self, Columns};
 use veloz_core::indicators::{self, IndicatorSpec, Sample, INDICATORS, MAX_OUTPUTS};
@@ -21,7 +21,9 @@ use veloz_core::indicators::{self, IndicatorSpec, Sample, INDICATORS, MAX_OUTPUT
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Indicator>()?;
     module.add_function(wrap_pyfunction!(indicator_specs, module)?)?;
-    add_outputs(&module.py().get_type::<Indicator>())
+    let class = module.py().get_type::<Indicator>();
+    add_value(&class)?;
+    add_outputs(&class)
 }
 
 /// A technical indicator that is updated bar by bar, in constant time.
@@ -43,28 +45,60 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
 pub struct Indicator {
     spec: &'static IndicatorSpec,
     parameters: Vec<f64>,
-    state: Mutex<Box<dyn indicators::Indicator>>,
-    /// Bits of the outputs after the last update and the one before it.
-    now: [AtomicU64; MAX_OUTPUTS],
-    before: [AtomicU64; MAX_OUTPUTS],
+    figures: UnsafeCell<Figures>,
+    /// The first output as Python sees it.
+    value: UnsafeCell<Py<PyFloat>>,
 }
+
+/// What an indicator knows.
+struct Figures {
+    state: Box<dyn indicators::Indicator>,
+    /// The outputs after the last update and the one before it.
+    now: [f64; MAX_OUTPUTS],
+    before: [f64; MAX_OUTPUTS],
+}
+
+// SAFETY: the cells are only looked into by threads that hold the interpreter's lock, for a time in
+// which no Python code runs.
+unsafe impl Sync for Indicator {}
 
 impl Indicator {
     /// An indicator of this specification; an error is a sentence about a parameter.
-    pub fn build(spec: &'static IndicatorSpec, parameters: Vec<f64>) -> Result<Self, String> {
-        let state = Mutex::new(spec.build(&parameters)?);
-        let nan = || std::array::from_fn(|_| AtomicU64::new(f64::NAN.to_bits()));
-        Ok(Self { spec, parameters, state, now: nan(), before: nan() })
+    pub fn build(
+        py: Python<'_>,
+        spec: &'static IndicatorSpec,
+        parameters: Vec<f64>,
+    ) -> Result<Self, String> {
+        let nan = [f64::NAN; MAX_OUTPUTS];
+        let figures = Figures { state: spec.build(&parameters)?, now: nan, before: nan };
+        let value = PyFloat::new(py, f64::NAN).unbind();
+        Ok(Self { spec, parameters, figures: figures.into(), value: value.into() })
     }
 
     /// Takes in the next bar, without Python.
     #[inline]
-    pub fn feed(&self, sample: &Sample) {
-        let mut state = self.state();
-        state.update(sample);
-        for (i, value) in state.values().iter().enumerate() {
-            self.before[i].store(self.now[i].load(Relaxed), Relaxed);
-            self.now[i].store(value.to_bits(), Relaxed);
+    pub fn feed(&self, py: Python<'_>, sample: &Sample) {
+        let figures = self.figures(py);
+        figures.state.update(sample);
+        for (i, value) in figures.state.values().iter().enumerate() {
+            figures.before[i] = figures.now[i];
+            figures.now[i] = *value;
+        }
+        self.show(py, figures.now[0]);
+    }
+
+    /// Makes a number the `value` that Python reads.
+    #[inline]
+    fn show(&self, py: Python<'_>, number: f64) {
+        // SAFETY: under the interpreter's lock. A float that only this object refers to is seen by
+        // nobody else, so changing it is as good as making another.
+        unsafe {
+            let value = &mut *self.value.get();
+            if ffi::Py_REFCNT(value.as_ptr()) == 1 {
+                (*value.as_ptr().cast::<ffi::PyFloatObject>()).ob_fval = number;
+            } else {
+                *value = PyFloat::new(py, number).unbind();
+            }
         }
     }
 
@@ -73,19 +107,24 @@ impl Indicator {
         (self.spec.warm_up)(&self.parameters)
     }
 
-    fn state(&self) -> MutexGuard<'_, Box<dyn indicators::Indicator>> {
-        // An update cannot stop half way in a state that a later one could not go on from.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The state; held by nobody else, for the lock is ours and holders run no Python code.
+    #[inline]
+    #[expect(clippy::mut_from_ref, reason = "the interpreter's lock takes the place of a borrow")]
+    fn figures(&self, _locked: Python<'_>) -> &mut Figures {
+        // SAFETY: see above.
+        unsafe { &mut *self.figures.get() }
     }
 
     #[inline]
     fn now(&self, output: usize) -> f64 {
-        f64::from_bits(self.now[output].load(Relaxed))
+        // SAFETY: all callers hold the interpreter's lock, and the reference ends here.
+        unsafe { (*self.figures.get()).now[output] }
     }
 
     #[inline]
     fn before(&self, output: usize) -> f64 {
-        f64::from_bits(self.before[output].load(Relaxed))
+        // SAFETY: as in `now`.
+        unsafe { (*self.figures.get()).before[output] }
     }
 
     fn output(&self, name: &str) -> Option<usize> {
@@ -119,9 +158,15 @@ impl Indicator {
         Ok((self.before(output), self.now(output)))
     }
 
-    fn feed_floats(&self, ts_open: i64, prices: [f64; 4], volume: f64) -> PyResult<()> {
+    fn feed_floats(
+        &self,
+        py: Python<'_>,
+        ts_open: i64,
+        prices: [f64; 4],
+        volume: f64,
+    ) -> PyResult<()> {
         let sample = floats::sample(ts_open, prices, volume);
-        self.feed(&sample.map_err(PyValueError::new_err)?);
+        self.feed(py, &sample.map_err(PyValueError::new_err)?);
         Ok(())
     }
 }
@@ -130,19 +175,18 @@ impl Indicator {
 impl Indicator {
     #[new]
     #[pyo3(signature = (name, *parameters, **named), text_signature = "(name, *parameters, **named)")]
-    fn new(name: &str, parameters: Vec<f64>, named: Option<&Bound<'_, PyDict>>) -> PyResult<Self> {
+    fn new(
+        py: Python<'_>,
+        name: &str,
+        parameters: Vec<f64>,
+        named: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Self> {
         let spec = indicators::find(name).map_err(PyValueError::new_err)?;
         let named: Vec<(String, f64)> = named.map_or(Ok(Vec::new()), |d| {
             d.iter().map(|(k, v)| Ok::<_, PyErr>((k.extract()?, v.extract()?))).collect()
         })?;
         let resolved = spec.resolve(&parameters, &named);
-        resolved.and_then(|all| Self::build(spec, all)).map_err(PyValueError::new_err)
-    }
-
-    /// The main figure (the first output) after the last update; NaN until ready.
-    #[getter]
-    fn value(&self) -> f64 {
-        self.now(0)
+        resolved.and_then(|all| Self::build(py, spec, all)).map_err(PyValueError::new_err)
     }
 
     /// `value` one update earlier; NaN if that was before it was ready.
@@ -216,7 +260,7 @@ impl Indicator {
         let read = |name: &str| bar.getattr(name)?.extract::<f64>();
         let prices = [read("open")?, read("high")?, read("low")?, read("close")?];
         let ts_open = bar.getattr_opt("ts_open")?.map_or(Ok(0), |ts| ts.extract())?;
-        self.feed_floats(ts_open, prices, read("volume")?)
+        self.feed_floats(bar.py(), ts_open, prices, read("volume")?)
     }
 
     /// Takes in a lone price: open, high, low and close are all equal to it.
@@ -224,9 +268,9 @@ impl Indicator {
     /// Raises:
     ///     ValueError: If it is not finite, or the indicator needs a volume.
     #[pyo3(text_signature = "($self, price)")]
-    fn update_price(&self, price: f64) -> PyResult<()> {
+    fn update_price(&self, py: Python<'_>, price: f64) -> PyResult<()> {
         need(self.spec, "volume", false)?;
-        self.feed_floats(0, [price; 4], 0.0)
+        self.feed_floats(py, 0, [price; 4], 0.0)
     }
 
     /// Takes in a bar as five numbers, with the start of the bar in ns where sessions matter.
@@ -234,8 +278,10 @@ impl Indicator {
     /// Raises:
     ///     ValueError: If a number is not finite or too large.
     #[pyo3(signature = (open, high, low, close, volume, ts_open = 0), text_signature = "($self, open, high, low, close, volume, ts_open=0)")]
+    #[allow(clippy::too_many_arguments)] // the columns of a bar
     fn update_ohlcv(
         &self,
+        py: Python<'_>,
         open: f64,
         high: f64,
         low: f64,
@@ -243,16 +289,17 @@ impl Indicator {
         volume: f64,
         ts_open: i64,
     ) -> PyResult<()> {
-        self.feed_floats(ts_open, [open, high, low, close], volume)
+        self.feed_floats(py, ts_open, [open, high, low, close], volume)
     }
 
     /// Forgets everything, as if new.
     #[pyo3(text_signature = "($self)")]
-    fn reset(&self) {
-        self.state().reset();
-        for bits in self.now.iter().chain(&self.before) {
-            bits.store(f64::NAN.to_bits(), Relaxed);
-        }
+    fn reset(&self, py: Python<'_>) {
+        let figures = self.figures(py);
+        figures.state.reset();
+        figures.now.fill(f64::NAN);
+        figures.before.fill(f64::NAN);
+        self.show(py, f64::NAN);
     }
 
     /// All outputs for whole columns of bars, from a fresh start; this object does not change.
@@ -413,6 +460,32 @@ fn array<'py>(py: Python<'py>, values: &[f64]) -> PyResult<Bound<'py, PyAny>> {
     let result = py.import("numpy")?.call_method1("empty", (values.len(),))?;
     PyBuffer::<f64>::get(&result)?.copy_from_slice(py, values)?;
     Ok(result)
+}
+
+/// Makes `value` a member of the class.
+///
+/// A getter would be called through a slow path at each read: the interpreter learns the place of a
+/// member and reads it there.
+fn add_value(class: &Bound<'_, PyType>) -> PyResult<()> {
+    let py = class.py();
+    // All objects of the class are laid out alike, so that any of them shows where the member lies.
+    let object = Bound::new(py, Indicator::new(py, "sma", Vec::new(), None)?)?;
+    let body = std::ptr::from_ref(object.get()) as usize - object.as_ptr() as usize;
+    let definition = Box::new(ffi::PyMemberDef {
+        name: c"value".as_ptr(),
+        type_code: ffi::Py_T_OBJECT_EX,
+        offset: (body + offset_of!(Indicator, value)) as ffi::Py_ssize_t,
+        flags: ffi::Py_READONLY,
+        doc: c"float: The main figure (the first output) after the last update; NaN until ready."
+            .as_ptr(),
+    });
+    // SAFETY: the class is a live type object, the definition is leaked, and at its offset every
+    // object of the class has a pointer to a Python object that it owns.
+    let descriptor = unsafe {
+        let made = ffi::PyDescr_NewMember(class.as_type_ptr(), Box::leak(definition));
+        Bound::from_owned_ptr_or_err(py, made)?
+    };
+    class.setattr("value", descriptor)
 }
 
 /// Makes every output name of the table an attribute of the class.

@@ -528,7 +528,7 @@ class Indicator:
     def upper(self) -> Any:
         """Output of bollinger; NaN until ready."""
     @property
-    def value(self) -> Any:
+    def value(self) -> float:
         """The main figure (the first output) after the last update; NaN until ready."""
     @property
     def warm_up(self) -> Any:

@@ -341,6 +341,13 @@ impl Venue {
         next
     }
 
+    /// True if no bar has a path to walk and nothing is on the clock: bars change nothing then.
+    #[inline]
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.walking.is_empty() && self.clock.is_empty()
+    }
+
     /// Runs the venue's own items before `before`; false if it stopped after one that produced
     /// reports, in which case the caller schedules them and asks again.
     pub fn advance(&mut self, before: Key) -> bool {

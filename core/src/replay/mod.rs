@@ -14,6 +14,7 @@
 //! [`timeline`]: crate::matching::timeline
 
 mod later;
+mod quiet;
 mod stream;
 
 use later::{DueTimer, Later};
@@ -192,7 +193,8 @@ impl<S: Strategy> Replay<S> {
         self.watch();
         self.collect();
         while !self.engine.has_fault {
-            if !self.step()? {
+            self.walk_quiet_bars()?;
+            if self.engine.has_fault || !self.step()? {
                 break;
             }
             if self.engine.desk.journal.pending().len() > SINK_BYTES {

@@ -97,10 +97,9 @@ fn behind_digits<const N: usize>(
         return None;
     }
     let x_whole = word ^ ZEROS;
-    let whole = || eight_digits(x_whole << (64 - 8 * N));
     let behind = at + N + 1;
     match (word >> (8 * N)) as u8 {
-        b'"' => Some((whole() * scale.unit, behind)),
+        b'"' => Some((eight_digits(x_whole << (64 - 8 * N)) * scale.unit, behind)),
         b'.' => {
             let x = load8(bytes, behind)? ^ ZEROS;
             let (part, end) = match first_non_digit(x) {
@@ -114,14 +113,7 @@ fn behind_digits<const N: usize>(
             if part & !scale.kept != 0 || *bytes.get(end)? != b'"' {
                 return None;
             }
-            let number = if 8 * N as u32 <= scale.free {
-                // Digits before and behind the point fit one word: read them as one number.
-                let both = (x_whole & ((1 << (8 * N)) - 1)) | (part << (8 * N));
-                eight_digits(both << ((scale.free - 8 * N as u32) & 63))
-            } else {
-                whole() * scale.unit + eight_digits(part << (scale.shift & 63))
-            };
-            Some((number, end + 1))
+            Some((joined::<N>(x_whole, part, scale), end + 1))
         }
         _ => None,
     }
@@ -260,7 +252,9 @@ pub fn levels(
         return Ok(());
     }
     loop {
-        let level = match quick_level(scan.bytes, scan.at, price_scale, qty_scale) {
+        let quick = usual_level(scan.bytes, scan.at, price_scale, qty_scale)
+            .or_else(|| quick_level(scan.bytes, scan.at, price_scale, qty_scale));
+        let level = match quick {
             Some((level, end)) => {
                 scan.at = end;
                 level
@@ -280,6 +274,92 @@ pub fn levels(
                 }
             }
         }
+    }
+}
+
+/// A level as spot writes it, both numbers with eight decimals; `None` if it looks different.
+///
+/// With the number of decimals given, everything stands at a fixed distance from the digits before
+/// the point, so that one check of the length does for a whole number.
+#[inline(always)]
+fn usual_level(bytes: &[u8], at: usize, price: &Scale, qty: &Scale) -> Option<(PriceLevel, usize)> {
+    let text = bytes.get(at..)?;
+    let word = load8(text, 2)?;
+    match first_non_digit(word ^ ZEROS) {
+        1 => behind_price::<1>(text, at, word, price, qty),
+        2 => behind_price::<2>(text, at, word, price, qty),
+        3 => behind_price::<3>(text, at, word, price, qty),
+        4 => behind_price::<4>(text, at, word, price, qty),
+        5 => behind_price::<5>(text, at, word, price, qty),
+        6 => behind_price::<6>(text, at, word, price, qty),
+        _ => None,
+    }
+}
+
+/// The rest of a level whose price has `N` digits before the point; `text` starts with its bracket.
+#[inline(always)]
+fn behind_price<const N: usize>(
+    text: &[u8],
+    at: usize,
+    word: u64,
+    price: &Scale,
+    qty: &Scale,
+) -> Option<(PriceLevel, usize)> {
+    let (price_text, rest) = text.split_at_checked(N + 14)?;
+    let frame = [0, 1, N + 11, N + 12, N + 13].map(|at| price_text[at]);
+    if frame != *b"[\"\",\"" {
+        return None;
+    }
+    let price = eight_decimals::<N>(&price_text[2..], word, price)?;
+    let at = at.wrapping_add(N + 14);
+    let word = load8(rest, 0)?;
+    match first_non_digit(word ^ ZEROS) {
+        1 => behind_qty::<1>(rest, at, word, price, qty),
+        2 => behind_qty::<2>(rest, at, word, price, qty),
+        3 => behind_qty::<3>(rest, at, word, price, qty),
+        4 => behind_qty::<4>(rest, at, word, price, qty),
+        5 => behind_qty::<5>(rest, at, word, price, qty),
+        6 => behind_qty::<6>(rest, at, word, price, qty),
+        _ => None,
+    }
+}
+
+/// The rest of a level whose quantity has `N` digits before the point; `text` starts with them.
+#[inline(always)]
+fn behind_qty<const N: usize>(
+    text: &[u8],
+    at: usize,
+    word: u64,
+    price: i64,
+    qty: &Scale,
+) -> Option<(PriceLevel, usize)> {
+    let text = text.get(..N + 11)?;
+    let qty = eight_decimals::<N>(text, word, qty)?;
+    let is_closed = [text[N + 9], text[N + 10]] == *b"\"]";
+    is_closed.then_some((PriceLevel { price, qty }, at.wrapping_add(N + 11)))
+}
+
+/// A number with `N` digits, a point and eight decimals; `word` is its first eight bytes.
+#[inline(always)]
+fn eight_decimals<const N: usize>(text: &[u8], word: u64, scale: &Scale) -> Option<i64> {
+    let part = load8(text, N + 1)? ^ ZEROS;
+    if text[N] != b'.' || first_non_digit(part) != 8 || part & !scale.kept != 0 {
+        return None;
+    }
+    scale.is_short.then(|| joined::<N>(word ^ ZEROS, part, scale))
+}
+
+/// The number of `N` digits in the low bytes of `whole` and the decimals in those of `part`.
+#[inline(always)]
+fn joined<const N: usize>(whole: u64, part: u64, scale: &Scale) -> i64 {
+    if 8 * N as u32 <= scale.free {
+        // Digits before and behind the point fit one word: read them as one number.
+        let both = (whole & ((1 << (8 * N)) - 1)) | (part << (8 * N));
+        eight_digits(both << (scale.free.wrapping_sub(8 * N as u32) & 63))
+    } else {
+        // Seven digits and eight decimals at most: far from the bounds of an integer.
+        let whole = eight_digits(whole << (64 - 8 * N));
+        whole.wrapping_mul(scale.unit).wrapping_add(eight_digits(part << (scale.shift & 63)))
     }
 }
 
