@@ -2,6 +2,7 @@
 
 use super::stream::Source;
 use super::{Lane, Replay, ReplayError, SINK_BYTES};
+use crate::matching::timeline::Key;
 use crate::strategy::Strategy;
 
 impl<S: Strategy> Replay<S> {
@@ -13,7 +14,7 @@ impl<S: Strategy> Replay<S> {
     /// deliveries, and what comes next is an equity sample or the next bar.
     #[inline]
     pub(super) fn walk_quiet_bars(&mut self) -> Result<(), ReplayError> {
-        if self.settings.open_last || self.lanes.len() != 1 || !self.later.is_empty() {
+        if self.settings.open_last || self.lanes.len() != 1 || self.later.next_key() != Key::MAX {
             return Ok(());
         }
         let mut walked = false;
