@@ -102,9 +102,11 @@ def test_memory_of_an_l2_replay_is_flat_in_the_length_of_the_data(
         peaks[times] = float(told[0])
     # The rows that were added would take 40 bytes each. A strategy that trades leaves its orders
     # and a journal, together about 25 bytes a row of this market.
+    # The allocator's own swing was seen up to 76 MiB, with and without load.
     added = 3 * rows / 2**20
-    assert 0.5 * 40 * added > 64
-    assert peaks[4] - peaks[1] <= 64 + (25 * added if strategy == "market_maker" else 0), peaks
+    swing = 100
+    assert 40 * added > 1.5 * swing
+    assert peaks[4] - peaks[1] <= swing + (25 * added if strategy == "market_maker" else 0), peaks
 
 
 def in_a_row(first: Path, times: int) -> list[Path]:
