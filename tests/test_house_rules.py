@@ -82,11 +82,14 @@ FIELD_WORDS = {"base", "info"}
 
 # Put together from pieces, so that this file does not break its own rule.
 REGISTRY_HOSTS = [
-    "pypi" + ".org",
-    "pythonhosted" + ".org",
-    "static.crates" + ".io",
-    "index.crates" + ".io",
-    "registry.npmjs" + ".org",
+    ".".join(parts)
+    for parts in (
+        ("pypi", "org"),
+        ("pythonhosted", "org"),
+        ("static", "crates", "io"),
+        ("index", "crates", "io"),
+        ("registry", "npmjs", "org"),
+    )
 ]
 MACHINE_PATH = re.compile(r"(?<![\w./])/(?:root|home/\w+|work|tmp|Users/\w+)/\w")
 DEBUG_PRINTS = re.compile(r"^\s*(?:breakpoint\(\)|import pdb|dbg!\()|\bpdb\.set_trace\(")

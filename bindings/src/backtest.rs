@@ -163,7 +163,6 @@ impl Backtest {
             sampled: (0, report_asset as u16),
             sample_every_ns: get_or(settings, "sample_every_ns", 0)?,
             open_last,
-            accounts: 1,
         };
         let mut desk =
             Desk::new(assets.clone(), instruments.clone(), accounts, Journal::new(&header), limits);

@@ -275,6 +275,7 @@ pub mod number {
     pub const CANCEL: u16 = 2;
     pub const AMEND: u16 = 3;
     pub const REFUSED: u16 = 4;
+    // 5 was "sent", which a batch without a refusal says as well; it is not used again.
     pub const REPORT: u16 = 6;
     pub const FILL: u16 = 7;
     pub const DEPOSIT: u16 = 8;

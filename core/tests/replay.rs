@@ -70,7 +70,6 @@ impl Plan {
             sampled: (0, USDT),
             sample_every_ns: self.sample_every_ns,
             open_last,
-            accounts: 1,
         };
         Replay::new(engine, venue, settings)
     }

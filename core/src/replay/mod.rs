@@ -96,8 +96,6 @@ pub struct ReplaySettings {
     pub sample_every_ns: i64,
     /// Bars' first points come after all else of their instant (`tie=before_open`).
     pub open_last: bool,
-    /// Number of accounts.
-    pub accounts: u16,
 }
 
 /// An engine and a venue on one timeline.
