@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Line", "LineEvents", "LineTimes"]
 
+_TWIN_WITHIN_NS = 5_000_000_000
 _STREAM_PREFIX = len(b'{"stream":"')
 _QUOTE = b'"'
 
@@ -134,6 +135,11 @@ class _Change:
     started_ns: int
     ready_ns: int = 0
     survivor: _Socket | None = None
+
+    def take_duplicates(self) -> int:
+        """Duplicates since the last call."""
+        count, self.overlap.duplicates = self.overlap.duplicates, 0
+        return count
 
 
 class Line:
@@ -246,22 +252,25 @@ class Line:
 
     def frame(self, socket: _Socket, payload: bytes | memoryview, ts_recv_ns: int) -> None:
         """Takes one frame from one of the line's sockets."""
-        socket.heard_ns = now_ns = self._doors.clock.monotonic_ns()
+        socket.heard_ns = self._doors.clock.monotonic_ns()
         change = self._change
-        if change is None:
-            if socket is not self._current:
-                return  # one that was given up
-        else:
-            said = change.overlap.admit(bytes(payload), is_successor=socket is change.new)
-            if said.is_event and not said.is_new:
-                self.counts["duplicates"] += 1
-                return
+        if change is not None:
+            frame = (bytes(payload), ts_recv_ns)
+            is_successor = socket is change.new
+            admitted = change.overlap.admit(frame, socket.heard_ns, is_successor=is_successor)
+            for passed in admitted:
+                self._deliver(socket, *passed)
+            self.counts["duplicates"] += change.take_duplicates()
+        elif socket is self._current:  # and not one that was given up
+            self._deliver(socket, payload, ts_recv_ns)
+
+    def _deliver(self, socket: _Socket, payload: bytes | memoryview, ts_recv_ns: int) -> None:
         start = bytes(payload[_STREAM_PREFIX : _STREAM_PREFIX + 80])
         stream = self._names.get(start[: start.find(_QUOTE)])
         if stream is None:
             self._unknown(socket, bytes(payload), ts_recv_ns)
             return
-        self.arrivals.last[stream] = now_ns
+        self.arrivals.last[stream] = socket.heard_ns
         events = self._events
         if stream in events.watched and events.is_held(stream, bytes(payload), ts_recv_ns):
             return
@@ -275,6 +284,8 @@ class Line:
         del code
         self.counts["closes"] += 1
         change = self._change
+        if change is not None and socket is change.old:
+            self._release(change)
         if change is not None and socket is change.new and change.survivor is None:
             change.survivor = change.old
         elif change is not None and socket is change.old and change.survivor is None:
@@ -396,6 +407,7 @@ class Line:
             return
         if change.new.connection is None or change.new.is_closed:
             return
+        self._release(change, now_ns - _TWIN_WITHIN_NS)
         if not change.overlap.is_ready and change.new.subs.is_complete:
             change.overlap.ready()
             change.ready_ns = now_ns
@@ -411,6 +423,11 @@ class Line:
             change.survivor = change.old
             change.old.due_ns = now_ns + int(self._times.overlap_most_s * 1e9)
             change.new.drop()
+
+    def _release(self, change: _Change, older_than_ns: int | None = None) -> None:
+        """Delivers what waited for a twin that does not come."""
+        for frame in change.overlap.release(older_than_ns=older_than_ns):
+            self._deliver(change.new, *frame)
 
     def _finish(self, change: _Change, survivor: _Socket, now_ns: int) -> None:
         """Tracking ends when the survivor has delivered what the other one had."""

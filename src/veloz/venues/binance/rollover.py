@@ -1,32 +1,33 @@
 """Replacing a connection without losing an event or delivering one twice (F-A01, B03).
 
 ```text
- old  ──●──●──●──●──●──●──x            keys per lane (stream, symbol), always rising
- new        ○──○──●──●──●──●──●──►     an event is delivered if its key is above the lane's last
-              └ joined: an event that the other connection also had
+ old  ──1──2──3──4──5──x              keys per lane (stream, symbol), always rising
+ new           (4)─(5)─5──6──7──►     held until the old one has delivered the first of them:
+                │                     then the lane is joined, and whoever is first delivers
+                └ an event that both had
 ```
 
 The venue replays nothing: what the successor delivers was published after it subscribed, so after
-tracking of the old one began. Hence an event above the last tracked key was never delivered, and
-one at or below it always was.
+tracking of the old one began.
 
-What a newcomer gets wrong: the old connection may be the slower one. Then the successor delivers
-first, and it is the old one's frames that are duplicates.
+What a newcomer gets wrong: the old connection may be the slower one. If the successor delivered its
+first event at once, those before it, still under way on the old one, would look like duplicates.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from random import Random
 
-__all__ = ["Admission", "Overlap", "event_place", "planned_age_s"]
+__all__ = ["Frame", "Overlap", "event_place", "planned_age_s"]
 
 Lane = tuple[str, str]
 Key = tuple[int, ...]
+Frame = tuple[bytes, int]
+"""A payload and when it came, wall clock in ns."""
 
 _PLANNED_AGE_S = 23 * 3600.0
 _PLANNED_JITTER_S = 1800.0
@@ -77,29 +78,25 @@ def _key(event: dict[str, object]) -> Key:
     raise KeyError
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """What to do with a frame that came during an overlap."""
-
-    is_event: bool
-    is_new: bool
-
-
 class Overlap:
-    """Two connections with the same streams: which of their frames are new.
+    """Two connections with the same streams: which of their frames are new, and in which order.
 
     Attributes:
         duplicates: Frames that the other connection had delivered before.
     """
 
     def __init__(self) -> None:
-        self._last: dict[Lane, Key] = {}
-        self._by: tuple[dict[Lane, Key], dict[Lane, Key]] = ({}, {})
-        self._first: tuple[dict[Lane, Key], dict[Lane, Key]] = ({}, {})
-        self._joined: dict[str, None] = {}
-        self._heard: dict[str, None] = {}
-        self._is_ready = False
         self.duplicates = 0
+        self._last: dict[Lane, Key] = {}
+        self._old: dict[Lane, Key] = {}
+        self._new: dict[Lane, Key] = {}
+        self._first_new: dict[Lane, Key] = {}
+        self._joined: dict[Lane, None] = {}
+        self._heard: dict[Lane, None] = {}
+        self._held: dict[Lane, list[tuple[Key, Frame]]] = {}
+        self._held_since: dict[Lane, int] = {}
+        self._is_ready = False
+        self._is_alone = False
 
     def ready(self) -> None:
         """The successor's subscriptions are complete: from now on both should hear the same."""
@@ -107,31 +104,46 @@ class Overlap:
             self._is_ready = True
             self._heard.clear()
 
-    def admit(self, payload: bytes, *, is_successor: bool) -> Admission:
+    def admit(self, frame: Frame, now_ns: int, *, is_successor: bool) -> list[Frame]:
         """Judges one frame.
 
         Args:
-            payload: The frame, combined form.
+            frame: A combined frame, and when it came.
+            now_ns: Monotonic time.
             is_successor: Which of the two it came from.
+
+        Returns:
+            What to deliver now, in order: nothing, the frame, or frames that waited for it.
         """
-        place = event_place(payload)
+        place = event_place(frame[0])
         if place is None:
-            return Admission(is_event=False, is_new=True)
+            return [frame]
         lane, key = place
-        here, there = int(is_successor), int(not is_successor)
-        self._by[here][lane] = key
-        self._first[here].setdefault(lane, key)
-        if not is_successor and self._is_ready:
-            self._heard[lane[0]] = None
-        first = self._first[there].get(lane)
-        if first is not None and first <= key <= self._by[there][lane]:
-            self._joined[lane[0]] = None
-        last = self._last.get(lane)
-        if last is not None and key <= last:
-            self.duplicates += 1
-            return Admission(is_event=True, is_new=False)
-        self._last[lane] = key
-        return Admission(is_event=True, is_new=True)
+        if is_successor:
+            return self._admit_new(lane, key, frame, now_ns)
+        self._old[lane] = key
+        if self._is_ready:
+            self._heard[lane] = None
+        first = self._first_new.get(lane)
+        passed = self._pass(lane, key, frame)
+        if first is not None and lane not in self._joined and key >= first:
+            passed += self._join(lane)
+        return passed
+
+    def release(self, *, older_than_ns: int | None = None) -> list[Frame]:
+        """Lets held frames go whose twin does not come.
+
+        Args:
+            older_than_ns: Only lanes whose first held frame came before this monotonic time; None
+                for all, since the old connection has ended and no twin can come any more.
+        """
+        if older_than_ns is None:
+            self._is_alone = True
+        freed: list[Frame] = []
+        for lane in list(self._held):
+            if older_than_ns is None or self._held_since[lane] < older_than_ns:
+                freed += self._join(lane)
+        return freed
 
     @property
     def is_ready(self) -> bool:
@@ -140,12 +152,9 @@ class Overlap:
 
     @property
     def is_joined(self) -> bool:
-        """True if the successor had an event in common on each stream that was heard."""
-        return (
-            self._is_ready
-            and bool(self._heard)
-            and all(name in self._joined for name in self._heard)
-        )
+        """True if the successor had an event in common on each lane that was heard."""
+        heard = self._heard
+        return bool(heard) and not self._held and all(lane in self._joined for lane in heard)
 
     @property
     def is_quiet(self) -> bool:
@@ -158,5 +167,32 @@ class Overlap:
         Args:
             is_successor: The one that goes on alone.
         """
-        mine, others = self._by[int(is_successor)], self._by[int(not is_successor)]
+        mine, others = (self._new, self._old) if is_successor else (self._old, self._new)
         return all(lane in mine and mine[lane] >= last for lane, last in others.items())
+
+    def _admit_new(self, lane: Lane, key: Key, frame: Frame, now_ns: int) -> list[Frame]:
+        self._new[lane] = key
+        self._first_new.setdefault(lane, key)
+        if lane not in self._joined and not self._is_alone:
+            if lane not in self._old or key > self._old[lane]:
+                # the old one may still bring events from before this one
+                self._held.setdefault(lane, []).append((key, frame))
+                self._held_since.setdefault(lane, now_ns)
+                return []
+            self._joined[lane] = None
+        return self._pass(lane, key, frame)
+
+    def _join(self, lane: Lane) -> list[Frame]:
+        self._joined[lane] = None
+        freed: list[Frame] = []
+        for key, frame in self._held.pop(lane, []):
+            freed += self._pass(lane, key, frame)
+        return freed
+
+    def _pass(self, lane: Lane, key: Key, frame: Frame) -> list[Frame]:
+        last = self._last.get(lane)
+        if last is not None and key <= last:
+            self.duplicates += 1
+            return []
+        self._last[lane] = key
+        return [frame]
