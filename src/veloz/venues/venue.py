@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,9 +27,11 @@ __all__ = [
     "AccountView",
     "Codec",
     "Difference",
+    "EncodedRequest",
     "EngineInputs",
     "Feed",
     "FeedInputs",
+    "FollowUp",
     "Freeze",
     "Gateway",
     "Outcome",
@@ -59,6 +61,20 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
 
 
+class FollowUp(StrEnum):
+    """What an answer asks for besides its outcome."""
+
+    NOTHING = "nothing"
+    ASK = "ask"
+    """Look the order up: what was refused does not say what the order is."""
+    SLOW = "slow"
+    """A limit was met."""
+    CLOCK = "clock"
+    """The venue disagrees with our time."""
+    STOP = "stop"
+    """The key or the account cannot trade: a person is needed (F-E10)."""
+
+
 class Freeze(StrEnum):
     """What stops until a difference is repaired (fault catalogue, rule 7)."""
 
@@ -77,12 +93,14 @@ class Verdict:
         reason: One of our words (`post_only`, `margin`, …); empty if there is none.
         code: The venue's code, 0 if it gave none.
         text: The venue's text.
+        follow_up: What it asks for besides.
     """
 
     outcome: Outcome
     reason: str = ""
     code: int = 0
     text: str = ""
+    follow_up: FollowUp = FollowUp.NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +120,38 @@ class RestCall:
     query: str
     body: bytes
     headers: Mapping[str, str]
+
+
+class EncodedRequest(Protocol):
+    """A request in the venue's words, before key, time and signature."""
+
+    @property
+    def method(self) -> str:
+        """Of the WebSocket API; empty where it has none."""
+        ...
+
+    @property
+    def verb(self) -> str:
+        """Of HTTP."""
+        ...
+
+    @property
+    def path(self) -> str:
+        """Below the REST host."""
+        ...
+
+    @property
+    def params(self) -> Sequence[tuple[str, str]]:
+        """Unsigned, unencoded."""
+        ...
+
+    def ws_frame(self, signer: Any, frame_id: str, timestamp_ms: int, recv_window_ms: int) -> bytes:
+        """The whole frame of the WebSocket API, signed."""
+        ...
+
+    def rest_form(self, signer: Any, timestamp_ms: int, recv_window_ms: int) -> str:
+        """The query string of the REST request, signed last."""
+        ...
 
 
 class VenueRequest(Protocol):
@@ -130,6 +180,11 @@ class VenueRequest(Protocol):
     @property
     def is_conditional(self) -> bool:
         """True if the order waits for a trigger."""
+        ...
+
+    @property
+    def encoded(self) -> EncodedRequest:
+        """The request in the venue's words."""
         ...
 
 

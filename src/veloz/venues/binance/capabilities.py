@@ -30,7 +30,6 @@ class Capabilities:
         snapshot_weight: What that snapshot costs.
         klines_limit: Bars of one request for history.
         klines_weight: What it costs.
-        ws_methods: Order requests that the WebSocket API takes.
         batch_place: Most orders of one request; 1 where there is no batch.
         batch_cancel: Most cancels of one request.
         has_countdown: The venue cancels all orders of a symbol unless told otherwise in time.
@@ -46,7 +45,6 @@ class Capabilities:
     snapshot_weight: int
     klines_limit: int
     klines_weight: int
-    ws_methods: frozenset[str]
     batch_place: int
     batch_cancel: int
     has_countdown: bool
@@ -63,7 +61,6 @@ _SPOT = Capabilities(
     snapshot_weight=50,
     klines_limit=1000,
     klines_weight=2,
-    ws_methods=frozenset({"place", "cancel", "amend", "cancel_all"}),
     batch_place=1,
     batch_cancel=1,
     has_countdown=False,
@@ -79,7 +76,6 @@ _USDM = Capabilities(
     snapshot_weight=20,
     klines_limit=1500,
     klines_weight=10,
-    ws_methods=frozenset({"place", "cancel", "amend", "place_algo", "cancel_algo"}),
     batch_place=5,
     batch_cancel=10,
     has_countdown=True,
@@ -95,7 +91,6 @@ _COINM = Capabilities(
     snapshot_weight=20,
     klines_limit=1500,
     klines_weight=10,
-    ws_methods=frozenset({"place", "cancel", "amend"}),
     batch_place=5,
     batch_cancel=10,
     has_countdown=True,

@@ -26,7 +26,7 @@ from veloz.errors import NotSent, OutcomeUnknown
 from veloz.net.doors import ConnectionLost
 from veloz.venues.binance.capabilities import CAPABILITIES
 from veloz.venues.binance.ws_api import ApiSession, SessionTimes
-from veloz.venues.venue import Outcome, Priority, Verdict
+from veloz.venues.venue import Difference, FollowUp, Freeze, Outcome, Priority, Verdict
 
 if TYPE_CHECKING:
     from veloz.net.doors import Doors
@@ -42,10 +42,6 @@ _STALLED_BYTES = 65536
 
 # (weight, orders) of one request that succeeds; failures are read back from the venue's headers.
 _COSTS = {"place": (0, 1), "amend": (1, 1), "cancel": (1, 0), "cancel_all": (1, 0)}
-
-# The order is there, or was: the venue's words for a second one with its id (F-C05).
-_DUPLICATE_CODES = (-4116,)
-_DUPLICATE_TEXT = "duplicate order"
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,13 +248,9 @@ class BinanceGateway:
             if not self._budget.take(*_COSTS[request.kind], Priority(rank)):
                 return
             heapq.heappop(self._queue)
-            if socket is None or not self._speaks(request) or not self._write(socket, request):
+            has_method = bool(request.encoded.method)
+            if socket is None or not has_method or not self._write(socket, request):
                 self._by_rest(request)
-
-    def _speaks(self, request: VenueRequest) -> bool:
-        """True if the WebSocket API has a method for the request."""
-        kind = f"{request.kind}_algo" if self._is_algo(request) else request.kind
-        return kind in CAPABILITIES[self._hosts.market].ws_methods
 
     def _is_algo(self, request: VenueRequest) -> bool:
         return request.is_conditional and CAPABILITIES[self._hosts.market].has_algo_orders
@@ -349,10 +341,7 @@ class BinanceGateway:
         return late
 
     def _judge(self, request: VenueRequest, verdict: Verdict, body: bytes, ts_recv_ns: int) -> None:
-        text = verdict.text.lower()
-        if verdict.code in _DUPLICATE_CODES or _DUPLICATE_TEXT in text:
-            verdict = Verdict(Outcome.UNKNOWN, code=verdict.code, text=verdict.text)
-        if verdict.code == -1021:
+        if verdict.follow_up is FollowUp.CLOCK:
             self._time.distrust()
         if verdict.outcome is Outcome.DONE:
             self.counts["answered"] += 1
@@ -362,13 +351,21 @@ class BinanceGateway:
             self.counts["refused"] += 1
             self._engine.refused(request.number, verdict, ts_recv_ns)
             self._resolver.settled(request.number)
-            if request.kind in {"cancel", "amend"}:
+            if verdict.follow_up is FollowUp.ASK and request.client_order_id:
                 # gone, filled, or not yet visible: the order itself is asked for (F-C07)
                 self._resolver.ask(request, self._time.now_ms(), self._times.recv_window_ms)
+            elif verdict.follow_up is FollowUp.STOP:
+                self._stop(verdict, ts_recv_ns)
         elif verdict.outcome is Outcome.NOT_SENT:
             self._not_sent(request, verdict.text)
         else:
             self._doubt(request, self._time.now_ms(), f"{verdict.code} {verdict.text}".strip())
+
+    def _stop(self, verdict: Verdict, ts_recv_ns: int) -> None:
+        """The key or account cannot trade: no new exposure until a person has looked (F-E10)."""
+        said = f"{verdict.code} {verdict.text}"
+        stop = Difference("access", "account", "may trade", said, Freeze.ACCOUNT, "")
+        self._engine.differs(self._account, stop, ts_recv_ns)
 
     def _not_sent(self, request: VenueRequest, reason: str) -> None:
         self.counts["not_sent"] += 1
