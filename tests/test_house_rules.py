@@ -18,7 +18,16 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "veloz"
 
 # Rooms of the package, top-down; a new one needs a decision record and a line in .importlinter.
-ROOMS = ["apps", "environments", "strategies", "strategy", "venues", "storage", "analytics"]
+ROOMS = [
+    "apps",
+    "environments",
+    "strategies",
+    "strategy",
+    "venues",
+    "storage",
+    "analytics",
+    "exchange",
+]
 # Modules that may stand beside the rooms.
 LONE_MODULES = ["errors", "indicators"]
 
