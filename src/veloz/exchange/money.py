@@ -35,8 +35,8 @@ EXACT = Context(
     Emax=999_999,
     traps=[Inexact, InvalidOperation, DivisionByZero, Overflow, Clamped],
 )
-# Quotients have up to 80 digits, more than any figure that is posted or shown can need.
-ROUNDING = Context(prec=80, rounding=ROUND_DOWN, traps=[InvalidOperation, DivisionByZero, Overflow])
+# Quotients have up to 60 digits, more than any figure that is posted or shown can need.
+ROUNDING = Context(prec=60, rounding=ROUND_DOWN, traps=[InvalidOperation, DivisionByZero, Overflow])
 _STEPS = tuple(Decimal(1).scaleb(-places) for places in range(41))
 
 Arguments = ParamSpec("Arguments")
@@ -70,7 +70,7 @@ def shown(value: Decimal, decimals: int) -> Decimal:
 
 
 def ratio(dividend: Decimal, divisor: Decimal) -> Decimal:
-    """A quotient cut at 80 digits; to be rounded before it is kept."""
+    """A quotient cut at 60 digits; to be rounded before it is kept."""
     return ROUNDING.divide(dividend, divisor)
 
 
