@@ -404,7 +404,7 @@ class Ledger:
             rest = replace(order, qty=max(order.qty - deal.qty, ZERO))
             change[asset] += lock - self.lock_of(rest)[1]
         for asset, amount in change.items():
-            if self.free(asset) + amount < 0:
+            if self.wallet(asset) - self.locks[asset] + amount < 0:
                 raise Refusal(Why.INSUFFICIENT_BALANCE, f"the fill needs more {asset} than is free")
 
     def _quote(self, listing: Listing, deal: Deal) -> Decimal:

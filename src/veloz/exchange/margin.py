@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from decimal import Decimal
+from math import lcm
 from typing import NamedTuple
 
 from veloz.errors import ConfigError
@@ -100,26 +101,36 @@ def margined(ledger: Ledger, asset: str) -> list[tuple[str, Holding]]:
 
 def pool(ledger: Ledger, asset: str) -> Pool:
     """Margin of all cross positions and of all orders of an asset."""
-    balance, needed, initial = ledger.cross[asset], ZERO, ZERO
+    balance, needed = ledger.cross[asset], ZERO
     members = margined(ledger, asset)
+    sizes: list[tuple[str, Decimal]] = []
     for symbol, holding in members:
         size = notional(ledger, symbol, holding)
         balance += ledger.unrealised(symbol, holding)
         needed += maintenance(ledger.listings[symbol], size)
-        if symbol in ledger.leverages:
-            initial += ratio(size, Decimal(ledger.leverages[symbol]))
+        sizes.append((symbol, size))
     symbols = {order.symbol for order in ledger.orders.values()}
-    orders = sum(
-        (order_margin(ledger, s) for s in sorted(symbols) if ledger.listings[s].settle == asset),
-        ZERO,
-    )
-    return Pool(balance, needed, initial, orders, bool(members))
+    orders = [(s, exposure(ledger, s)) for s in symbols if ledger.listings[s].settle == asset]
+    return Pool(balance, needed, leveraged(ledger, sizes), leveraged(ledger, orders), bool(members))
+
+
+def leveraged(ledger: Ledger, sizes: list[tuple[str, Decimal]]) -> Decimal:
+    """The margin of values by symbol, divided once so that thirds add up to a whole."""
+    known = [(ledger.leverages[s], size) for s, size in sizes if s in ledger.leverages]
+    common = lcm(*(leverage for leverage, _ in known))
+    total = sum((size * (common // leverage) for leverage, size in known), ZERO)
+    return ratio(total, Decimal(common))
 
 
 def order_margin(ledger: Ledger, symbol: str) -> Decimal:
-    """Margin that the open orders of a contract need beyond its position (A25)."""
+    """Margin that the open orders of a contract need beyond its position."""
+    return leveraged(ledger, [(symbol, exposure(ledger, symbol))])
+
+
+def exposure(ledger: Ledger, symbol: str) -> Decimal:
+    """Value that the open orders of a contract add to its position (A25)."""
     listing = ledger.listings[symbol]
-    if symbol not in ledger.leverages or listing.market is Market.SPOT:
+    if listing.market is Market.SPOT:
         return ZERO
     buys, sells = ZERO, ZERO
     for order in ledger.orders.values():
@@ -134,7 +145,7 @@ def order_margin(ledger: Ledger, symbol: str) -> Decimal:
         holding = ledger.holding(symbol)
         present = notional(ledger, symbol, holding).copy_sign(holding.qty)
         needed = max(abs(present + buys), abs(present - sells)) - abs(present)
-    return ratio(needed, Decimal(ledger.leverages[symbol]))
+    return needed
 
 
 def open_loss(ledger: Ledger, order: Commitment) -> Decimal:
