@@ -58,6 +58,7 @@ class Trader:
             time=self.time,
             resolver=self.resolver,
             pace=AtOnce(),
+            on_done=lambda: self.stream.expect_event(),
             times=times,
             session_times=session_times,
         )

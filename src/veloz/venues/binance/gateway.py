@@ -29,6 +29,8 @@ from veloz.venues.binance.ws_api import ApiSession, SessionTimes
 from veloz.venues.venue import Difference, FollowUp, Freeze, Outcome, Priority, Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from veloz.net.doors import Doors
     from veloz.venues.binance.hosts import Hosts
     from veloz.venues.binance.resolve import Resolver
@@ -100,6 +102,7 @@ class BinanceGateway:
         time: The venue's clock.
         resolver: Finds out about requests without an answer.
         pace: Spaces connection attempts.
+        on_done: Called when the venue did what was asked: a private event must follow.
         times: Limits of waiting.
         session_times: When the connection does things by itself.
 
@@ -121,6 +124,7 @@ class BinanceGateway:
         time: TrustedTime,
         resolver: Resolver,
         pace: Pace,
+        on_done: Callable[[], None] = lambda: None,
         times: GatewayTimes | None = None,
         session_times: SessionTimes | None = None,
     ) -> None:
@@ -146,6 +150,7 @@ class BinanceGateway:
         self._budget = budget
         self._time = time
         self._resolver = resolver
+        self._on_done = on_done
         self._times = times or GatewayTimes()
         self._session = ApiSession(
             self._address, doors, self, pace, proxy=hosts.proxy, times=session_times
@@ -347,6 +352,7 @@ class BinanceGateway:
             self.counts["answered"] += 1
             self._engine.answered(request.number, body, ts_recv_ns)
             self._resolver.settled(request.number)
+            self._on_done()
         elif verdict.outcome is Outcome.REFUSED:
             self.counts["refused"] += 1
             self._engine.refused(request.number, verdict, ts_recv_ns)

@@ -39,6 +39,7 @@ _RENEW_EVERY_S = 1800.0
 _RENEW_AGAIN_S = 30.0
 _SUBSCRIBED_WITHIN_S = 5.0
 _EVENT_WITHIN_S = 5.0
+_EVENT_BEFORE_NS = 2_000_000_000
 _RECV_WINDOW_MS = 5000
 _ENDINGS = (b"listenKeyExpired", b"eventStreamTerminated")
 
@@ -147,6 +148,7 @@ class BinanceUserStream:
         self._asked = 0
         self._is_whole = False
         self._expected_ns = 0
+        self._heard_ns = 0
 
     @property
     def is_open(self) -> bool:
@@ -154,9 +156,9 @@ class BinanceUserStream:
         return self._session.socket is not None and self._is_whole
 
     def expect_event(self) -> None:
-        """An answer has said that something happened: an event must follow soon."""
-        if self._expected_ns == 0:
-            now_ns = self._doors.clock.monotonic_ns()
+        """An answer has said that something happened: its event must be near, before or after."""
+        now_ns = self._doors.clock.monotonic_ns()
+        if self._expected_ns == 0 and now_ns - self._heard_ns > _EVENT_BEFORE_NS:
             self._expected_ns = now_ns + int(_EVENT_WITHIN_S * 1e9)
 
     async def run(self) -> None:
@@ -184,6 +186,7 @@ class BinanceUserStream:
                 self.counts["duplicates"] += 1
                 return
         self._expected_ns = 0
+        self._heard_ns = self._doors.clock.monotonic_ns()
         self.counts["events"] += 1
         try:
             self._engine.user_frame(self._account, body, ts_recv_ns)
