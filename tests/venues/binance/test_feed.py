@@ -56,7 +56,7 @@ class Stage:
             await asyncio.gather(task, return_exceptions=True)
 
     async def confirmed(self) -> None:
-        while self.feed.unconfirmed:
+        while self.feed.unconfirmed:  # noqa: ASYNC110 - virtual time
             await asyncio.sleep(0.01)
 
     def trade(self, number: int) -> None:
@@ -125,7 +125,8 @@ def test_f_a01_a_cut_during_the_overlap_loses_nothing_once_both_are_subscribed()
 
     async def main() -> None:
         async with stage.running(TRADES):
-            while len(stage.venue.peers) < 2 or not stage.venue.peers[1].streams:
+            peers = stage.venue.peers
+            while len(peers) < 2 or not peers[1].streams:  # noqa: ASYNC110 - virtual time
                 await asyncio.sleep(0.01)
             await asyncio.sleep(0.3)
             stage.world.network.links[0].cut()

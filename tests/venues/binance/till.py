@@ -292,9 +292,9 @@ class Till(Venue):
         for peer in self.peers:
             if self.market == "spot" and "user" in peer.streams:
                 peer.say({"subscriptionId": 0, "event": event})
-            elif "listenKey=" in peer.request.query:
-                if peer.request.query.split("=")[1] not in self.dead_keys:
-                    peer.say(event)
+            key = peer.request.query.partition("listenKey=")[2]
+            if key and key not in self.dead_keys:
+                peer.say(event)
 
     def event(self, order: dict[str, Any], what: str, fill: dict[str, Any] | None = None) -> Any:
         now = self.now_ms()

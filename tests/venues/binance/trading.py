@@ -1,4 +1,4 @@
-"""A trader on a till: gateway, private stream, resolver and reconciler wired as a run wires them."""
+"""A trader on a till: gateway, private stream, resolver and reconciler, wired as in a run."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ import asyncio
 import json
 from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 
 from veloz.errors import NotSent, OutcomeUnknown
@@ -29,7 +30,6 @@ from veloz.venues.venue import Difference, Freeze
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from decimal import Decimal
 
     from veloz.net.doors import Doors
     from veloz.venues.binance.rest import BinanceRest, RestAnswer, VenueTime
@@ -214,9 +214,7 @@ class Reconciler:
             if not self._engine.knows_order(self._account, row.client_order_id):
                 found.append(_difference("order_missing_here", row.client_order_id, "none", "open"))
         elif ours[1] < row.filled:
-            found.append(
-                _difference("filled_quantity", row.client_order_id, str(ours[1]), str(row.filled))
-            )
+            found.append(_difference("filled_quantity", row.client_order_id, ours[1], row.filled))
 
     async def _judge_unlisted(
         self, client_order_id: str, symbol: str, found: list[Difference]
@@ -283,7 +281,7 @@ class Reconciler:
         for asset in dict.fromkeys([*ours, *theirs]):
             mine, its = ours.get(asset), theirs.get(asset)
             if mine != its:
-                differences.append(_difference("balance", asset, str(mine or 0), str(its or 0)))
+                differences.append(_difference("balance", asset, mine or 0, its or 0))
         if self._offers.has_positions:
             differences += await self._positions()
         return differences
@@ -296,8 +294,8 @@ class Reconciler:
             _difference(
                 "position",
                 " ".join(leg),
-                str(ours.get(leg, 0)),
-                str(theirs.get(leg, 0)),
+                ours.get(leg, 0),
+                theirs.get(leg, 0),
             )
             for leg in dict.fromkeys([*ours, *theirs])
             if ours.get(leg, 0) != theirs.get(leg, 0)
@@ -328,15 +326,20 @@ class Reconciler:
             seen[row.symbol] = None
             wanted = leverage.get(row.symbol)
             if wanted is not None and row.leverage and wanted != row.leverage:
-                found.append(_difference("leverage", row.symbol, str(wanted), str(row.leverage)))
+                found.append(_difference("leverage", row.symbol, wanted, row.leverage))
             kind = margin.get(row.symbol)
             if kind is not None and row.margin_type and kind != row.margin_type:
                 found.append(_difference("margin_type", row.symbol, kind, row.margin_type))
 
 
-def _difference(kind: str, subject: str, ours: str, theirs: str) -> Difference:
+def _difference(kind: str, subject: str, ours: object, theirs: object) -> Difference:
     rule = DIFFERENCES[kind]
-    return Difference(kind, subject, ours, theirs, rule.freeze, rule.repair)
+    return Difference(kind, subject, _plain(ours), _plain(theirs), rule.freeze, rule.repair)
+
+
+def _plain(value: object) -> str:
+    """A figure without zeros at its end, so that equal figures are equal texts."""
+    return f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)
 
 
 def _whole(rows: T | None) -> T:
