@@ -47,13 +47,16 @@ class Order:
 class Bookkeeper:
     """Orders, fills and differences of one account; also what it was told, in order."""
 
-    def __init__(self, market: str) -> None:
+    def __init__(
+        self, market: str, listing: bytes | None = None, symbol: str = SYMBOL, leverage: int = 5
+    ) -> None:
         self.market = market
+        self.symbol = symbol
         self.decoder = BinanceDecoder(market)
         row: dict[str, Any] = dict(LISTING["symbols"][0])
         if market != "spot":
             row |= FUTURES
-        self.decoder.add_exchange_info(json.dumps({"symbols": [row]}))
+        self.decoder.add_exchange_info(listing or json.dumps({"symbols": [row]}))
         self.encoder = BinanceEncoder(market)
         self.encoder.add_instruments(self.decoder)
         self.user = BinanceUserDecoder()
@@ -66,30 +69,30 @@ class Bookkeeper:
         self.differences: list[Difference] = []
         self.is_synced = False
         self.syncs = 0
-        self.start = {"BTC": Decimal(10), "USDT": Decimal(1000)}
+        self.held = {"BTC": Decimal(10), "USDT": Decimal(1000)}
         self.confirmed = 0
-        self.wanted_leverage = 5
+        self.wanted_leverage = leverage
 
     # What tests do.
 
-    def place(self, side: str = "buy", qty: str = "1", price: str = "1.50") -> str:
+    def place(self, side: str = "buy", qty: str = "1", price: str = "1.50", **more: Any) -> str:
         client_id = wire_id(1, 1, len(self.orders) + 1)
         units = [int(Decimal(v) * 10**s) for v, s in zip((price, qty), self.scales(), strict=True)]
         encoded = self.encoder.place(
-            SYMBOL, side, "limit", units[1], client_id, price=units[0], tif="gtc"
+            self.symbol, side, "limit", units[1], client_id, price=units[0], **more
         )
         self.orders[client_id] = Order(client_id, 1 if side == "buy" else -1)
         self._ask("place", client_id, encoded)
         return client_id
 
     def cancel(self, client_id: str) -> None:
-        self._ask("cancel", client_id, self.encoder.cancel(SYMBOL, client_id))
+        self._ask("cancel", client_id, self.encoder.cancel(self.symbol, client_id))
 
     def cancel_all(self) -> None:
-        self._ask("cancel_all", "", self.encoder.cancel_all(SYMBOL))
+        self._ask("cancel_all", "", self.encoder.cancel_all(self.symbol))
 
     def scales(self) -> tuple[int, int]:
-        return self.encoder.scales(SYMBOL)
+        return self.encoder.scales(self.symbol)
 
     def status(self, client_id: str) -> str:
         return self.orders[client_id].status
@@ -101,7 +104,7 @@ class Bookkeeper:
         return [word for word, _ in self.told if word in kinds]
 
     def _ask(self, kind: str, client_id: str, encoded: Any) -> None:
-        request = Request(len(self.requests) + 1, kind, client_id, SYMBOL, encoded)
+        request = Request(len(self.requests) + 1, kind, client_id, self.symbol, encoded)
         self.requests[request.number] = request
         self.outbox.append(request)
 
@@ -159,7 +162,8 @@ class Bookkeeper:
     def fills(self, account: int, symbol: str, body: bytes, ts_recv_ns: int) -> None:
         self.told.append(("fills", symbol))
         for trade in self.user.trades(body):
-            self._book(symbol, trade.trade_id, trade.qty * (1 if trade.is_buyer else -1))
+            key, qty = (symbol, trade.trade_id), trade.qty * (1 if trade.is_buyer else -1)
+            self._book(key, qty, trade.price, trade)
 
     def differs(self, account: int, difference: Difference, ts_recv_ns: int) -> None:
         self.differences.append(difference)
@@ -180,8 +184,8 @@ class Bookkeeper:
 
     def _report(self, report: Any) -> None:
         if report.is_fill and report.trade_id is not None and report.trade_id >= 0:
-            sign = 1 if report.side == "BUY" else -1
-            self._book(report.symbol, report.trade_id, report.last_qty * sign)
+            qty = report.last_qty * (1 if report.side == "BUY" else -1)
+            self._book((report.symbol, report.trade_id), qty, report.last_price, report)
         order = self.orders.get(report.client_id)
         if order is None:
             return
@@ -190,10 +194,21 @@ class Bookkeeper:
         if order.status not in {"FILLED", "CANCELED", "EXPIRED"} or report.status == "FILLED":
             order.status = report.status
 
-    def _book(self, symbol: str, trade_id: int, qty: Decimal) -> None:
-        known = self.fills_by_id.get((symbol, trade_id))
+    def _book(self, key: tuple[str, int], qty: Decimal, price: Decimal, said: Any) -> None:
+        """Takes a fill once, with what it did to the balances."""
+        known = self.fills_by_id.get(key)
         assert known in (None, qty)
-        self.fills_by_id[symbol, trade_id] = qty
+        if known is not None:
+            return
+        self.fills_by_id[key] = qty
+        if said.fee:
+            self.held[said.fee_asset] = self.held.get(said.fee_asset, Decimal(0)) - said.fee
+        if self.market == "spot":
+            self.held["BTC"] += qty
+            self.held["USDT"] -= qty * price
+        elif said.realised_pnl:
+            settle = "USDT" if self.market == "usdm" else "BTC"
+            self.held[settle] += said.realised_pnl
 
     # What the venue's half asks.
 
@@ -213,25 +228,19 @@ class Bookkeeper:
         return sum(self.fills_by_id.values(), Decimal(0))
 
     def positions(self, account: int) -> Mapping[tuple[str, str], Decimal]:
-        return {(SYMBOL, "BOTH"): self.position()} if self.position() else {}
+        return {(self.symbol, "BOTH"): self.position()} if self.position() else {}
 
     def balances(self, account: int) -> Mapping[str, Decimal]:
-        if self.market != "spot":
-            return {"USDT": self.start["USDT"]}
-        held = self.position()
-        return {
-            "BTC": self.start["BTC"] + held,
-            "USDT": self.start["USDT"] - held * Decimal("1.50"),
-        }
+        return {asset: amount for asset, amount in self.held.items() if amount}
 
     def leverage(self, account: int) -> Mapping[str, int]:
-        return {SYMBOL: self.wanted_leverage}
+        return {self.symbol: self.wanted_leverage}
 
     def is_hedge(self, account: int) -> bool:
         return False
 
     def margin_types(self, account: int) -> Mapping[str, str]:
-        return {SYMBOL: "cross"}
+        return {self.symbol: "cross"}
 
     def confirmed_ns(self, account: int) -> int:
         return self.confirmed

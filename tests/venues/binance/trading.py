@@ -40,6 +40,8 @@ class Trader:
         self.world = World(seed=seed)
         self.till = Till(self.world, market)
         self.engine = Bookkeeper(market)
+        if market != "spot":
+            del self.engine.held["BTC"]
         self.doors = self.world.host("engine").boot()
         self.budget = NoLimits()
         self.time = HostTime(self.doors.clock)
