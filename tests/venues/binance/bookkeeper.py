@@ -64,7 +64,7 @@ class Bookkeeper:
         self.requests: dict[int, Request] = {}
         self.outbox: list[Request] = []
         self.fills_by_id: dict[tuple[str, int], Decimal] = {}
-        self.doubled = 0
+        self.paid: dict[tuple[str, int], None] = {}
         self.told: list[tuple[str, Any]] = []
         self.differences: list[Difference] = []
         self.is_synced = False
@@ -195,12 +195,13 @@ class Bookkeeper:
             order.status = report.status
 
     def _book(self, key: tuple[str, int], qty: Decimal, price: Decimal, said: Any) -> None:
-        """Takes a fill once, with what it did to the balances."""
+        """Takes a fill once; its money when it is told, which may be later (F-D11)."""
         known = self.fills_by_id.get(key)
         assert known in (None, qty)
-        if known is not None:
-            return
         self.fills_by_id[key] = qty
+        if said.fee is None or key in self.paid:
+            return
+        self.paid[key] = None
         if said.fee:
             self.held[said.fee_asset] = self.held.get(said.fee_asset, Decimal(0)) - said.fee
         if self.market == "spot":
