@@ -105,7 +105,9 @@ class Booking:
         listing = instrument.listing
         deal = Deal(listing.symbol, side, trade.qty, trade.price)
         if order is None:
-            self.floor.replayed[listing.market].fill(deal)
+            outcome = self.floor.replayed[listing.market].fill(deal)
+            if listing.market is not Market.SPOT:
+                self.floor.note_value(listing, deal.signed, outcome.closed, deal.price)
         elif order.type is OrderType.LIQUIDATION:
             self._seize(instrument, order, trade)
         else:
@@ -123,6 +125,8 @@ class Booking:
         key = str(order.order_id)
         owner = "" if order.strategy_id is None else str(order.strategy_id)
         outcome = desk.ledger.fill(deal, terms=terms, order_id=key, owner=owner)
+        if listing.market is not Market.SPOT:
+            self.floor.note_value(listing, deal.signed, outcome.closed, deal.price)
         self._earn(account, listing.market, outcome)
         self._advance(order, listing, trade, outcome)
         if not order.left and order.quote_qty is None:
@@ -191,6 +195,7 @@ class Booking:
         account = self.floor.accounts[order.account]
         desk, listing = account.desks[order.market], instrument.listing
         seized = desk.ledger.liquidate(order.symbol, order.position_side, trade.price, trade.qty)
+        self.floor.note_value(listing, trade.qty * order.side.sign, trade.qty, trade.price)
         fund = self.floor.fund[order.market]
         fund.post(listing.settle, "clearance", -seized.clearance)
         fund.post(listing.settle, "insurance", -seized.insurance)

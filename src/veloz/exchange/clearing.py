@@ -18,7 +18,7 @@ from veloz.exchange.liquidation import Liquidation
 from veloz.exchange.listing import Listing
 from veloz.exchange.margin import check_tiers
 from veloz.exchange.model import FundingPrint, MarkPrice
-from veloz.exchange.money import ONE, ZERO
+from veloz.exchange.money import COST_DECIMALS, ONE, ZERO
 from veloz.exchange.tape import HOUR
 from veloz.exchange.timers import Timers
 from veloz.exchange.triggers import Triggers
@@ -113,6 +113,8 @@ class Clearing:
             for leg in PositionSide:
                 if not desk.ledger.holding(symbol, leg).qty:
                     continue
+                held = desk.ledger.holding(symbol, leg).qty
+                self.floor.note_value(listing, -held, abs(held), price)
                 outcome = desk.ledger.settle(symbol, leg, price, rate)
                 house.post(asset, "fees", -outcome.fee)
                 kinds = (
@@ -127,7 +129,9 @@ class Clearing:
                     account, market, AccountReason.ORDER, [asset], [(symbol, leg)], -outcome.fee
                 )
         for ledger in (self.floor.replayed[market], self.floor.fund[market]):
-            if ledger.holding(symbol).qty:
+            held = ledger.holding(symbol).qty
+            if held:
+                self.floor.note_value(listing, -held, abs(held), price)
                 ledger.settle(symbol, PositionSide.BOTH, price, ZERO)
 
     def set_status(self, instrument: Instrument, status: SymbolStatus) -> None:
@@ -242,9 +246,11 @@ class Clearing:
             ledgers = self.floor.ledgers(market)
             for asset in {name for ledger in ledgers for name in ledger.cross}:
                 total = sum((_value(ledger, asset) for ledger in ledgers), ZERO)
-                off = total - self.floor.inflow.get((market, asset), ZERO)
-                if off:
-                    wrong[market, asset] = off
+                dust = self.floor.dust.get((market, asset), ZERO)
+                off = total + dust - self.floor.inflow.get((market, asset), ZERO)
+                parts = self.floor.parts.get((market, asset), 0)
+                if off or abs(dust) > parts * ONE.scaleb(-COST_DECIMALS):
+                    wrong[market, asset] = off or dust
             for symbol in self.floor.listings[market] if market in CONTRACTS else ():
                 held = sum(
                     (x.holding(symbol, leg).qty for x in ledgers for leg in PositionSide), ZERO

@@ -16,6 +16,7 @@ from veloz.exchange.events import (
     BookTickerEvent,
     Event,
 )
+from veloz.exchange.holding import value
 from veloz.exchange.ledger import Ledger
 from veloz.exchange.listing import Listing
 from veloz.exchange.model import (
@@ -124,6 +125,8 @@ class Floor:
         self.prints: deque[tuple[Instrument, Decimal]] = deque()
         self.counters: dict[str, int] = defaultdict(int)
         self.inflow: dict[tuple[Market, str], Decimal] = defaultdict(Decimal)
+        self.dust: dict[tuple[Market, str], Decimal] = defaultdict(Decimal)
+        self.parts: dict[tuple[Market, str], int] = defaultdict(int)
         # The house: the other side of replayed trades, the insurance fund, and who earns the fees.
         self.replayed = {market: self._ledger(market, credit=True) for market in Market}
         self.fund = {market: self._ledger(market, credit=True) for market in Market}
@@ -136,6 +139,18 @@ class Floor:
         """Every ledger of a market: clients' and the house's."""
         clients = [account.desks[market].ledger for account in self.accounts.values()]
         return [*clients, self.replayed[market], self.fund[market], self.income[market]]
+
+    def note_value(self, listing: Listing, qty: Decimal, closed: Decimal, price: Decimal) -> None:
+        """Counts what one side of a trade in a contract was booked at.
+
+        The sides of a trade cancel, except in the last place of inverse contracts, where a side
+        that closes and opens is cut twice. That dust is nobody's; here it is known.
+        """
+        key = (listing.market, listing.settle)
+        for part in (closed, abs(qty) - closed):
+            if part:
+                self.dust[key] += value(listing, part.copy_sign(qty), price)
+                self.parts[key] += 1
 
     def open_account(self, name: str) -> Account:
         """An account; a new one if the name is new."""

@@ -182,7 +182,9 @@ class Liquidation:
         fund.post(asset, "clearance", -seized.clearance)
         fund.post(asset, "insurance", -seized.insurance)
         side = Side.BUY if qty > 0 else Side.SELL
-        fund.fill(Deal(symbol, side, abs(qty), price))
+        taken = Deal(symbol, side, abs(qty), price)
+        self.floor.note_value(listing, -qty, abs(qty), price)
+        self.floor.note_value(listing, qty, fund.fill(taken).closed, price)
         order.qty = order.executed_qty + abs(qty)
         outcome = Outcome(abs(qty), abs(qty), ZERO, seized.realised, ZERO, asset)
         self._forced_fill(account, order, price, outcome, seized.insurance - seized.clearance)
@@ -244,7 +246,10 @@ class Liquidation:
             order.client_order_id = "adl_autoclose"
             deal = Deal(symbol, side, qty, price, leg)
             traded = account.desks[market].ledger.fill(deal)
-            fund.fill(Deal(symbol, side.opposite, qty, price))
+            given = fund.fill(Deal(symbol, side.opposite, qty, price))
+            listing = self.floor.listings[market][symbol]
+            self.floor.note_value(listing, deal.signed, traded.closed, price)
+            self.floor.note_value(listing, -deal.signed, given.closed, price)
             outcome = Outcome(qty, qty, ZERO, traded.realised, ZERO, asset)
             self._forced_fill(account, order, price, outcome, ZERO)
 
