@@ -16,7 +16,7 @@ comes from one place alone (`resolve`), after the venue's own deadline and a ful
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -35,21 +35,10 @@ __all__ = [
     "Freeze",
     "Gateway",
     "Outcome",
-    "Pace",
-    "Priority",
     "RestCall",
     "VenueRequest",
     "Verdict",
 ]
-
-
-class Priority(IntEnum):
-    """Who goes first when the venue's limits are short; smaller is sooner."""
-
-    CANCEL = 0
-    RESOLVE = 1
-    ORDER = 2
-    DATA = 3
 
 
 class Outcome(StrEnum):
@@ -222,18 +211,6 @@ class Codec(Protocol):
 
     def verdict(self, kind: str, status: int, code: int, text: str) -> Verdict:
         """What an answer that is no success means for a request of that kind."""
-        ...
-
-
-class Pace(Protocol):
-    """Spaces attempts that fail, with jitter, and never more than the venue allows."""
-
-    async def wait(self) -> None:
-        """Returns when the next attempt may be made, and counts it."""
-        ...
-
-    def reset(self) -> None:
-        """What was attempted works: the next wait is a first one."""
         ...
 
 

@@ -9,6 +9,8 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
+from veloz.net.backoff import Backoff
+
 from veloz._core import BinanceDecoder
 from veloz.net.doors import Connection, HttpRequest, HttpResponse, Listener
 from veloz.venues.binance.hosts import Environment, Hosts, hosts
@@ -16,8 +18,9 @@ from veloz.venues.binance.hosts import Environment, Hosts, hosts
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from veloz.net.limits import Priority
+
     from veloz.net.simulated import World
-    from veloz.venues.venue import Priority
 
 SYMBOL = "BTCUSDT"
 LISTING = {
@@ -153,23 +156,9 @@ async def serve(world: World, venue: Venue) -> None:
     await world.host("venue").boot().sockets.serve(venue, "venue.test", 80)
 
 
-class AtOnce:
-    """A pace without waiting, that counts attempts; a first failure waits a tenth of a second."""
-
-    def __init__(self) -> None:
-        self.attempts = 0
-        self.in_a_row = 0
-
-    async def wait(self) -> None:
-        import asyncio
-
-        self.attempts += 1
-        self.in_a_row += 1
-        if self.in_a_row > 1:
-            await asyncio.sleep(0.1 * self.in_a_row)
-
-    def reset(self) -> None:
-        self.in_a_row = 0
+def pace(doors: Any) -> Backoff:
+    """A short one, so that tests are short in virtual time too."""
+    return Backoff(doors.clock, doors.random, first_s=0.2, most_s=5.0, most_per_5_min=300)
 
 
 class NoLimits:
@@ -198,11 +187,14 @@ class HostTime:
 
     def __init__(self, clock: Any) -> None:
         self._clock = clock
-        self.error_ms = 5.0
+        self.is_known = True
         self.distrusts = 0
 
     def now_ms(self) -> int:
         return self._clock.wall_ns() // 1_000_000
+
+    def may_sign(self, window_ms: int) -> bool:
+        return self.is_known
 
     def distrust(self) -> None:
         self.distrusts += 1

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from tests.venues.binance.streams import (
     SYMBOL,
-    AtOnce,
     DecodingEngine,
     HostTime,
     NoLimits,
     Venue,
+    pace,
     serve,
     simulated,
 )
@@ -40,7 +40,14 @@ class Stage:
         time = HostTime(self.doors.clock)
         rest = BinanceRest(where, self.doors, NoLimits(), time)
         self.feed = BinanceFeed(
-            where, self.doors, self.engine, 0, rest=rest, time=time, pace=AtOnce, times=times
+            where,
+            self.doors,
+            self.engine,
+            0,
+            rest=rest,
+            time=time,
+            pace=lambda: pace(self.doors),
+            times=times,
         )
 
     @asynccontextmanager

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from tests.venues.binance.trading import Trader
+from veloz.net.limits import Priority
 from veloz.net.simulated import Fate, Parcel
 from veloz.venues.binance.gateway import GatewayTimes
 from veloz.venues.binance.ws_api import SessionTimes
-from veloz.venues.venue import Priority
 
 MARKETS = ["spot", "usdm"]
 SETTLED_S = 60.0
@@ -390,10 +390,10 @@ def test_f_l01_no_order_leaves_while_the_venues_time_is_not_known() -> None:
     trader = Trader(19)
 
     async def act() -> str:
-        trader.time.error_ms = 5000.0
+        trader.time.is_known = False
         name = trader.place()
         await asyncio.sleep(1.0)
-        trader.time.error_ms = 5.0
+        trader.time.is_known = True
         return name
 
     name = acted(trader, act)
@@ -439,3 +439,22 @@ def test_f_a01_orders_under_way_survive_the_roll_over_of_their_connection() -> N
     assert trader.gateway._session.counts["rollovers"] >= 5
     assert trader.engine.words("unknown", "not_sent", "unsynced") == []
     assert [trader.engine.status(name) for name in names] == ["NEW"] * 300
+
+
+def test_f_c06_a_result_that_the_engine_cannot_read_is_unknown_and_looked_up() -> None:
+    trader = Trader(23)
+    answered = trader.engine.answered
+
+    def unreadable(number: int, body: bytes, ts_recv_ns: int) -> None:
+        trader.engine.answered = answered  # type: ignore[method-assign]
+        raise ValueError("a figure with 60 digits")
+
+    trader.engine.answered = unreadable  # type: ignore[method-assign]
+    trader.till.sends_events = False
+
+    async def act() -> str:
+        return trader.place()
+
+    name = acted(trader, act)
+    assert trader.engine.words("unknown", "found") == ["unknown", "found"]
+    assert trader.engine.status(name) == "NEW"

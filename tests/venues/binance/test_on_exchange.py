@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.venues.binance.bookkeeper import Bookkeeper
-from tests.venues.binance.streams import AtOnce, HostTime, NoLimits
+from tests.venues.binance.streams import HostTime, NoLimits, pace
 from veloz._core import BinanceSigner, binance_verdict
 from veloz.exchange.exchange import Exchange
 from veloz.exchange.words import Market
 from veloz.net.simulated import World
 from veloz.venues.binance.codec import BinanceCodec
+from veloz.venues.binance.dialect import Generator, Simulation, default_listings
 from veloz.venues.binance.feed import BinanceFeed
 from veloz.venues.binance.gateway import BinanceGateway
 from veloz.venues.binance.hosts import Environment, hosts
@@ -25,7 +26,6 @@ from veloz.venues.binance.resolve import Resolver
 from veloz.venues.binance.rest import BinanceRest
 from veloz.venues.binance.user_stream import BinanceUserStream
 from veloz.venues.binance.ws_api import SessionTimes
-from veloz.venues.binance.dialect import Generator, Simulation, default_listings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -110,7 +110,14 @@ class Place:
         engine.held = {a: v for (m, a), v in MONEY.items() if m.value == self.market}
         assert name in engine.held
         self.feed = BinanceFeed(
-            where, doors, engine, 0, rest=rest, time=time, pace=AtOnce, times=line_times
+            where,
+            doors,
+            engine,
+            0,
+            rest=rest,
+            time=time,
+            pace=lambda: pace(doors),
+            times=line_times,
         )
         self.resolver = Resolver(doors, rest, time, engine, 0)
         self.gateway = BinanceGateway(
@@ -123,7 +130,7 @@ class Place:
             budget=self.budget,
             time=time,
             resolver=self.resolver,
-            pace=AtOnce(),
+            pace=pace(doors),
             on_done=lambda: self.stream.expect_event(),
             session_times=session_times,
         )
@@ -145,7 +152,7 @@ class Place:
             rest=rest,
             time=time,
             watcher=self.reconciler,
-            pace=AtOnce(),
+            pace=pace(doors),
             after=self.gateway.pump,
             times=session_times,
         )
@@ -180,7 +187,7 @@ class Place:
     async def live(self) -> Any:
         book = self.engine.decoder.book(self.symbol)
         async with asyncio.timeout(30.0):
-            while book.state != "live":
+            while book.state != "live":  # noqa: ASYNC110 - virtual time
                 await asyncio.sleep(0.1)
         return book
 

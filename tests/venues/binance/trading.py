@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from tests.venues.binance.bookkeeper import Bookkeeper
-from tests.venues.binance.streams import SYMBOL, AtOnce, HostTime, NoLimits, serve, simulated
+from tests.venues.binance.streams import SYMBOL, HostTime, NoLimits, pace, serve, simulated
 from tests.venues.binance.till import Till
 from veloz._core import BinanceSigner, binance_verdict
 from veloz.net.simulated import World
@@ -59,7 +59,7 @@ class Trader:
             budget=self.budget,
             time=self.time,
             resolver=self.resolver,
-            pace=AtOnce(),
+            pace=pace(self.doors),
             on_done=lambda: self.stream.expect_event(),
             times=times,
             session_times=session_times,
@@ -82,7 +82,7 @@ class Trader:
             rest=self.rest,
             time=self.time,
             watcher=self.reconciler,
-            pace=AtOnce(),
+            pace=pace(self.doors),
             after=self.gateway.pump,
             times=session_times,
         )

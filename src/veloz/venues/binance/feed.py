@@ -24,10 +24,11 @@ from veloz.venues.binance.warmup import Bars
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from veloz.net.backoff import Backoff
     from veloz.net.doors import Doors
     from veloz.venues.binance.hosts import Hosts
     from veloz.venues.binance.rest import BinanceRest, VenueTime
-    from veloz.venues.venue import FeedInputs, Pace
+    from veloz.venues.venue import FeedInputs
 
 __all__ = ["BinanceFeed"]
 
@@ -55,7 +56,7 @@ class BinanceFeed:
         *,
         rest: BinanceRest,
         time: VenueTime,
-        pace: Callable[[], Pace],
+        pace: Callable[[], Backoff],
         times: LineTimes | None = None,
     ) -> None:
         self._hosts = hosts

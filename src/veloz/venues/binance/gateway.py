@@ -24,19 +24,21 @@ from typing import TYPE_CHECKING, Protocol
 
 from veloz.errors import NotSent, OutcomeUnknown
 from veloz.net.doors import ConnectionLost
+from veloz.net.limits import Priority
 from veloz.venues.binance.capabilities import CAPABILITIES
 from veloz.venues.binance.ws_api import ApiSession, SessionTimes
-from veloz.venues.venue import Difference, FollowUp, Freeze, Outcome, Priority, Verdict
+from veloz.venues.venue import Difference, FollowUp, Freeze, Outcome, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from veloz.net.backoff import Backoff
     from veloz.net.doors import Doors
     from veloz.venues.binance.hosts import Hosts
     from veloz.venues.binance.resolve import Resolver
     from veloz.venues.binance.rest import BinanceRest, Budget, RestAnswer
     from veloz.venues.binance.ws_api import ApiSocket
-    from veloz.venues.venue import Codec, EngineInputs, Pace, VenueRequest
+    from veloz.venues.venue import Codec, EngineInputs, VenueRequest
 
 __all__ = ["BinanceGateway", "GatewayTimes", "TrustedTime"]
 
@@ -68,9 +70,8 @@ class TrustedTime(Protocol):
         """The venue's time, ms since the epoch."""
         ...
 
-    @property
-    def error_ms(self) -> float:
-        """Bound on the error of `now_ms`."""
+    def may_sign(self, window_ms: int) -> bool:
+        """Whether a request stamped now is surely within a receive window of that width."""
         ...
 
     def distrust(self) -> None:
@@ -123,7 +124,7 @@ class BinanceGateway:
         budget: Budget,
         time: TrustedTime,
         resolver: Resolver,
-        pace: Pace,
+        pace: Backoff,
         on_done: Callable[[], None] = lambda: None,
         times: GatewayTimes | None = None,
         session_times: SessionTimes | None = None,
@@ -243,7 +244,7 @@ class BinanceGateway:
                 heapq.heappop(self._queue)
                 self._not_sent(request, "it waited too long to be sent")
                 continue
-            if self._time.error_ms >= self._times.recv_window_ms:
+            if not self._time.may_sign(self._times.recv_window_ms):
                 heapq.heappop(self._queue)
                 self._not_sent(request, "the venue's time is not known well enough")
                 continue
@@ -349,8 +350,13 @@ class BinanceGateway:
         if verdict.follow_up is FollowUp.CLOCK:
             self._time.distrust()
         if verdict.outcome is Outcome.DONE:
+            try:
+                self._engine.answered(request.number, body, ts_recv_ns)
+            except ValueError as unreadable:  # done, but with what result is unknown (F-C06)
+                self.counts["unreadable"] += 1
+                self._doubt(request, self._time.now_ms(), str(unreadable))
+                return
             self.counts["answered"] += 1
-            self._engine.answered(request.number, body, ts_recv_ns)
             self._resolver.settled(request.number)
             self._on_done()
         elif verdict.outcome is Outcome.REFUSED:

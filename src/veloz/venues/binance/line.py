@@ -25,9 +25,10 @@ from veloz.venues.binance.subscriptions import ControlBudget, Subscriptions
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from veloz.net.backoff import Backoff
     from veloz.net.doors import Connection, Doors
     from veloz.venues.binance.hosts import Hosts, StreamKind
-    from veloz.venues.venue import FeedInputs, Pace
+    from veloz.venues.venue import FeedInputs
 
 __all__ = ["Line", "LineEvents", "LineTimes"]
 
@@ -168,7 +169,7 @@ class Line:
         engine: FeedInputs,
         feed: int,
         events: LineEvents,
-        pace: Pace,
+        pace: Backoff,
         *,
         times: LineTimes | None = None,
     ) -> None:
@@ -415,7 +416,7 @@ class Line:
         if change.overlap.is_joined or (change.overlap.is_quiet and ready_s >= self._times.quiet_s):
             self.counts["rollovers"] += 1
             self._current = change.survivor = change.new
-            self._pace.reset()
+            self._pace.succeeded()
             change.started_ns = now_ns
             change.old.close()
         elif now_ns - change.started_ns >= self._times.overlap_most_s * 1e9:
@@ -463,7 +464,7 @@ class Line:
         if not current.subs.is_complete:
             return
         if self._change is None:
-            self._pace.reset()
+            self._pace.succeeded()
         if self._hole is None:
             return
         streams, lost_ns = self._hole

@@ -166,8 +166,8 @@ class Reconciler:
             await self._merge_fills(symbols, found)
             await self._compare_holdings(found)
             await self._compare_settings(found)
-        except (NotSent, OutcomeUnknown, _Inconclusive):
-            return False
+        except (NotSent, OutcomeUnknown, _Inconclusive, ValueError):
+            return False  # no answer, no whole listing, or a row that the engine cannot read
         ts_ns = self._doors.clock.wall_ns()
         for difference in found:
             self._engine.differs(self._account, difference, ts_ns)

@@ -162,8 +162,8 @@ class Resolver:
             async with self._gate:
                 try:
                     doubt.is_settled = await self._ask_once(doubt) or doubt.is_settled
-                except (NotSent, OutcomeUnknown):
-                    continue
+                except (NotSent, OutcomeUnknown, ValueError):
+                    continue  # no answer, or one that the engine cannot read: asked again
         del self._doubts[doubt.number, doubt.client_order_id]
 
     async def _ask_once(self, doubt: _Doubt) -> bool:

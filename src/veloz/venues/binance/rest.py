@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
 from veloz.errors import ConfigError
-from veloz.venues.venue import Priority
+from veloz.net.limits import Priority
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -160,12 +160,14 @@ class RestAnswer:
         status: HTTP status.
         body: As sent.
         ts_recv_ns: When it came, ns since the epoch.
+        asked_ns: When it was asked, monotonic.
     """
 
     url: str
     status: int
     body: bytes
     ts_recv_ns: int
+    asked_ns: int = 0
 
     def value(self) -> object:
         """The body as JSON; None if it is none (F-C06, F-F03)."""
@@ -246,13 +248,14 @@ class BinanceRest:
             if endpoint.security is Security.SIGNED:
                 # after the wait: a signature is made last (F-C10)
                 query = codec.sign_rest(pairs, self._time.now_ms(), _RECV_WINDOW_MS)
+        asked_ns = self._doors.clock.monotonic_ns()
         response = await self._doors.http.request(
             endpoint.method,
             self._hosts.rest_url(path, query),
             headers=headers,
             timeout_s=self._timeout_s,
         )
-        return self._answer(self._hosts.rest_url(path, shown), response)
+        return self._answer(self._hosts.rest_url(path, shown), response, asked_ns)
 
     async def send(self, call: RestCall) -> RestAnswer:
         """Sends an order request that the codec has encoded and signed; its caller has budgeted it.
@@ -261,6 +264,7 @@ class BinanceRest:
             NotSent: No byte left.
             OutcomeUnknown: It may have left, and no answer came.
         """
+        asked_ns = self._doors.clock.monotonic_ns()
         response = await self._doors.http.request(
             call.method,
             self._hosts.rest_url(call.path, call.query),
@@ -268,11 +272,12 @@ class BinanceRest:
             body=call.body,
             timeout_s=self._timeout_s,
         )
-        return self._answer(self._hosts.rest_url(call.path), response)
+        return self._answer(self._hosts.rest_url(call.path), response, asked_ns)
 
-    def _answer(self, url: str, response: HttpResponse) -> RestAnswer:
+    def _answer(self, url: str, response: HttpResponse, asked_ns: int) -> RestAnswer:
         self._budget.observe(response.status, response.headers)
-        return RestAnswer(url, response.status, response.body, self._doors.clock.wall_ns())
+        wall_ns = self._doors.clock.wall_ns()
+        return RestAnswer(url, response.status, response.body, wall_ns, asked_ns)
 
     def _signer(self, name: str) -> Codec:
         if self._codec is None:

@@ -27,11 +27,12 @@ from veloz.venues.binance.ws_api import ApiSession, SessionTimes
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from veloz.net.backoff import Backoff
     from veloz.net.doors import Doors
     from veloz.venues.binance.hosts import Hosts
     from veloz.venues.binance.rest import BinanceRest, VenueTime
     from veloz.venues.binance.ws_api import ApiSocket
-    from veloz.venues.venue import Codec, EngineInputs, Pace
+    from veloz.venues.venue import Codec, EngineInputs
 
 __all__ = ["BinanceUserStream", "HoleWatcher", "Twins"]
 
@@ -108,7 +109,7 @@ class BinanceUserStream:
         rest: BinanceRest,
         time: VenueTime,
         watcher: HoleWatcher,
-        pace: Pace,
+        pace: Backoff,
         after: Callable[[], None],
         times: SessionTimes | None = None,
     ) -> None:

@@ -24,8 +24,8 @@ from veloz.venues.binance.rollover import planned_age_s
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from veloz.net.backoff import Backoff
     from veloz.net.doors import Connection, Doors
-    from veloz.venues.venue import Pace
 
 __all__ = ["ApiSession", "ApiSocket", "SessionTimes", "SessionUser"]
 
@@ -144,7 +144,7 @@ class ApiSession:
         url: Callable[[], Awaitable[str]],
         doors: Doors,
         user: SessionUser,
-        pace: Pace,
+        pace: Backoff,
         *,
         prepare: Callable[[ApiSocket], Awaitable[bool]] | None = None,
         proxy: str | None = None,
@@ -239,7 +239,7 @@ class ApiSession:
             return None
         if socket.is_closed:
             return None
-        self._pace.reset()
+        self._pace.succeeded()
         return socket
 
     async def _replace(self, old: ApiSocket) -> None:
