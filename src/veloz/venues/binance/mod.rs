@@ -14,6 +14,7 @@ pub mod listing;
 mod message;
 pub mod number;
 mod rest;
+pub mod sign;
 mod symbols;
 
 use veloz_core::book::Chain;
