@@ -6,6 +6,8 @@
 //! ```
 
 pub mod decode;
+pub mod draft;
+pub mod encode;
 pub mod feed;
 mod fields;
 pub mod infer;
