@@ -5,6 +5,8 @@
 //!  frame, body  ─► decode, rest ─► events, levels ─► feed: books, counts, columns
 //! ```
 
+pub mod bodies;
+pub mod cell;
 pub mod decode;
 pub mod draft;
 pub mod encode;
@@ -15,9 +17,12 @@ pub mod json;
 pub mod listing;
 mod message;
 pub mod number;
+pub mod refusals;
+pub mod report;
 mod rest;
 pub mod sign;
 mod symbols;
+pub mod user;
 
 use veloz_core::book::Chain;
 
