@@ -1,8 +1,8 @@
 //! The client order id on the wire: who sent an order, and the how-manieth it was.
 //!
 //! ```text
-//!  v  EEEEEE  III  CCCCCCCCCCCC  KK      24 characters, [0-9a-zA-Z], a letter first
-//!     epoch   inst counter       check
+//!  v  EEEEEE  IIIIII    CCCCCCCCCCCC  KK      27 characters, [0-9a-zA-Z], a letter first
+//!     epoch   instance  counter       check
 //! ```
 //!
 //! The *epoch* rises with every start of an engine and is journalled before it is used, the
@@ -17,13 +17,13 @@ pub struct WireId {
     /// Rises with every start.
     pub epoch: u32,
     /// Tells engines of one account apart.
-    pub instance: u16,
+    pub instance: u32,
     /// The order's handle.
     pub counter: u64,
 }
 
 /// Characters of an id.
-pub const LENGTH: usize = 24;
+pub const LENGTH: usize = 27;
 const DIGITS: &[u8; 52] = b"0123456789BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrstvwxyz";
 const MARK: u8 = b'v';
 
@@ -33,23 +33,23 @@ impl WireId {
     pub fn text(self) -> [u8; LENGTH] {
         let mut out = [MARK; LENGTH];
         put(u64::from(self.epoch), &mut out[1..7]);
-        put(u64::from(self.instance), &mut out[7..10]);
-        put(self.counter, &mut out[10..22]);
-        let check = check(&out[..22]);
-        put(check, &mut out[22..24]);
+        put(u64::from(self.instance), &mut out[7..13]);
+        put(self.counter, &mut out[13..25]);
+        let check = check(&out[..25]);
+        put(check, &mut out[25..27]);
         out
     }
 
     /// The id that a venue's text is; `None` if it is not one of ours.
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<WireId> {
-        if text.len() != LENGTH || text[0] != MARK || take(&text[22..])? != check(&text[..22]) {
+        if text.len() != LENGTH || text[0] != MARK || take(&text[25..])? != check(&text[..25]) {
             return None;
         }
         Some(WireId {
             epoch: u32::try_from(take(&text[1..7])?).ok()?,
-            instance: u16::try_from(take(&text[7..10])?).ok()?,
-            counter: take(&text[10..22])?,
+            instance: u32::try_from(take(&text[7..13])?).ok()?,
+            counter: take(&text[13..25])?,
         })
     }
 }
@@ -86,7 +86,7 @@ mod tests {
         #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..Default::default() })]
 
         #[test]
-        fn every_id_comes_back(epoch: u32, instance: u16, counter: u64) {
+        fn every_id_comes_back(epoch: u32, instance: u32, counter: u64) {
             let id = WireId { epoch, instance, counter };
             let text = id.text();
             prop_assert!(text.len() <= 28 && text[0].is_ascii_alphabetic());
@@ -95,7 +95,7 @@ mod tests {
         }
 
         #[test]
-        fn one_wrong_character_makes_it_foreign(counter: u64, at in 0_usize..24, by in 1_u8..52) {
+        fn one_wrong_character_makes_it_foreign(counter: u64, at in 0_usize..27, by in 1_u8..52) {
             let id = WireId { epoch: 7, instance: 1, counter };
             let mut text = id.text();
             let was = DIGITS.iter().position(|&digit| digit == text[at]).unwrap_or(0);
@@ -113,10 +113,11 @@ mod tests {
 
     #[test]
     fn ids_of_others_are_foreign() {
-        for text in ["", "v", "web_a1b2c3", "autoclose-1234567890", "adl_autoclose", "x-TKT5PX2F01"] {
+        for text in ["", "v", "web_a1b2c3", "autoclose-1234567890", "adl_autoclose", "x-TKT5PX2F01"]
+        {
             assert_eq!(WireId::parse(text.as_bytes()), None, "{text}");
         }
         let id = WireId { epoch: 1, instance: 2, counter: 3 };
-        assert_eq!(&id.text()[..22], b"v000001002000000000003");
+        assert_eq!(&id.text()[..25], b"v000001000002000000000003");
     }
 }

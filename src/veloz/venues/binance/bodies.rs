@@ -227,10 +227,7 @@ impl UserDecoder {
     /// # Errors
     ///
     /// [`DecodeError`] names the field and the byte; nothing is handed on.
-    pub fn algo_orders<'a>(
-        &mut self,
-        bytes: &'a [u8],
-    ) -> Result<Vec<AlgoReport<'a>>, DecodeError> {
+    pub fn algo_orders<'a>(&mut self, bytes: &'a [u8]) -> Result<Vec<AlgoReport<'a>>, DecodeError> {
         let mut rows = Vec::new();
         one_or_list(bytes, "orders", |scan| {
             rows.push(self.algo_row(scan)?);
@@ -378,9 +375,8 @@ impl UserDecoder {
             p.row = self.row(&p.symbol);
             p.unrealised = unrealised;
             p.ts_exchange = updated;
-            p.is_isolated = p
-                .is_isolated
-                .or(p.margin_type.map(|text| text.eq_ignore_ascii_case("isolated")));
+            p.is_isolated =
+                p.is_isolated.or(p.margin_type.map(|text| text.eq_ignore_ascii_case("isolated")));
             r.positions.push(p);
             return Ok(());
         }

@@ -130,9 +130,9 @@ impl Draft {
 
     /// The parameters in the order given, as text.
     pub fn parameters(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.entries.iter().map(|entry| {
-            (entry.name, std::str::from_utf8(self.value(entry)).unwrap_or_default())
-        })
+        self.entries
+            .iter()
+            .map(|entry| (entry.name, std::str::from_utf8(self.value(entry)).unwrap_or_default()))
     }
 
     #[inline]
@@ -157,7 +157,7 @@ impl Draft {
     }
 
     /// Appends the frame of the WebSocket API; false if the endpoint has no such method.
-    pub fn ws_frame(&mut self, id: u64, seal: &Seal<'_>, out: &mut Vec<u8>) -> bool {
+    pub fn ws_frame(&mut self, id: &str, seal: &Seal<'_>, out: &mut Vec<u8>) -> bool {
         if self.endpoint.ws.is_empty() {
             return false;
         }
@@ -167,7 +167,7 @@ impl Draft {
             self.entries.sort_by_key(|entry| entry.name);
         }
         out.extend_from_slice(b"{\"id\":");
-        write_decimal(i64::try_from(id).unwrap_or(i64::MAX), 0, out);
+        write_json_text(id.as_bytes(), out);
         out.extend_from_slice(b",\"method\":\"");
         out.extend_from_slice(self.endpoint.ws.as_bytes());
         out.extend_from_slice(b"\",\"params\":{");
@@ -270,6 +270,38 @@ impl Draft {
         seal.signer.sign_for_url(&out[start..end], &mut self.payload);
         out.extend_from_slice(&self.payload);
     }
+}
+
+/// Appends parameters that have no draft as a query string, signed last.
+pub fn signed_query(pairs: &[(&str, &str)], seal: &Seal<'_>, out: &mut Vec<u8>) {
+    let start = out.len();
+    let (window, time) = (seal.recv_window_ms.to_string(), seal.timestamp_ms.to_string());
+    let window = [("recvWindow", window.as_str())];
+    let window = if seal.recv_window_ms > 0 { &window[..] } else { &[] };
+    for (name, value) in pairs.iter().chain(window).chain(&[("timestamp", time.as_str())]) {
+        if out.len() > start {
+            out.push(b'&');
+        }
+        percent_encode(name.as_bytes(), out);
+        out.push(b'=');
+        percent_encode(value.as_bytes(), out);
+    }
+    let mut signature = Vec::with_capacity(64);
+    seal.signer.sign_for_url(&out[start..], &mut signature);
+    out.extend_from_slice(b"&signature=");
+    out.extend_from_slice(&signature);
+}
+
+/// The signature of parameters of the WebSocket API, which hold key, window and time already.
+#[must_use]
+pub fn ws_signature(pairs: &[(&str, &str)], signer: &Signer) -> Vec<u8> {
+    let mut sorted = pairs.to_vec();
+    sorted.sort_unstable();
+    let joined: Vec<String> =
+        sorted.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let mut out = Vec::with_capacity(64);
+    signer.sign(joined.join("&").as_bytes(), &mut out);
+    out
 }
 
 impl Default for Draft {
@@ -375,8 +407,7 @@ mod tests {
     #[test]
     fn sealing_leaves_the_draft_as_it_was() {
         let signer = Signer::new("key", "secret").unwrap();
-        let seal =
-            Seal { signer: &signer, timestamp_ms: 1, recv_window_ms: 5, logged_on: false };
+        let seal = Seal { signer: &signer, timestamp_ms: 1, recv_window_ms: 5, logged_on: false };
         let endpoint = Endpoint {
             ws: "order.place",
             verb: "POST",
@@ -386,8 +417,8 @@ mod tests {
         let mut draft = Draft::new();
         draft.open(endpoint).text("symbol", "A").text("side", "").text("type", "");
         let (mut first, mut second, mut form) = (Vec::new(), Vec::new(), Vec::new());
-        assert!(draft.ws_frame(1, &seal, &mut first));
-        assert!(draft.ws_frame(1, &seal, &mut second));
+        assert!(draft.ws_frame("1", &seal, &mut first));
+        assert!(draft.ws_frame("1", &seal, &mut second));
         assert_eq!(first, second);
         draft.rest_form(&seal, &mut form);
         let form = String::from_utf8(form).unwrap();

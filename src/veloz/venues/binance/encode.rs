@@ -575,7 +575,9 @@ fn checked(market: Market, spec: &OrderSpec) -> Result<(), Unsupported> {
     if spec.close_position {
         let can = matches!(spec.kind, OrderType::Stop | OrderType::TakeProfit);
         if market == Market::Spot || !can || spec.reduce_only {
-            return refuse("close_position is for stop and take_profit of futures, without reduce_only");
+            return refuse(
+                "close_position is for stop and take_profit of futures, without reduce_only",
+            );
         }
     } else if spec.qty <= 0 {
         return refuse("an order needs a quantity above zero");

@@ -85,13 +85,7 @@ const fn doubted(reason: Reject) -> Verdict {
 ///
 /// `status` is the HTTP status or that of a WebSocket API frame, `code` and `text` the venue's.
 #[must_use]
-pub fn judge(
-    market: Market,
-    asked: Asked,
-    status: u16,
-    code: Option<i64>,
-    text: &str,
-) -> Verdict {
+pub fn judge(market: Market, asked: Asked, status: u16, code: Option<i64>, text: &str) -> Verdict {
     match (status, code) {
         (200..=299, None | Some(0 | 200)) => return Verdict::Done,
         (418, _) => return Verdict::Limited(Limit::Banned),
@@ -101,8 +95,13 @@ pub fn judge(
     }
     let is_spot = market == Market::Spot;
     let by_code = code.and_then(|code| {
-        both(asked, code, text)
-            .or_else(|| if is_spot { spot(asked, code, text) } else { futures(asked, code) })
+        both(asked, code, text).or_else(|| {
+            if is_spot {
+                spot(asked, code, text)
+            } else {
+                futures(asked, code)
+            }
+        })
     });
     if let Some(verdict) = by_code {
         return verdict;

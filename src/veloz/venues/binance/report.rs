@@ -203,7 +203,9 @@ impl OrderReport<'_> {
     #[must_use]
     pub fn is_system(&self) -> bool {
         let id = self.client_id.as_deref().unwrap_or_default();
-        ["autoclose-", "adl_autoclose", "settlement_autoclose-"].iter().any(|own| id.starts_with(own))
+        ["autoclose-", "adl_autoclose", "settlement_autoclose-"]
+            .iter()
+            .any(|own| id.starts_with(own))
     }
 
     /// True if the terms of the order were changed.
