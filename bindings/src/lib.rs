@@ -17,7 +17,9 @@ mod money;
 mod numbers;
 mod order;
 mod settings;
+mod signer;
 mod strategy;
+mod user_data;
 mod wiring;
 mod words;
 
@@ -40,5 +42,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<order::Order>()?;
     bars::register(module)?;
     feed::register(module)?;
+    signer::register(module)?;
+    user_data::register(module)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))
 }
