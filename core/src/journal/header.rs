@@ -246,13 +246,13 @@ impl Header {
     ///
     /// [`JournalError`] if the bytes are no header, cut, damaged, or of another format.
     pub fn parse(bytes: &[u8]) -> Result<(Header, usize), JournalError> {
+        // Room was made for a segment, and not all of its first bytes reached the disk.
         let magic = &bytes[..bytes.len().min(MAGIC.len())];
-        // Room was made for a segment, and its first bytes never reached the disk.
-        if magic.iter().all(|byte| *byte == 0) {
-            return Err(JournalError::TornHeader);
-        }
-        if !MAGIC.starts_with(magic) {
-            return Err(JournalError::NotAJournal);
+        let written =
+            magic.iter().zip(MAGIC).take_while(|(byte, wanted)| **byte == *wanted).count();
+        if written < magic.len() {
+            let is_torn = magic[written..].iter().all(|byte| *byte == 0);
+            return Err(if is_torn { JournalError::TornHeader } else { JournalError::NotAJournal });
         }
         let head = bytes.get(..HEAD).ok_or(JournalError::TornHeader)?;
         let format = u16::from_le_bytes([head[8], head[9]]);
