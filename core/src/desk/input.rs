@@ -65,7 +65,7 @@ pub enum Input {
 
 /// A command that a journal holds, with its verdict.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Command<'a> {
+pub(crate) enum Command<'a> {
     Place { fact: facts::PlaceCommand, text: &'a [u8], refused: Option<&'a [u8]> },
     Cancel(facts::CancelCommand),
     Amend { fact: facts::AmendCommand, refused: Option<&'a [u8]> },
@@ -73,7 +73,7 @@ pub(super) enum Command<'a> {
 
 /// What one batch of a journal did.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Deed<'a> {
+pub(crate) enum Deed<'a> {
     Input(Input),
     Command(Command<'a>),
 }
@@ -110,14 +110,14 @@ impl std::fmt::Display for InputError {
 impl std::error::Error for InputError {}
 
 /// How the records of one segment are laid out.
-pub(super) struct Layouts {
+pub(crate) struct Layouts {
     /// By number: true if the segment's schema is this build's.
     same: Vec<bool>,
     schemas: Vec<Schema>,
 }
 
 impl Layouts {
-    pub(super) fn of(header: &Header) -> Layouts {
+    pub(crate) fn of(header: &Header) -> Layouts {
         let mut same = vec![false; 64];
         for own in &facts::LIVE_RECORDS {
             if header.schema(own.number).is_some_and(|schema| *schema == Schema::from(own)) {
@@ -128,7 +128,7 @@ impl Layouts {
     }
 
     /// True if every record is laid out as this build does.
-    pub(super) fn are_own(&self) -> bool {
+    pub(crate) fn are_own(&self) -> bool {
         self.schemas.iter().all(|schema| self.is_own(schema.number))
     }
 
@@ -161,7 +161,7 @@ impl Layouts {
     }
 
     /// What a batch did.
-    pub(super) fn deed<'a>(&self, batch: &Batch<'a>) -> Result<Deed<'a>, InputError> {
+    pub(crate) fn deed<'a>(&self, batch: &Batch<'a>) -> Result<Deed<'a>, InputError> {
         let mut rows = batch.rows();
         let first = rows.next().ok_or(InputError::Malformed)?;
         let refused = |row: Option<Row<'a>>| match row {

@@ -138,6 +138,10 @@ impl Desk {
     /// What no figure can change: a frozen scope, or a market that is not to be believed.
     fn refuse_outright(&self, account: u16, strategy: u16, spec: &OrderSpec) -> Option<Refusal> {
         let symbol = || &self.instruments[spec.instrument as usize].symbol;
+        if self.is_recovering {
+            let detail = "the strategy is told what happened before the restart".to_owned();
+            return Some(Refusal { rule: "recovering", detail });
+        }
         if let Some(reason) = self.frozen_by(account, strategy, spec.instrument) {
             return Some(Refusal { rule: "frozen", detail: format!("{reason} ({})", symbol()) });
         }

@@ -12,7 +12,7 @@
 
 mod doubt;
 mod external;
-mod input;
+pub(crate) mod input;
 mod judge;
 mod market;
 mod money;
@@ -217,6 +217,8 @@ pub struct Desk {
     settled: Option<worth::Settled>,
     /// Whether the money identity is checked after every change of money.
     pub check_identity: bool,
+    /// True while strategies are told what happened before a restart: their orders are refused.
+    pub is_recovering: bool,
 }
 
 impl Desk {
@@ -250,6 +252,7 @@ impl Desk {
             outside: outside::Outside::default(),
             settled: None,
             check_identity: false,
+            is_recovering: false,
         }
     }
 
@@ -302,6 +305,11 @@ impl Desk {
     /// Sets the market sequence, which is not counted here from then on: a market journal has it.
     pub fn pin_market(&mut self, sequence: u64) {
         (self.market_is_pinned, self.market_seq) = (true, sequence);
+    }
+
+    /// Counts market inputs here again, from where the sequence stands.
+    pub fn unpin_market(&mut self) {
+        self.market_is_pinned = false;
     }
 
     #[inline]
