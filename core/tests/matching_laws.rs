@@ -13,7 +13,7 @@ use veloz_core::instrument::Status;
 use veloz_core::market::Bar;
 use veloz_core::matching::timeline::Key;
 use veloz_core::matching::{AccountReport, VenueEvent};
-use veloz_core::order::{OrderId, OrderSpec, OrderType, ReportKind, Side, Stp, Tif};
+use veloz_core::order::{OrderId, OrderSpec, OrderType, ReportKind, Stp, Tif};
 
 /// What one order has been told.
 #[derive(Clone, Debug)]

@@ -299,6 +299,9 @@ class BookView:
     def vwap_of_levels(self, side: Any, n: Any) -> Any:
         """Average price of the best n levels that a taker of this side meets."""
 
+class BrokenHeader(ValueError):
+    """The segment's header does not match its checksum: it was damaged, or never written whole."""
+
 class DecodeError(ValueError):
     """A frame could not be decoded; the text names the field and the byte."""
 
@@ -535,6 +538,37 @@ class Indicator:
         """How many bars give the first value."""
 
 @final
+class Journal:
+    """A trading journal without an engine, which records what strategies saved.
+
+    It is what tools, benches and the tests of the disk write: chain and frames are the engine's own.
+
+    Args:
+        account: As venue/name.
+        build: Version of the writer.
+        after: The last segment of an earlier run, which this one continues.
+        epoch: Number of the run.
+    """
+    def __new__(cls, account: Any, build: Any, after: Any = None, epoch: Any = 1) -> Self: ...
+    @property
+    def chain(self) -> bytes:
+        """Digest of everything so far."""
+    def close(self) -> Any:
+        """Ends the journal and returns its last bytes.
+
+        Raises ValueError if it was ended before.
+        """
+    def drain(self) -> Any:
+        """Takes the bytes that are to be written."""
+    def roll(self) -> Any:
+        """Ends the segment and returns its last bytes; `drain` then starts with the next header."""
+    def save(self, now_ns: Any, state: Any) -> Any:
+        """Appends a batch with one record: state that a strategy saved. Returns the batch's sequence."""
+    @property
+    def sequence(self) -> int:
+        """Sequence of the last batch."""
+
+@final
 class JournalReader:
     """One segment of a journal, checked frame by frame when it is opened.
 
@@ -542,6 +576,8 @@ class JournalReader:
     format that this build reads.
     """
     def __new__(cls, segment: Any) -> Self: ...
+    def chain_at(self, sequence: Any) -> Any:
+        """Digest of everything up to a batch, as bytes; None if the batch is not in this segment."""
     def check(self) -> Any:
         """What the segment proves about itself, hash chain included."""
     def columns(self, record: Any) -> Any:
@@ -549,6 +585,8 @@ class JournalReader:
 
         Raises KeyError if the header declares no such type.
         """
+    def end_of(self, sequence: Any) -> Any:
+        """Where the batch behind `sequence` is, for `records`; None if it is not in this segment."""
     def first_difference(self, other: Any) -> Any:
         """A sentence that names the first difference from another segment; None if there is none."""
     def header(self) -> Any:
@@ -561,6 +599,63 @@ class JournalReader:
         """
     def whole_bytes(self) -> Any:
         """Bytes up to the end of the last whole frame."""
+
+@final
+class JournalTail:
+    """Appends to the segment files of a live journal: one write a batch, syncs on a thread of its own.
+
+    Args:
+        policy: os, group or fsync.
+        path: The segment, made and preallocated.
+        number: Of the segment.
+        mark_path: The file of the sync mark, made and preallocated.
+        sequence: The last batch that is durable already.
+
+    Raises ValueError if the policy is none of the three, and OSError if a file cannot be opened.
+    """
+    def __new__(
+        cls, policy: Any, path: Any, number: Any, mark_path: Any, sequence: Any
+    ) -> Self: ...
+    def append(self, frames: Any, sequence: Any) -> Any:
+        """Writes a batch behind those before it, in one write.
+
+        Raises OSError if the disk does not take all of it, and for ever after that.
+        """
+    def close(self) -> Any:
+        """Stops the thread and closes the file; does not sync. A second call does nothing."""
+    def fileno(self) -> Any:
+        """A descriptor that becomes readable when a sync ends."""
+    def hear(self) -> Any:
+        """Clears the descriptor and says how far the last sync reached.
+
+        Raises OSError if a sync failed.
+        """
+    @property
+    def offset(self) -> int:
+        """Bytes of the segment that are written."""
+    @property
+    def released(self) -> int:
+        """The last batch that may be acted upon."""
+    def roll(self, path: Any, number: Any) -> Any:
+        """Ends this segment; what follows goes to the start of the one at `path`.
+
+        The old one is synced before anything behind it is released.
+        """
+    def start_sync(self) -> Any:
+        """Asks for a sync that reaches what is written.
+
+        Raises OSError if one failed before.
+        """
+    def sync(self) -> Any:
+        """Waits until everything written is on the device.
+
+        Raises OSError if the device did not take it.
+        """
+    @property
+    def synced(self) -> int:
+        """The last batch that is on the device."""
+
+MARK_SYNCS: Final[int]
 
 @final
 class MarkPrice:
@@ -734,6 +829,38 @@ class Quote:
     @property
     def update_id(self) -> int:
         """The book update it is the top of; 0 if unknown."""
+
+SYNC_MARK_BYTES: Final[int]
+
+@final
+class SegmentCursor:
+    """A place in one segment that another process may still write: whole batches only, each once.
+
+    Raises TornHeader if the segment's header is not there yet, and ValueError if it is no journal's.
+    """
+    def __new__(cls, segment: Any) -> Self: ...
+    @property
+    def chain(self) -> bytes:
+        """Digest of everything that was read, of the segments before too."""
+    def header(self) -> Any:
+        """What the segment says about itself; as JournalReader.header."""
+    def is_continued_by(self, following: Any) -> Any:
+        """True if `following`, a cursor on the next segment, starts where this one stands."""
+    @property
+    def is_sealed(self) -> bool:
+        """True once the segment's seal was read."""
+    @property
+    def position(self) -> int:
+        """Bytes of the segment that were read."""
+    def read(self, segment: Any, batches: Any) -> Any:
+        """Records as dicts of the whole batches in `segment`, the bytes from `position` on.
+
+        Raises ValueError if a whole frame there does not follow what was read before; the records
+        before it were given by the call before.
+        """
+    @property
+    def sequence(self) -> int:
+        """The last batch that was read."""
 
 class StrategyBase:
     """The calls of a strategy; `veloz.Strategy` extends it."""
@@ -956,5 +1083,25 @@ def indicator_specs() -> Any:
     `talib` and `parameters`, which has `name`, `default`, `min`, `max` and `is_whole` of each.
     """
 
+def make_snapshot(segment: Any, sequence: Any, chain: Any, state: Any) -> Any:
+    """A snapshot as bytes: the state of a desk behind batch `sequence` of the journal of `segment`.
+
+    Raises ValueError if `segment` does not start as a journal segment, or `chain` is no hash.
+    """
+
+def newest_sync_mark(file: Any) -> Any:
+    """The furthest mark in a file of sync marks: segment, bytes of it, sequence; None if there is none."""
+
+def read_snapshot(snapshot: Any) -> Any:
+    """What a snapshot holds, as a dict: names, epoch, stream, sequence, chain and state.
+
+    Raises ValueError if the bytes are no whole snapshot.
+    """
+
 def record_schemas() -> Any:
     """The packed layout of each record type: a list of (field, NumPy type) pairs by record name."""
+
+def sync_mark(turn: Any, segment: Any, length: Any, sequence: Any) -> Any:
+    """The sync mark that says how far a journal is on the device: where it goes in its file, and its
+    bytes.
+    """
