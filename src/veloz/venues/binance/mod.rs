@@ -10,6 +10,7 @@ pub mod cell;
 pub mod decode;
 pub mod draft;
 pub mod encode;
+pub mod evidence;
 pub mod feed;
 mod fields;
 pub mod infer;
