@@ -11,6 +11,9 @@ mod events;
 mod feed;
 mod indicators;
 mod journal;
+mod journal_cursor;
+#[cfg(unix)]
+mod journal_tail;
 mod link;
 mod market;
 mod money;
@@ -29,6 +32,9 @@ mod words;
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     indicators::register(module)?;
     journal::register(module)?;
+    journal_cursor::register(module)?;
+    #[cfg(unix)]
+    journal_tail::register(module)?;
     strategy::register(module)?;
     module.add_class::<backtest::Backtest>()?;
     module.add_class::<events::Bar>()?;

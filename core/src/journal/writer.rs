@@ -183,6 +183,12 @@ impl Journal {
         self.is_closed = true;
     }
 
+    /// True once the chain is sealed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+
     /// The header of the segment being written.
     #[must_use]
     pub fn header(&self) -> &Header {
