@@ -107,7 +107,7 @@ def encoder_of(market: str, symbol: str, response: str = "") -> BinanceEncoder:
         "quantityPrecision": SCALE, "filters": filters,
     }  # fmt: skip
     decoder = BinanceDecoder(market)
-    decoder.add_exchange_info(json.dumps({"symbols": [row]}))
+    decoder.add_exchange_info(json.dumps({"symbols": [row]}, ensure_ascii=False))
     encoder = BinanceEncoder(market, response=response)
     assert encoder.add_instruments(decoder) == 1
     return encoder

@@ -9,6 +9,7 @@ import json
 import os
 import random
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,7 @@ def decoded(path: Path) -> list[Any]:
     if kind == "event":
         event = decoder.frame(raw)
         assert event is not None
-        rules.check_event(event, rules.event_of(message), message)
+        rules.check_event(event, rules.event_of(message, is_private=True), message)
         return [event.report]
     if kind != "reply":
         return rules.check_body(decoder, str(kind), message, raw)
@@ -112,7 +113,7 @@ def frozen(report: Any) -> Any:
         return {name: frozen(value) for name, value in report.items()}
     if isinstance(report, (list, tuple)):
         return [frozen(value) for value in report]
-    return report if isinstance(report, (bool, int, str, type(None))) else str(report)
+    return f"{report:f}" if isinstance(report, Decimal) else report
 
 
 def golden() -> dict[str, Any]:

@@ -10,7 +10,7 @@ use veloz_venues::binance::report::{
 
 use crate::numbers::decimal;
 
-/// A number that Python sees as `Decimal`, digit for digit.
+/// A number that Python sees as an exact `Decimal`.
 #[derive(Clone, Copy)]
 pub struct Exact(Number);
 
