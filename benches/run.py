@@ -48,6 +48,7 @@ BENCHES = (
     Bench("l2.py", 12e6, 500_000, (("hftbacktest", ("l2_hftbacktest.py",)),)),
     Bench("depth.py", 0.9e6, 20_000),
     Bench("orders.py", 0.5e6, 100_000, (("hftbacktest", ("l2_hftbacktest.py", "--orders")),)),
+    Bench("sign.py", 0.4e6, 20_000),
 )  # fmt: skip
 
 

@@ -135,7 +135,7 @@ def test_f_l02_a_step_of_our_clock_neither_opens_a_window_nor_keeps_it_shut(step
     world.run(main())
 
 
-def shared(world: World, *, is_engine: bool) -> Limits:
+def leased(world: World, *, is_engine: bool) -> Limits:
     host = world.host("engine")
     host.disk.make_folder(FOLDER)
     leases = Leases(host.disk, FOLDER / "weight", host.clock, is_engine=is_engine)
@@ -146,7 +146,7 @@ def test_processes_share_one_limit_and_the_engine_has_its_part() -> None:
     world = World(5)
 
     async def main() -> None:
-        engine, first, second = (shared(world, is_engine=n == 0) for n in range(3))
+        engine, first, second = (leased(world, is_engine=n == 0) for n in range(3))
         for _ in range(3):
             others = sum(
                 limits.take_now({"weight": 1}, Priority.DATA)
@@ -166,7 +166,7 @@ def test_processes_share_one_limit_and_the_engine_has_its_part() -> None:
 
 def test_without_a_readable_file_only_the_engine_goes_on() -> None:
     world = World(6)
-    engine, other = shared(world, is_engine=True), shared(world, is_engine=False)
+    engine, other = leased(world, is_engine=True), leased(world, is_engine=False)
     world.host("engine").disk.write_atomic(FOLDER / "weight", b"not JSON")
     assert engine.take_now({"weight": 50}, Priority.CANCEL)
     assert not engine.take_now({"weight": 1}, Priority.CANCEL)
