@@ -219,7 +219,9 @@ class Bookkeeper:
     def open_orders(self, account: int) -> Mapping[str, tuple[str, Decimal]]:
         open_now = ("NEW", "PARTIALLY_FILLED")
         return {
-            o.client_order_id: (SYMBOL, o.cum) for o in self.orders.values() if o.status in open_now
+            o.client_order_id: (self.symbol, o.cum)
+            for o in self.orders.values()
+            if o.status in open_now
         }
 
     def knows_order(self, account: int, client_order_id: str) -> bool:

@@ -28,7 +28,9 @@ from veloz.venues.binance.venue_clock import VenueClock
 from veloz.venues.binance.ws_api import SessionTimes
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
+
+    from veloz.net.doors import Doors
 
 MARKETS = ["spot", "usdm", "coinm"]
 SYMBOLS = {"spot": "BTCUSDT", "usdm": "BTCUSDT", "coinm": "BTCUSD_PERP"}
@@ -71,34 +73,35 @@ class Books(Bookkeeper):
 class Place:
     """The exchange in one host, a trader in another."""
 
-    def __init__(self, seed: int, market: Any, plan: dict[str, Any] | None = None) -> None:
+    def __init__(self, seed: int, market: Any, clock_ns: Callable[[], int] | None = None) -> None:
         self.world = World(seed=seed)
         self.market = market
         self.symbol = SYMBOLS[market]
-        clock = self.world.host("venue").clock
-        exchange = Exchange(
-            default_listings(), now_ns=clock.wall_ns, random=self.world.dice("exchange")
-        )
+        wall_ns = clock_ns or self.world.host("venue").clock.wall_ns
+        exchange = Exchange(default_listings(), now_ns=wall_ns, random=self.world.dice("exchange"))
         self.exchange = exchange
-        self.simulation = Simulation(
-            exchange, clock_ns=clock.wall_ns, random=self.world.dice("venue"), plan=plan
-        )
+        self.simulation = Simulation(exchange, clock_ns=wall_ns, random=self.world.dice("venue"))
         for listing in exchange.listings(Market(market)):
             if listing.symbol == self.symbol:
                 dice = self.world.dice("market")
                 self.simulation.drivers.append(Generator(exchange, listing, dice, rate=20.0))
         self.key = self.simulation.open_account(MONEY)
 
-    async def start(self, session_times: SessionTimes | None, line_times: LineTimes) -> None:
-        venue = self.world.host("venue").boot()
-        shape = await self.simulation.serve(venue.sockets, "venue.test", 8000)
+    async def start(
+        self, session_times: SessionTimes | None, line_times: LineTimes, real: Doors | None
+    ) -> None:
+        if real is None:
+            venue = self.world.host("venue").boot()
+            shape = await self.simulation.serve(venue.sockets, "venue.test", 8000)
+        else:
+            shape = await self.simulation.serve(real.sockets)
         there = shape[self.market]
         where = hosts(
             self.market,
             Environment.SIMULATED,
             overrides={"rest": there["rest"], "streams": there["ws"], "ws_api": there["ws_api"]},
         )
-        doors = self.world.host("engine").boot()
+        doors = real or self.world.host("engine").boot()
         time = self.clock = VenueClock(doors)
         self.budget = BinanceBudget(self.market, doors.clock)
         signer = BinanceSigner(self.key.api_key, self.key.secret)
@@ -160,9 +163,13 @@ class Place:
 
     @asynccontextmanager
     async def running(
-        self, session_times: SessionTimes | None = None, line_times: LineTimes | None = None
+        self,
+        session_times: SessionTimes | None = None,
+        line_times: LineTimes | None = None,
+        *,
+        real: Doors | None = None,
     ) -> AsyncIterator[None]:
-        await self.start(session_times, line_times or LineTimes())
+        await self.start(session_times, line_times or LineTimes(), real)
         lower = self.symbol.lower()
         prints = f"{lower}@trade" if self.market == "spot" else f"{lower}@aggTrade"
         self.feed.subscribe([f"{lower}@depth@100ms", prints, f"{lower}@bookTicker"])

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
 
 from tests.venues.binance.exchange_stage import MARKETS, Place
+from veloz.net.real import real_doors
+from veloz.net.real import run as run_real
 from veloz.net.simulated import Fate, Parcel
 from veloz.venues.binance.line import LineTimes
 from veloz.venues.binance.ws_api import SessionTimes
@@ -68,6 +71,11 @@ def test_f_a01_roll_overs_of_every_connection_while_trading(market: str) -> None
     place.check()
 
 
+def long(value: Any) -> Any:
+    """A case for `make test-long`."""
+    return pytest.param(value, marks=pytest.mark.long)
+
+
 # One fault of a request each, at the third order, and the outcome it has at the venue.
 FAULTS = [
     ("F-C01", {"answer": "drop"}),
@@ -90,7 +98,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("fault", "args"), FAULTS)
-@pytest.mark.parametrize("market", MARKETS)
+@pytest.mark.parametrize("market", [MARKETS[0], *(long(market) for market in MARKETS[1:])])
 def test_each_fault_of_a_request_ends_in_one_truth(
     market: str, fault: str, args: dict[str, Any]
 ) -> None:
@@ -114,7 +122,7 @@ def test_each_fault_of_a_request_ends_in_one_truth(
 
 
 @pytest.mark.parametrize("market", MARKETS)
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, *(long(seed) for seed in range(1, 10))])
 def test_everything_at_once_loses_nothing_and_doubles_nothing(seed: int, market: str) -> None:
     """Groups C, D and F by chance, and a network that cuts, delays, loses and doubles (A)."""
     rows: list[dict[str, Any]] = [
@@ -157,4 +165,34 @@ def test_everything_at_once_loses_nothing_and_doubles_nothing(seed: int, market:
     place.world.run(main())
     assert sum(place.simulation.faults.counts().values()) > 10
     assert [d.kind for d in place.engine.differences if d.kind in {"position", "balance"}] == []
+    place.check()
+
+
+@pytest.mark.parametrize("market", MARKETS)
+def test_the_same_over_real_sockets(market: str) -> None:
+    """picows, aiohttp and uvloop on loopback: data, orders, a roll-over of every connection."""
+    place = Place(5, market, clock_ns=time.time_ns)
+    times = (SessionTimes(age_s=2.0, retire_s=1.0), LineTimes(age_s=2.0, quiet_s=1.0))
+
+    async def main() -> None:
+        async with real_doors() as doors, place.running(*times, real=doors):
+            book = await place.live()
+            resting = place.trade("buy", crosses=False)
+            place.trade("buy", crosses=True)
+            for _ in range(50):
+                await asyncio.sleep(0.1)
+                if place.feed.counts["rollovers"]:
+                    break
+            place.engine.cancel(resting)
+            place.trade("sell", crosses=True)
+            await asyncio.sleep(1.5)
+            assert book.state == "live"
+            assert await place.reconciler.once()
+            assert place.engine.status(resting) == "CANCELED"
+
+    run_real(main())
+    assert place.feed.counts["rollovers"] >= 1
+    assert place.engine.words("unknown", "refused", "not_sent") == []
+    assert place.engine.position() == 0
+    assert len(place.engine.fills_by_id) >= 2
     place.check()
