@@ -85,6 +85,25 @@ class Bookkeeper:
         self._ask("place", client_id, encoded)
         return client_id
 
+    def stop(self, side: str, qty: str, trigger: str) -> str:
+        """A stop order: on futures it waits with the algo service."""
+        client_id = wire_id(1, 1, len(self.orders) + 1)
+        units = [
+            int(Decimal(v) * 10**s) for v, s in zip((trigger, qty), self.scales(), strict=True)
+        ]
+        encoded = self.encoder.place(
+            self.symbol, side, "stop", units[1], client_id, trigger_price=units[0]
+        )
+        self.orders[client_id] = Order(client_id, 1 if side == "buy" else -1)
+        self._ask("place", client_id, encoded)
+        self.outbox[-1].is_conditional = True
+        return client_id
+
+    def cancel_stop(self, client_id: str) -> None:
+        encoded = self.encoder.cancel(self.symbol, client_id, is_algo=self.market != "spot")
+        self._ask("cancel", client_id, encoded)
+        self.outbox[-1].is_conditional = True
+
     def cancel(self, client_id: str) -> None:
         self._ask("cancel", client_id, self.encoder.cancel(self.symbol, client_id))
 
@@ -118,6 +137,8 @@ class Bookkeeper:
         event = self.user.frame(bytes(payload))
         if event is not None and event.kind in {"order", "fill"}:
             self._report(event.report)
+        elif event is not None and event.kind == "algo":
+            self._algo(event.report)
         return 0
 
     def answered(self, number: int, body: bytes, ts_recv_ns: int) -> int:
@@ -153,7 +174,8 @@ class Bookkeeper:
         self.told.append(("lapsed", number))
 
     def found(self, account: int, body: bytes, ts_recv_ns: int) -> int:
-        self.told.append(("found", json.loads(body)["clientOrderId"]))
+        order = json.loads(body)
+        self.told.append(("found", order.get("clientOrderId") or order.get("clientAlgoId")))
         self._take_orders(body)
         return 0
 
@@ -182,8 +204,18 @@ class Bookkeeper:
         self.is_synced = False
 
     def _take_orders(self, body: bytes) -> None:
+        if b'"algoId"' in body:
+            for row in self.user.algo_orders(body):
+                self._algo(row)
+            return
         for row in self.user.orders(body):
             self._report(row)
+
+    def _algo(self, report: Any) -> None:
+        order = self.orders.get(report.client_id)
+        if order is not None and report.status is not None:
+            order.facts.append(report.status)
+            order.status = report.status
 
     def _report(self, report: Any) -> None:
         if report.is_fill and report.trade_id is not None and report.trade_id >= 0:
@@ -192,10 +224,11 @@ class Bookkeeper:
         order = self.orders.get(report.client_id)
         if order is None:
             return
-        order.facts.append(report.status)
+        status = report.status or "NEW"  # a bare acknowledgement says no more
+        order.facts.append(status)
         order.cum = max(order.cum, report.cum_qty or Decimal(0))
-        if order.status not in {"FILLED", "CANCELED", "EXPIRED"} or report.status == "FILLED":
-            order.status = report.status
+        if order.status not in {"FILLED", "CANCELED", "EXPIRED"} or status == "FILLED":
+            order.status = status
 
     def _book(self, key: tuple[str, int], qty: Decimal, price: Decimal, said: Any) -> None:
         """Takes a fill once; its money when it is told, which may be later (F-D11)."""

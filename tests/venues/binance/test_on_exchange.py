@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.venues.binance.exchange_stage import MARKETS, Place
+from tests.venues.binance.exchange_stage import MARKETS, QTY, Place
 from veloz.net.real import real_doors
 from veloz.net.real import run as run_real
 from veloz.net.simulated import Fate, Parcel
@@ -119,6 +119,36 @@ def test_each_fault_of_a_request_ends_in_one_truth(
     place.world.run(main())
     assert place.simulation.faults.counts() == {fault: 1}
     place.check()
+
+
+@pytest.mark.parametrize("fault", ["", "F-C01", "F-C02"])
+@pytest.mark.parametrize("market", MARKETS)
+def test_conditional_orders_have_a_life_of_their_own(market: str, fault: str) -> None:
+    """F-D12: on futures they wait in another service, with ids and queries of their own."""
+    place = Place(6, market)
+
+    async def main() -> None:
+        async with place.running():
+            book = await place.live()
+            if fault:
+                when = {"request": "order.place" if market == "spot" else "algoOrder.place"}
+                place.simulation.faults.add({"fault": fault, "when": {**when, "nth": 1}})
+            trigger = str(round(book.best[0] * 0.95))
+            name = place.engine.stop("sell", QTY[market], trigger)
+            place.gateway.pump()
+            await asyncio.sleep(60.0)
+            lives = fault != "F-C01"
+            assert place.engine.status(name) == ("NEW" if lives else "absent")
+            assert await place.reconciler.once()
+            if lives:
+                place.engine.cancel_stop(name)
+                place.gateway.pump()
+                await asyncio.sleep(10.0)
+                assert place.engine.status(name) == "CANCELED"
+
+    place.world.run(main())
+    assert place.engine.differences == []
+    assert place.resolver.open == 0
 
 
 @pytest.mark.parametrize("market", MARKETS)
