@@ -17,7 +17,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from veloz._core import SegmentCursor, TornHeader
+from veloz._core import BrokenHeader, SegmentCursor, TornHeader
 from veloz.storage.journal import SUFFIX, JournalBroken
 
 if TYPE_CHECKING:
@@ -138,11 +138,8 @@ class JournalCursor:
         mapped = self._mapped(size)
         if mapped is None:
             return False
-        try:
-            self._segment = SegmentCursor(mapped[:size])
-        except TornHeader:
-            return False
-        return True
+        self._segment = _cursor_on(mapped[:size])
+        return self._segment is not None
 
     def _bytes_at(self, position: int) -> bytes:
         """The next frame and some behind it, copied: the writer may change what is mapped."""
@@ -175,10 +172,7 @@ class JournalCursor:
         path = self._path(self._number + 1)
         if self._segment is None or not path.exists():
             return None
-        try:
-            return SegmentCursor(_head_of(path))
-        except TornHeader:
-            return None
+        return _cursor_on(_head_of(path))
 
     def _go_on(self, following: SegmentCursor) -> None:
         assert self._segment is not None
@@ -194,11 +188,8 @@ class JournalCursor:
         """Number of the segment that holds the batch behind `after`, or the last one."""
         number = 1
         while self._path(number + 1).exists():
-            try:
-                following = SegmentCursor(_head_of(self._path(number + 1)))
-            except TornHeader:
-                break
-            if following.sequence > after:
+            following = _cursor_on(_head_of(self._path(number + 1)))
+            if following is None or following.sequence > after:
                 break
             number += 1
         return number
@@ -216,3 +207,11 @@ def _head_of(path: Path) -> bytes:
     with path.open("rb") as file:
         head = file.read(HEAD)
         return head + file.read(int.from_bytes(head[10:], "little") + 4)
+
+
+def _cursor_on(head: bytes) -> SegmentCursor | None:
+    """A cursor behind a header; None as long as the header is not whole: it may be being written."""
+    try:
+        return SegmentCursor(head)
+    except (TornHeader, BrokenHeader):
+        return None

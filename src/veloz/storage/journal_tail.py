@@ -154,6 +154,11 @@ class NativeTail:
         """Bytes of the segment that are written."""
         return self._core.offset
 
+    @property
+    def sync_ns(self) -> int:
+        """How long the device took for the last sync, ns."""
+        return self._core.sync_ns
+
     def start_sync(self) -> None:
         """Asks for a sync that reaches what is written."""
         self._core.start_sync()
