@@ -217,6 +217,11 @@ impl Order {
     #[inline]
     #[must_use]
     pub fn is_open(&self) -> bool {
+        // Asked several times an input; without an ending only the quantity can have ended it.
+        if self.ending.is_none() {
+            let filled = self.filled_qty.max(self.venue_filled_qty);
+            return filled < self.spec.qty || self.spec.qty <= 0;
+        }
         !self.status().is_final()
     }
 
@@ -329,12 +334,13 @@ impl Order {
 }
 
 /// The orders of a desk: by handle in O(1), rows re-used once nobody can ask for them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct OrderTable {
     rows: Vec<Order>,
     free: Vec<u32>,
-    /// Row of each handle, from `first` on; `GONE` once the row was re-used.
-    index: std::collections::VecDeque<u32>,
+    /// Row of each handle from `first` to before `next`, at the handle modulo its length, which is
+    /// a power of two; `GONE` once the row was re-used.
+    index: Vec<u32>,
     first: OrderId,
     next: OrderId,
     /// Handles of open orders, oldest first.
@@ -343,11 +349,18 @@ pub struct OrderTable {
 
 const GONE: u32 = u32::MAX;
 
+impl Default for OrderTable {
+    fn default() -> Self {
+        let (rows, free, open) = (Vec::new(), Vec::new(), Vec::new());
+        OrderTable { rows, free, index: vec![GONE; 64], first: 1, next: 1, open }
+    }
+}
+
 impl OrderTable {
     /// An empty table whose first handle is 1.
     #[must_use]
     pub fn new() -> Self {
-        OrderTable { first: 1, next: 1, ..OrderTable::default() }
+        OrderTable::default()
     }
 
     /// The handle that the next order will get.
@@ -375,15 +388,39 @@ impl OrderTable {
                 (self.rows.len() - 1) as u32
             }
         };
-        self.index.push_back(row);
+        if id - self.first == self.index.len() as u64 {
+            self.widen();
+        }
+        let at = self.place(id);
+        self.index[at] = row;
         self.open.push(id);
         id
     }
 
+    /// Where a handle stands in the index.
+    #[inline]
+    fn place(&self, id: OrderId) -> usize {
+        id as usize & (self.index.len() - 1)
+    }
+
+    /// Gives the index twice as many places.
+    #[cold]
+    fn widen(&mut self) {
+        let wider = vec![GONE; self.index.len() * 2];
+        let old = std::mem::replace(&mut self.index, wider);
+        for id in self.first..self.first + old.len() as u64 {
+            let at = self.place(id);
+            self.index[at] = old[id as usize & (old.len() - 1)];
+        }
+    }
+
     #[inline]
     fn row(&self, id: OrderId) -> Option<usize> {
-        let at = id.checked_sub(self.first)?;
-        self.index.get(at as usize).copied().filter(|&row| row != GONE).map(|row| row as usize)
+        if id.wrapping_sub(self.first) >= self.next - self.first {
+            return None;
+        }
+        let row = self.index[self.place(id)];
+        (row != GONE).then_some(row as usize)
     }
 
     /// The order, unless it is unknown or long forgotten.
@@ -420,10 +457,10 @@ impl OrderTable {
         if order.handles > 0 || order.is_open() {
             return;
         }
-        self.index[(id - self.first) as usize] = GONE;
+        let at = self.place(id);
+        self.index[at] = GONE;
         self.free.push(row as u32);
-        while self.index.front() == Some(&GONE) {
-            self.index.pop_front();
+        while self.first < self.next && self.index[self.place(self.first)] == GONE {
             self.first += 1;
         }
     }

@@ -366,7 +366,7 @@ impl Desk {
         let fact = facts::PlaceCommand::of(id, account, strategy, &spec, order.arrival_mid2);
         self.journal.begin(self.market_seq, self.now_ns);
         self.journal.record_with_text(number::PLACE, &fact, text);
-        let verdict = self.judge(id, spec)?;
+        let verdict = self.judge(id, &spec)?;
         let Some(order) = self.orders.get_mut(id) else { return Ok(()) };
         match verdict {
             Ok(()) => {
@@ -457,7 +457,7 @@ impl Desk {
         // What may still trade is what the gate judges; the filled part is in the position.
         let asked = OrderSpec { qty: (qty - order.filled_qty).max(0), price, ..order.spec };
         let account = order.account;
-        let verdict = self.judge(id, asked)?;
+        let verdict = self.judge(id, &asked)?;
         let Some(order) = self.orders.get_mut(id) else { return Ok(()) };
         self.journal.begin(self.market_seq, self.now_ns);
         self.journal
