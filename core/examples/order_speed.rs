@@ -9,6 +9,7 @@
 
 mod l2;
 
+use std::rc::Rc;
 use std::time::Instant;
 
 use veloz_core::account::Accounts;
@@ -79,7 +80,10 @@ impl Strategy for Trader {
     }
 }
 
-fn replay(rows: Vec<Tick>, trader: Trader) -> Replay<Trader> {
+/// Rows of a piece, as a run from stored data has them.
+const PIECE: usize = 16_384;
+
+fn replay(rows: &Rc<[Tick]>, trader: Trader) -> Replay<Trader> {
     let (assets, instruments) = (l2::assets(), vec![l2::instrument()]);
     let mut accounts = Accounts::new(&assets, &instruments).expect("sound tables");
     accounts.add_account(false, None).expect("the first account");
@@ -107,10 +111,16 @@ fn replay(rows: Vec<Tick>, trader: Trader) -> Replay<Trader> {
     };
     let venue = Venue::new(settings, &instruments, &assets);
     let mut replay = Replay::new(engine, venue, settings_of_replay);
-    let mut rows = Some(rows);
+    let (rows, mut at) = (Rc::clone(rows), 0);
     let fetch = Box::new(move |into: &mut Vec<Tick>| {
-        into.extend(rows.take().unwrap_or_default());
-        Ok(false)
+        let mut end = (at + PIECE).min(rows.len());
+        // Rows of one instant come together.
+        while end < rows.len() && rows[end].ts_exchange == rows[end - 1].ts_exchange {
+            end += 1;
+        }
+        into.extend_from_slice(&rows[at..end]);
+        at = end;
+        Ok(at < rows.len())
     });
     replay.add(Source::Ticks(Stream::new("rows".to_owned(), fetch, true)));
     replay.sink = Some(Box::new(|_| Ok(())));
@@ -119,7 +129,8 @@ fn replay(rows: Vec<Tick>, trader: Trader) -> Replay<Trader> {
 
 fn main() {
     let number = |at| std::env::args().nth(at).and_then(|n| n.parse().ok());
-    let (rows, rounds) = (l2::rows(number(1).unwrap_or(1_000_000)), number(2).unwrap_or(5));
+    let rows: Rc<[Tick]> = l2::rows(number(1).unwrap_or(1_000_000)).into();
+    let rounds = number(2).unwrap_or(5);
     let only = number(3);
     let cases = [
         ("a timer each 100 ms", Work::Nothing, 100 * MS),
@@ -133,7 +144,7 @@ fn main() {
         }
         let (mut best, mut line) = (f64::MAX, String::new());
         for _ in 0..rounds {
-            let mut replay = replay(rows.clone(), Trader { work, every_ns, order: None });
+            let mut replay = replay(&rows, Trader { work, every_ns, order: None });
             let start = Instant::now();
             replay.run().expect("a sound replay");
             best = best.min(start.elapsed().as_secs_f64());

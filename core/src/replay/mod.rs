@@ -290,7 +290,7 @@ impl<S: Strategy> Replay<S> {
             self.schedule();
             return Ok(true);
         }
-        self.catch_up(bound)?;
+        self.catch_up(bound);
         if lane == usize::MAX && self.lanes.iter().all(|lane| lane.local_head == Key::MAX) {
             // The run ends with its data, also where the last rows were applied lazily.
             return Ok(false);
@@ -512,7 +512,7 @@ impl<S: Strategy> Replay<S> {
 
     /// Lets the engine learn the rows of unwatched feeds that arrived before `bound`.
     #[inline]
-    fn catch_up(&mut self, bound: Key) -> Result<(), ReplayError> {
+    fn catch_up(&mut self, bound: Key) {
         for at in 0..self.lanes.len() {
             let lane = &mut self.lanes[at];
             if lane.watched != 0 || lane.local_head >= bound {
@@ -522,20 +522,11 @@ impl<S: Strategy> Replay<S> {
             let before = bound.time_ns().saturating_add(i64::from(bound.rank() > FEED));
             loop {
                 let rows = stream.local_rows();
-                // Arrivals never go back, so the end of the batch is found by stepping over it.
-                let mut count = 0;
-                for row in rows {
-                    if row.ts_recv >= before {
-                        break;
-                    }
-                    count += 1;
-                }
+                let count = self.engine.ticks_before(rows, before);
                 if count == 0 {
                     break;
                 }
-                let last = rows[count - 1].ts_recv;
-                self.engine.ticks(&rows[..count], last)?;
-                self.ended_ns = self.ended_ns.max(last);
+                self.ended_ns = self.ended_ns.max(rows[count - 1].ts_recv);
                 let all = count == rows.len();
                 stream.local_passed(count);
                 if !all || stream.local_rows().is_empty() {
@@ -544,7 +535,6 @@ impl<S: Strategy> Replay<S> {
             }
             self.prime_local(at);
         }
-        Ok(())
     }
 
     /// Delivers the next row, or message, of a watched lane.
