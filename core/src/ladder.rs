@@ -282,7 +282,7 @@ impl<L: Level> Ladder<L> {
         let is = u64::from(!level.is_absent());
         self.slots[slot] = level;
         // Whether a level comes or goes is anybody's guess, so there is no branch on it.
-        self.present[word] = self.present[word] & !(1 << bit) | is << bit;
+        self.present[word] = (self.present[word] & !(1 << bit)) | (is << bit);
         if slot as i64 >= self.best {
             self.touch(slot as i64, is == 1);
         }

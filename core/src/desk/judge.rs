@@ -3,7 +3,6 @@
 use super::{Desk, DeskError};
 use crate::instrument::{InstrumentId, Kind};
 use crate::order::{OrderId, OrderSpec, Side};
-use crate::order_state::Pending;
 use crate::risk::{Exposure, RateWindow, Refusal};
 use crate::units::{pow10, rescale, Overflow, Rounding, COST_SCALE};
 
@@ -30,6 +29,9 @@ impl Desk {
         let Some(order) = self.orders.get(id) else { return Ok(Ok(())) };
         let (account, strategy) = (order.account, order.strategy);
         let row = spec.instrument as usize;
+        if let Some(refusal) = self.refuse_outright(account, strategy, spec) {
+            return Ok(Err(refusal));
+        }
         let is_spot = self.instruments[row].kind == Kind::Spot;
         let settle = self.instruments[row].settle;
         let equity = if is_spot { 0 } else { self.carrying_equity(account, settle)? };
@@ -102,18 +104,21 @@ impl Desk {
     ) -> Result<OpenSums, Overflow> {
         let instrument = &self.instruments[spec.instrument as usize];
         let mut sums = OpenSums::default();
-        for &other in self.orders.open() {
+        // Orders that ended count as well while fills of them are missing.
+        let ended = self.outside.missing.iter();
+        let ended = ended.filter(|id| self.orders.get(**id).is_some_and(|order| !order.is_open()));
+        for &other in self.orders.open().iter().chain(ended) {
             let Some(other) = self.orders.get(other) else { continue };
             if other.id == id
                 || other.account != account
                 || other.spec.instrument != spec.instrument
                 || other.spec.reduce_only
-                || (other.place == Pending::None && !other.accepted)
+                || other.is_unborn()
             {
                 continue;
             }
-            let leaves = other.leaves_qty();
-            let at = if other.spec.price > 0 { other.spec.price } else { reference };
+            let (leaves, price) = other.worst_case();
+            let at = if price > 0 { price } else { reference };
             let value = if at > 0 { instrument.notional(leaves, at)? } else { 0 };
             let own = if other.strategy == strategy { leaves } else { 0 };
             match other.spec.side {
@@ -158,6 +163,26 @@ impl Desk {
     fn leverage_of(&self, account: u16, row: usize) -> i64 {
         let at = account as usize * self.instruments.len() + row;
         self.leverage.get(at).copied().unwrap_or(1)
+    }
+
+    /// What no figure can change: a frozen scope, or a market that is not to be believed.
+    fn refuse_outright(&self, account: u16, strategy: u16, spec: &OrderSpec) -> Option<Refusal> {
+        let symbol = || &self.instruments[spec.instrument as usize].symbol;
+        if self.is_recovering {
+            let detail = "the strategy is told what happened before the restart".to_owned();
+            return Some(Refusal { rule: "recovering", detail });
+        }
+        if let Some(reason) = self.frozen_by(account, strategy, spec.instrument) {
+            return Some(Refusal { rule: "frozen", detail: format!("{reason} ({})", symbol()) });
+        }
+        if self.markets[spec.instrument as usize].is_stale && !spec.reduce_only {
+            let detail = format!(
+                "the book of {} is stale, so no price can be checked; only reduce-only orders pass",
+                symbol()
+            );
+            return Some(Refusal { rule: "stale_market", detail });
+        }
+        None
     }
 
     /// An account's signed position in an instrument over all legs, in quantity units.

@@ -35,7 +35,7 @@ impl Desk {
     /// [`DeskError`] if a value does not fit.
     #[inline]
     pub fn bar(&mut self, bar: &Bar) -> Result<(), DeskError> {
-        self.market_seq += 1;
+        self.count_market(1);
         let market = &mut self.markets[bar.instrument as usize];
         market.last = bar.close;
         market.events += 1;
@@ -45,7 +45,7 @@ impl Desk {
     /// Rows of a book feed, whole messages.
     #[inline]
     pub fn ticks(&mut self, rows: &[Tick]) {
-        self.market_seq += rows.len() as u64;
+        self.count_market(rows.len());
         for row in rows {
             self.markets[row.instrument as usize].apply(row);
         }
@@ -70,13 +70,13 @@ impl Desk {
             }
             market.apply(row);
         }
-        self.market_seq += count as u64;
+        self.count_market(count);
         count
     }
 
     /// A public trade outside a book feed.
     pub fn trade(&mut self, trade: &Trade) {
-        self.market_seq += 1;
+        self.count_market(1);
         let market = &mut self.markets[trade.instrument as usize];
         market.last = trade.price;
         market.events += 1;
@@ -84,7 +84,7 @@ impl Desk {
 
     /// A best bid and offer outside a book feed.
     pub fn quote(&mut self, quote: &Quote) {
-        self.market_seq += 1;
+        self.count_market(1);
         let market = &mut self.markets[quote.instrument as usize];
         market.quote = Some(*quote);
         market.events += 1;
@@ -96,7 +96,7 @@ impl Desk {
     ///
     /// [`DeskError`] if a value does not fit.
     pub fn mark(&mut self, mark: &MarkPrice) -> Result<(), DeskError> {
-        self.market_seq += 1;
+        self.count_market(1);
         self.markets[mark.instrument as usize].mark = mark.mark;
         self.value(mark.instrument)
     }

@@ -84,8 +84,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        code = _run(words)
-        sys.stdout.flush()  # a closed pipe shows here, not in the interpreter's last breath
+        try:
+            code = _run(words)
+        finally:  # --help leaves by SystemExit, and a closed pipe must show here as well
+            sys.stdout.flush()
     except VelozError as error:
         return _report(error, _exit_code(error), words)
     except KeyboardInterrupt:
