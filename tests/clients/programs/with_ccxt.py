@@ -10,7 +10,11 @@ given = json.load(sys.stdin)
 told = {}
 SYMBOLS = {"spot": "BTC/USDT", "usdm": "BTC/USDT:USDT", "coinm": "BTC/USD:BTC"}
 AMOUNTS = {"spot": 0.01, "usdm": 0.01, "coinm": 2}
-TYPES = {"spot": "spot", "usdm": "future", "coinm": "delivery"}
+TYPES = {
+    "spot": {"defaultType": "spot"},
+    "usdm": {"defaultType": "swap", "defaultSubType": "linear"},
+    "coinm": {"defaultType": "swap", "defaultSubType": "inverse"},
+}
 API = {
     "spot": {"public": "/api/v3", "private": "/api/v3", "v1": "/api/v1", "sapi": "/sapi/v1",
              "sapiV2": "/sapi/v2", "sapiV3": "/sapi/v3", "sapiV4": "/sapi/v4"},
@@ -23,10 +27,9 @@ API = {
 
 
 def client(market):
-    options = {"defaultType": TYPES[market]}
     account = given["account"]
     made = ccxt.pro.binance(
-        {"apiKey": account["api_key"], "secret": account["secret"], "options": options}
+        {"apiKey": account["api_key"], "secret": account["secret"], "options": dict(TYPES[market])}
     )
     for name, paths in API.items():
         for word, path in paths.items():
@@ -57,7 +60,7 @@ async def trade(market):
         assert ticker["last"] > 0
         assert len(await made.fetch_ohlcv(symbol, "1m")) >= 1
         assert len(await made.fetch_trades(symbol)) >= 1
-        balance = await made.fetch_balance({"type": TYPES[market]})
+        balance = await made.fetch_balance()
         assert balance["total"]["BTC" if market == "coinm" else "USDT"] > 0
 
         async def own_orders():
@@ -119,9 +122,7 @@ async def trade(market):
 
 async def conditional(made, symbol, amount, low):
     stop = float(made.price_to_precision(symbol, low))
-    placed = await made.create_order(
-        symbol, "market", "sell", amount, None, {"triggerPrice": stop}
-    )
+    placed = await made.create_order(symbol, "market", "sell", amount, None, {"triggerPrice": stop})
     assert placed["id"]
     await made.cancel_order(placed["id"], symbol, {"trigger": True})
 

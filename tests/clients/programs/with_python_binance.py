@@ -78,9 +78,7 @@ async def spot(client, sockets):
         steps.append("canceled")
         taken = await client.order_market_buy(symbol="BTCUSDT", quantity="0.01")
         assert taken["status"] == "FILLED", taken
-        trade = await until(
-            events, lambda m: m.get("e") == "executionReport" and m["x"] == "TRADE"
-        )
+        trade = await until(events, lambda m: m.get("e") == "executionReport" and m["x"] == "TRADE")
         assert trade["i"] == taken["orderId"]
         assert trade["t"] == taken["fills"][0]["tradeId"]
         rows = await client.get_my_trades(symbol="BTCUSDT")

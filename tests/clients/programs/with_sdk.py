@@ -175,9 +175,7 @@ async def usdm():
         quantity=0.01, trigger_price=low, reduce_only="true",
     ).data()  # fmt: skip
     http.cancel_algo_order(algo_id=stop.algo_id)
-    http.new_order(
-        symbol="BTCUSDT", side="SELL", type="MARKET", quantity=0.01, reduce_only="true"
-    )
+    http.new_order(symbol="BTCUSDT", side="SELL", type="MARKET", quantity=0.01, reduce_only="true")
     assert http.account_trade_list(symbol="BTCUSDT").data()
     assert any(row.asset == "USDT" for row in http.futures_account_balance_v3().data())
     steps.append("filled")
