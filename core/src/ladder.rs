@@ -181,10 +181,10 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
     #[inline(always)]
     fn set_slot(&mut self, slot: usize, level: L) {
         let (word, bit) = (slot / 64, slot % 64);
-        let (was, is) = (self.present[word] >> bit & 1, u64::from(!level.is_absent()));
+        let (was, is) = ((self.present[word] >> bit) & 1, u64::from(!level.is_absent()));
         self.slots[slot] = level;
         // Whether a level comes or goes is anybody's guess, so there is no branch on it.
-        self.present[word] = self.present[word] & !(1 << bit) | is << bit;
+        self.present[word] = (self.present[word] & !(1 << bit)) | (is << bit);
         self.count = self.count + is as usize - was as usize;
         if !is_better::<BID>(self.best, slot as i64) {
             self.touch(slot as i64, is == 1);

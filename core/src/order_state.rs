@@ -5,6 +5,12 @@
 //! from the whole. So any order and any repetition of the same reports ends in the same status, by
 //! construction and not by a table of transitions that has to foresee them.
 
+mod afterlife;
+mod evidence;
+mod stored;
+
+pub use evidence::{Asked, Found, FoundStatus};
+
 use crate::order::{Expiry, FillFact, OrderId, OrderSpec, Reject, Report, ReportKind};
 
 /// Where an order stands.
@@ -133,6 +139,8 @@ pub struct Order {
     pub amend: Pending,
     /// An open cancel request.
     pub cancel: Pending,
+    /// Quantity and price that the last amendment asked for.
+    pub asked: (i64, i64),
     /// Venue time of the report that last said the quantity; an older one changes nothing.
     terms_ts: i64,
     /// The same for the price alone, which a reduction does not say.
@@ -182,6 +190,7 @@ impl Order {
             place: Pending::None,
             amend: Pending::None,
             cancel: Pending::None,
+            asked: (0, 0),
             terms_ts: i64::MIN,
             price_ts: i64::MIN,
             reduced_ts: i64::MIN,
@@ -220,6 +229,12 @@ impl Order {
         !self.status().is_final()
     }
 
+    /// True until its command took its turn: then nothing of it is in the journal yet.
+    #[must_use]
+    pub fn is_unborn(&self) -> bool {
+        self.place == Pending::None && !self.accepted && self.status() == Status::New
+    }
+
     /// What may still trade, in quantity units; 0 once it ended.
     #[inline]
     #[must_use]
@@ -254,7 +269,7 @@ impl Order {
                 }
                 self.filled_qty += fill.qty;
                 self.filled_value += i128::from(fill.price) * i128::from(fill.qty);
-                if self.filled_qty > self.spec.qty {
+                if self.filled_qty > self.spec.qty && !self.spec.close_position {
                     self.disputed = true;
                 }
                 if self.filled_qty >= self.spec.qty && self.ts_closed == 0 {
@@ -339,6 +354,7 @@ pub struct OrderTable {
     next: OrderId,
     /// Handles of open orders, oldest first.
     open: Vec<OrderId>,
+    afterlife: afterlife::Afterlife,
 }
 
 const GONE: u32 = u32::MAX;
@@ -390,13 +406,19 @@ impl OrderTable {
     #[inline]
     #[must_use]
     pub fn get(&self, id: OrderId) -> Option<&Order> {
-        self.row(id).map(|row| &self.rows[row])
+        match self.row(id) {
+            Some(row) => Some(&self.rows[row]),
+            None => self.afterlife.orders.get(&id),
+        }
     }
 
     /// As [`get`](Self::get), to change it.
     #[inline]
     pub fn get_mut(&mut self, id: OrderId) -> Option<&mut Order> {
-        self.row(id).map(|row| &mut self.rows[row])
+        match self.row(id) {
+            Some(row) => Some(&mut self.rows[row]),
+            None => self.afterlife.orders.get_mut(&id),
+        }
     }
 
     /// Handles of open orders, oldest first.
@@ -420,6 +442,7 @@ impl OrderTable {
         if order.handles > 0 || order.is_open() {
             return;
         }
+        self.bury(row);
         self.index[(id - self.first) as usize] = GONE;
         self.free.push(row as u32);
         while self.index.front() == Some(&GONE) {

@@ -289,7 +289,7 @@ impl Account {
         }
         for id in [terms.base, terms.quote, fill.fee_asset] {
             let free = draft.row(self, id).free();
-            if free < 0 {
+            if free < 0 && !self.overdraws {
                 let asset = &assets[usize::from(id)];
                 return Err(insufficient(&asset.name, -free, asset.scale));
             }

@@ -11,6 +11,7 @@
 //! exact cost; averages, margins and liquidation prices are derived when they are read. Amounts
 //! that were posted carry their asset's scale, figures of positions the cost scale.
 
+mod cash;
 mod error;
 mod exact;
 mod fee;
@@ -22,6 +23,7 @@ mod margin;
 mod orders;
 mod position;
 mod reporting;
+mod stored;
 mod terms;
 mod totals;
 mod wallet;
@@ -84,6 +86,8 @@ pub struct Setting {
 #[derive(Clone, Debug)]
 pub(crate) struct Account {
     hedge: bool,
+    /// Fills are booked whatever the balance: they happened.
+    overdraws: bool,
     settings: Vec<Setting>,
     legs: Legs,
     balances: Vec<Balance>,
@@ -188,6 +192,7 @@ impl Accounts {
         let id = id.map_err(|_| AccountError::UnknownAccount(u16::MAX))?;
         let mut account = Account {
             hedge,
+            overdraws: false,
             settings: vec![Setting::default(); self.terms.len()],
             legs: Legs::default(),
             balances: Vec::new(),

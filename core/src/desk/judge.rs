@@ -3,7 +3,6 @@
 use super::{Desk, DeskError};
 use crate::instrument::{InstrumentId, Kind};
 use crate::order::{OrderId, OrderSpec, Side};
-use crate::order_state::Pending;
 use crate::risk::{Exposure, RateWindow, Refusal};
 use crate::units::{pow10, rescale, Rounding, COST_SCALE};
 
@@ -17,6 +16,9 @@ impl Desk {
         let Some(order) = self.orders.get(id) else { return Ok(Ok(())) };
         let (account, strategy) = (order.account, order.strategy);
         let row = spec.instrument as usize;
+        if let Some(refusal) = self.refuse_outright(account, strategy, &spec) {
+            return Ok(Err(refusal));
+        }
         let is_spot = self.instruments[row].kind == Kind::Spot;
         let settle = self.instruments[row].settle;
         let equity = if is_spot { 0 } else { self.carrying_equity(account, settle)? };
@@ -37,7 +39,10 @@ impl Desk {
         let overflow = |_| self.broken(spec.instrument, "an order's value does not fit");
         let (mut own_buys, mut own_sells, mut sells) = (0_i64, 0_i64, 0_i64);
         let (mut buy_value, mut sell_value) = (0_i128, 0_i128);
-        for &other in self.orders.open() {
+        // Orders that ended count as well while fills of them are missing.
+        let ended = self.outside.missing.iter();
+        let ended = ended.filter(|id| self.orders.get(**id).is_some_and(|order| !order.is_open()));
+        for &other in self.orders.open().iter().chain(ended) {
             let Some(other) = self.orders.get(other) else { continue };
             if other.id == id
                 || other.account != account
@@ -45,11 +50,11 @@ impl Desk {
             {
                 continue;
             }
-            if other.spec.reduce_only || other.place == Pending::None && !other.accepted {
+            if other.spec.reduce_only || other.is_unborn() {
                 continue;
             }
-            let leaves = other.leaves_qty();
-            let at = if other.spec.price > 0 { other.spec.price } else { reference };
+            let (leaves, price) = other.worst_case();
+            let at = if price > 0 { price } else { reference };
             let value =
                 if at > 0 { instrument.notional(leaves, at).map_err(overflow)? } else { 0 };
             let own = if other.strategy == strategy { leaves } else { 0 };
@@ -128,6 +133,26 @@ impl Desk {
             self.rate[account as usize].push(self.now_ns);
         }
         Ok(verdict)
+    }
+
+    /// What no figure can change: a frozen scope, or a market that is not to be believed.
+    fn refuse_outright(&self, account: u16, strategy: u16, spec: &OrderSpec) -> Option<Refusal> {
+        let symbol = || &self.instruments[spec.instrument as usize].symbol;
+        if self.is_recovering {
+            let detail = "the strategy is told what happened before the restart".to_owned();
+            return Some(Refusal { rule: "recovering", detail });
+        }
+        if let Some(reason) = self.frozen_by(account, strategy, spec.instrument) {
+            return Some(Refusal { rule: "frozen", detail: format!("{reason} ({})", symbol()) });
+        }
+        if self.markets[spec.instrument as usize].is_stale && !spec.reduce_only {
+            let detail = format!(
+                "the book of {} is stale, so no price can be checked; only reduce-only orders pass",
+                symbol()
+            );
+            return Some(Refusal { rule: "stale_market", detail });
+        }
+        None
     }
 
     /// An account's signed position in an instrument over all legs, in quantity units.

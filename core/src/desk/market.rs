@@ -15,7 +15,7 @@ impl Desk {
     /// [`DeskError`] if a value does not fit.
     #[inline]
     pub fn bar(&mut self, bar: &Bar) -> Result<(), DeskError> {
-        self.market_seq += 1;
+        self.count_market(1);
         let market = &mut self.markets[bar.instrument as usize];
         market.last = bar.close;
         market.events += 1;
@@ -25,7 +25,7 @@ impl Desk {
     /// Rows of a book feed, whole messages.
     #[inline]
     pub fn ticks(&mut self, rows: &[Tick]) {
-        self.market_seq += rows.len() as u64;
+        self.count_market(rows.len());
         let Some(first) = rows.first() else { return };
         let mut market = &mut self.markets[first.instrument as usize];
         let mut instrument = first.instrument;
@@ -52,7 +52,7 @@ impl Desk {
 
     /// A public trade outside a book feed.
     pub fn trade(&mut self, trade: &Trade) {
-        self.market_seq += 1;
+        self.count_market(1);
         let market = &mut self.markets[trade.instrument as usize];
         market.last = trade.price;
         market.events += 1;
@@ -60,7 +60,7 @@ impl Desk {
 
     /// A best bid and offer outside a book feed.
     pub fn quote(&mut self, quote: &Quote) {
-        self.market_seq += 1;
+        self.count_market(1);
         let market = &mut self.markets[quote.instrument as usize];
         market.quote = Some(*quote);
         market.events += 1;
@@ -72,7 +72,7 @@ impl Desk {
     ///
     /// [`DeskError`] if a value does not fit.
     pub fn mark(&mut self, mark: &MarkPrice) -> Result<(), DeskError> {
-        self.market_seq += 1;
+        self.count_market(1);
         self.markets[mark.instrument as usize].mark = mark.mark;
         self.value(mark.instrument)
     }

@@ -24,6 +24,8 @@ pub struct Journal {
     chain: Hash,
     market_sequence: u64,
     now_ns: i64,
+    /// Event clock of the last committed batch.
+    committed_ns: i64,
     is_open: bool,
     is_closed: bool,
 }
@@ -43,6 +45,7 @@ impl Journal {
             chain: header.chain,
             market_sequence: 0,
             now_ns: 0,
+            committed_ns: 0,
             is_open: false,
             is_closed: false,
             header: header.clone(),
@@ -99,6 +102,7 @@ impl Journal {
             close_frame(&mut self.bytes, self.committed);
             self.committed = self.bytes.len();
             self.sequence += 1;
+            self.committed_ns = self.now_ns;
             if self.committed - self.block >= BLOCK_BYTES {
                 self.link(FrameKind::Link);
             }
@@ -110,6 +114,17 @@ impl Journal {
     #[must_use]
     pub fn sequence(&self) -> u64 {
         self.sequence
+    }
+
+    /// Event clock of the last batch that this value committed, ns; 0 before the first.
+    #[must_use]
+    pub fn committed_ns(&self) -> i64 {
+        self.committed_ns
+    }
+
+    /// Says what [`committed_ns`](Self::committed_ns) was before this value began.
+    pub fn resume_clock(&mut self, committed_ns: i64) {
+        self.committed_ns = committed_ns;
     }
 
     /// Digest of everything committed so far, of the segments before too.
@@ -168,7 +183,8 @@ impl Journal {
         let mut header = self.header.after(self.sequence, self.chain);
         header.assets = assets.to_vec();
         header.instruments = instruments.to_vec();
-        *self = Journal::new(&header);
+        let committed_ns = self.committed_ns;
+        *self = Journal { committed_ns, ..Journal::new(&header) };
     }
 
     /// Seals the chain; nothing can follow.
@@ -181,6 +197,12 @@ impl Journal {
         assert!(!self.is_open, "a journal was closed inside a batch");
         self.link(FrameKind::Seal);
         self.is_closed = true;
+    }
+
+    /// True once the chain is sealed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.is_closed
     }
 
     /// The header of the segment being written.

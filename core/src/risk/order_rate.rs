@@ -41,6 +41,11 @@ impl RateWindow {
         self.times.len() as u32
     }
 
+    /// The times after `since_ns`, oldest first.
+    pub fn times_since(&self, since_ns: i64) -> impl Iterator<Item = i64> + '_ {
+        self.times.iter().copied().filter(move |&ts| ts > since_ns)
+    }
+
     /// Counts an order.
     #[inline]
     pub fn push(&mut self, now_ns: i64) {

@@ -450,6 +450,10 @@ class Files(Protocol):
         """Room on the disk of that folder, for a user who is not root."""
         ...
 
+    def disk_bytes(self, folder: Path) -> int:
+        """Size of the disk of that folder, free or not."""
+        ...
+
 
 class Threads(Protocol):
     """Hands a blocking call to another thread, so that the loop does not wait."""

@@ -193,7 +193,7 @@ class _Accepted:
         finally:
             self._is_open = False
             writer.cancel()
-            listener.on_close(self, code, reason or self._broken)
+            listener.on_close(self, code, reason if code is not None else self._broken)
 
     async def _read(self, listener: Listener) -> tuple[int | None, str]:
         while True:

@@ -5,7 +5,11 @@
 //!  frame, body  ─► decode, rest ─► events, levels ─► feed: books, counts, columns
 //! ```
 
+pub mod bodies;
+pub mod cell;
 pub mod decode;
+pub mod draft;
+pub mod encode;
 pub mod feed;
 mod fields;
 pub mod infer;
@@ -13,8 +17,12 @@ pub mod json;
 pub mod listing;
 mod message;
 pub mod number;
+pub mod refusals;
+pub mod report;
 mod rest;
+pub mod sign;
 mod symbols;
+pub mod user;
 
 use veloz_core::book::Chain;
 
