@@ -235,9 +235,11 @@ def is_account(body: dict[str, Json]) -> bool:
         return True
     lists = [body.get(name) for name in ("balances", "assets", "positions")]
     rows = [row for one in lists if isinstance(one, list) for row in one if isinstance(row, dict)]
-    return any({"free", "locked"} <= row.keys() for row in rows if "userAssets" not in body) and (
-        "canTrade" in body
-    ) or any("walletBalance" in row for row in rows)
+    return (
+        any({"free", "locked"} <= row.keys() for row in rows if "userAssets" not in body)
+        and ("canTrade" in body)
+        or any("walletBalance" in row for row in rows)
+    )
 
 
 def orders_in(body: Json) -> Iterator[dict[str, Json]]:

@@ -26,9 +26,7 @@ from veloz._core import (
     wire_id,
 )
 
-FOLDER = Path(
-    os.environ.get("VELOZ_GOLDEN_SIGNING", Path(__file__).parent / "vectors" / "signing")
-)
+FOLDER = Path(os.environ.get("VELOZ_GOLDEN_SIGNING", Path(__file__).parent / "vectors" / "signing"))
 HOSTS = {"api.binance.com": "spot", "fapi.binance.com": "usdm", "dapi.binance.com": "coinm"}
 # PKCS#8 around the 32 bytes of an Ed25519 seed (RFC 8410).
 ED25519_PKCS8 = bytes.fromhex("302e020100300506032b657004220420")
@@ -64,7 +62,9 @@ def test_the_request_is_signed_as_recorded(vector: dict[str, Any]) -> None:
     assert signature == vector["signature"]
     assert sent(vector) == f"{vector['string_to_sign']}&signature={signature}"
     pairs = parse_qsl(vector["string_to_sign"], strict_parsing=True)
-    again = signer.sign_rest([p for p in pairs if p[0] != "timestamp"], int(dict(pairs)["timestamp"]))
+    again = signer.sign_rest(
+        [p for p in pairs if p[0] != "timestamp"], int(dict(pairs)["timestamp"])
+    )
     form, _, last = again.rpartition("&signature=")
     assert sorted(form.split("&")) == sorted(vector["string_to_sign"].split("&"))
     assert last == signer.sign(form)
@@ -134,7 +134,9 @@ def encoded(market: str, verb: str, path: str, wanted: dict[str, str]) -> Binanc
     if verb == "GET" and what[1] in {"myTrades", "userTrades"}:
         bounds = {"start_ms": "startTime", "end_ms": "endTime", "limit": "limit",
                   "from_id": "fromId", "order_id": "orderId"}  # fmt: skip
-        return encoder.trades(symbol, **{ours: int(wanted.get(name, 0)) for ours, name in bounds.items()})
+        return encoder.trades(
+            symbol, **{ours: int(wanted.get(name, 0)) for ours, name in bounds.items()}
+        )
     if what == ("GET", "account"):
         return encoder.plain("account")
     pytest.skip(f"{verb} {path} is a setting, which has no words of its own: sign_rest sends it")
@@ -250,7 +252,11 @@ def test_a_secret_is_not_shown_compared_or_pickled() -> None:
     with pytest.raises(TypeError):
         pickle.dumps(one)
     small = rsa.generate_private_key(public_exponent=65537, key_size=1024)
-    for secret, said in (("", "empty"), (pem(small), "2048"), ("-----BEGIN X-----\nhunter2", "PKCS#8")):
+    for secret, said in (
+        ("", "empty"),
+        (pem(small), "2048"),
+        ("-----BEGIN X-----\nhunter2", "PKCS#8"),
+    ):
         with pytest.raises(ValueError, match=said) as raised:
             BinanceSigner("key", secret)
         assert "hunter2" not in str(raised.value)
@@ -387,7 +393,10 @@ def test_questions_and_switches() -> None:
     signer = BinanceSigner("key", "secret")
     assert key_only.rest_form(signer, 1) == ""
     assert json.loads(key_only.ws_frame(signer, "1", 1))["params"] == {"apiKey": "key"}
-    for wrong in (lambda: spot.countdown("BTCUSDT", 1), lambda: spot.cancel_all("BTCUSDT", is_algo=True)):
+    for wrong in (
+        lambda: spot.countdown("BTCUSDT", 1),
+        lambda: spot.cancel_all("BTCUSDT", is_algo=True),
+    ):
         with pytest.raises(ValueError, match="spot has no such request"):
             wrong()
     with pytest.raises(KeyError):

@@ -223,7 +223,7 @@ def test_reports_name_the_row_of_their_instrument() -> None:
 
 
 def test_escapes_are_resolved() -> None:
-    frame = json.dumps({**ORDER_UPDATE, "o": {**ORDER_UPDATE["o"], "s": "币\"USDT"}})
+    frame = json.dumps({**ORDER_UPDATE, "o": {**ORDER_UPDATE["o"], "s": '币"USDT'}})
     assert "\\u5e01" in frame
     report = BinanceUserDecoder().frame(frame).report
     assert isinstance(report, BinanceOrderReport)
