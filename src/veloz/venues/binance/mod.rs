@@ -20,6 +20,7 @@ mod holdings;
 pub mod infer;
 pub mod json;
 pub mod listing;
+mod mac;
 mod message;
 pub mod number;
 pub mod refusals;
