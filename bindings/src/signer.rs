@@ -150,6 +150,13 @@ pub struct BinanceRequest {
     out: Vec<u8>,
 }
 
+impl BinanceRequest {
+    /// A request in the venue's words.
+    pub fn of(draft: Draft) -> Self {
+        BinanceRequest { draft, out: Vec::new() }
+    }
+}
+
 #[pymethods]
 impl BinanceRequest {
     /// bytes: Verb, path, and the parameters sorted by name, percent-encoded.
