@@ -13,7 +13,6 @@ pub mod decode;
 pub mod draft;
 pub mod encode;
 pub mod endpoint;
-pub mod evidence;
 pub mod feed;
 mod fields;
 mod holdings;
