@@ -58,7 +58,9 @@ def environment(name: str) -> Path:
         )
         if done.returncode:
             last = done.stderr.strip().splitlines()[-1:] or ["pip gave no reason"]
-            if any(word in done.stderr for word in ("NewConnectionError", "No matching", "resolve")):
+            if any(
+                word in done.stderr for word in ("NewConnectionError", "No matching", "resolve")
+            ):
                 pytest.skip(f"package index not reached for {name}: {last[0]}")
             pytest.fail(f"pip could not install {name}: {last[0]}")
         stamp.write_text(lock.read_text())

@@ -10,7 +10,11 @@ given = json.load(sys.stdin)
 told = {}
 SYMBOLS = {"spot": "BTC/USDT", "usdm": "BTC/USDT:USDT", "coinm": "BTC/USD:BTC"}
 AMOUNTS = {"spot": 0.01, "usdm": 0.01, "coinm": 2}
-TYPES = {"spot": "spot", "usdm": "future", "coinm": "delivery"}
+TYPES = {
+    "spot": {"defaultType": "spot"},
+    "usdm": {"defaultType": "swap", "defaultSubType": "linear"},
+    "coinm": {"defaultType": "swap", "defaultSubType": "inverse"},
+}
 API = {
     "spot": {"public": "/api/v3", "private": "/api/v3", "v1": "/api/v1", "sapi": "/sapi/v1",
              "sapiV2": "/sapi/v2", "sapiV3": "/sapi/v3", "sapiV4": "/sapi/v4"},
@@ -23,10 +27,9 @@ API = {
 
 
 def client(market):
-    options = {"defaultType": TYPES[market]}
     account = given["account"]
     made = ccxt.pro.binance(
-        {"apiKey": account["api_key"], "secret": account["secret"], "options": options}
+        {"apiKey": account["api_key"], "secret": account["secret"], "options": dict(TYPES[market])}
     )
     for name, paths in API.items():
         for word, path in paths.items():
@@ -35,6 +38,8 @@ def client(market):
     for word, name in (("spot", "spot"), ("linear", "usdm"), ("inverse", "coinm")):
         streams[word] = given[name]["ws"] + "/ws"
         streams["ws-api"][word] = given[name]["ws_api"]
+    # ccxt tells a spot stream by "/stream" in its address
+    streams["spot"] = given["spot"]["ws"] + "/stream.binance.com/ws"
     return made
 
 
@@ -101,7 +106,8 @@ async def trade(market):
                 symbol, "limit", "buy", amount, book["asks"][0][0] * 1.01, {"postOnly": True}
             )
         except ccxt.BaseError as refused:
-            assert isinstance(refused, ccxt.InvalidOrder | ccxt.OrderImmediatelyFillable), refused
+            words = ("immediately match", "-5022")
+            assert any(word in str(refused) for word in words), refused
         else:
             raise AssertionError("a post-only order that would take was accepted")
         await made.cancel_all_orders(symbol)
@@ -116,9 +122,7 @@ async def trade(market):
 
 async def conditional(made, symbol, amount, low):
     stop = float(made.price_to_precision(symbol, low))
-    placed = await made.create_order(
-        symbol, "market", "sell", amount, None, {"triggerPrice": stop}
-    )
+    placed = await made.create_order(symbol, "market", "sell", amount, None, {"triggerPrice": stop})
     assert placed["id"]
     await made.cancel_order(placed["id"], symbol, {"trigger": True})
 

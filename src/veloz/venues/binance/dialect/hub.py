@@ -20,7 +20,7 @@ __all__ = ["Build", "Hearer", "Hub", "path_of"]
 
 Build = Callable[[int], Any]
 # kinds of USDⓈ-M streams that the path /public serves; the rest is /market
-PUBLIC_KINDS = ("bookTicker", "depth", "rpiDepth")
+PUBLIC_KINDS = ("bookTicker", "depth", "rpiDepth", "trade")
 
 
 def path_of(stream: str) -> str:

@@ -36,6 +36,9 @@ WS_API_PATHS = {
 }
 PREFIXES = ("public", "market", "private")
 CONNECT_WEIGHT = 2
+# Some clients tell spot from futures by the host's name in the address; here it may stand in the
+# path: ws://127.0.0.1:1234/stream.binance.com/ws
+HOST_ALIAS = "stream.binance.com"
 CONTROL = "/sim"
 
 
@@ -111,6 +114,8 @@ class MarketSite:
         self, connection: Connection, path: str, unit: int, asked: dict[str, str]
     ) -> StreamPeer | None:
         words = path.strip("/").split("/")
+        if words[0] == HOST_ALIAS:
+            words = words[1:] or [""]
         prefix = "any"
         if self._market is Market.USDM:
             # without a prefix the host has served nothing since April 2026: open, and silent
