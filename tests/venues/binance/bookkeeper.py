@@ -47,9 +47,7 @@ class Order:
 class Bookkeeper:
     """Orders, fills and differences of one account; also what it was told, in order."""
 
-    def __init__(
-        self, market: str, listing: bytes | None = None, symbol: str = SYMBOL, leverage: int = 5
-    ) -> None:
+    def __init__(self, market: str, listing: bytes | None = None, symbol: str = SYMBOL) -> None:
         self.market = market
         self.symbol = symbol
         self.decoder = BinanceDecoder(market)
@@ -71,7 +69,6 @@ class Bookkeeper:
         self.syncs = 0
         self.held = {"BTC": Decimal(10), "USDT": Decimal(1000)}
         self.confirmed = 0
-        self.wanted_leverage = leverage
 
     # What tests do.
 
@@ -260,8 +257,8 @@ class Bookkeeper:
     def knows_order(self, account: int, client_order_id: str) -> bool:
         return client_order_id in self.orders
 
-    def knows_fill(self, account: int, symbol: str, trade_id: int) -> bool:
-        return (symbol, trade_id) in self.fills_by_id
+    def fills_booked(self, account: int) -> int:
+        return len(self.fills_by_id)
 
     def position(self) -> Decimal:
         return sum(self.fills_by_id.values(), Decimal(0))
@@ -271,15 +268,6 @@ class Bookkeeper:
 
     def balances(self, account: int) -> Mapping[str, Decimal]:
         return {asset: amount for asset, amount in self.held.items() if amount}
-
-    def leverage(self, account: int) -> Mapping[str, int]:
-        return {self.symbol: self.wanted_leverage}
-
-    def is_hedge(self, account: int) -> bool:
-        return False
-
-    def margin_types(self, account: int) -> Mapping[str, str]:
-        return {self.symbol: "cross"}
 
     def confirmed_ns(self, account: int) -> int:
         return self.confirmed

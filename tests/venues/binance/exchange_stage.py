@@ -26,6 +26,7 @@ from veloz.venues.binance.rest import BinanceRest
 from veloz.venues.binance.user_stream import BinanceUserStream
 from veloz.venues.binance.venue_clock import VenueClock
 from veloz.venues.binance.ws_api import SessionTimes
+from veloz.venues.venue import AccountTerms
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -47,7 +48,7 @@ class Books(Bookkeeper):
     """The bookkeeper with market data too."""
 
     def __init__(self, market: str, listing: bytes, symbol: str) -> None:
-        super().__init__(market, listing, symbol, leverage=20)
+        super().__init__(market, listing, symbol)
         self.marks: list[tuple[str, tuple[str, ...]]] = []
         self.malformed: list[str] = []
 
@@ -144,6 +145,7 @@ class Place:
             time,
             engine,
             0,
+            terms=AccountTerms({self.symbol: 20}, {self.symbol: "cross"}),
             symbols=lambda: [self.symbol],
             after=self.gateway.pump,
         )
