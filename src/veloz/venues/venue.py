@@ -375,6 +375,10 @@ class EngineInputs(AccountView, FeedInputs, Protocol):
         """
         ...
 
+    def opening(self, account: int, asset: str, amount: Decimal, ts_recv_ns: int) -> None:
+        """What the account held of an asset before its first journal record."""
+        ...
+
     def differs(self, account: int, difference: Difference, ts_recv_ns: int) -> None:
         """A difference that reconciliation found: freeze, record, repair as it says."""
         ...

@@ -187,6 +187,9 @@ class Bookkeeper:
             self._book(key, qty, trade.price, trade)
         return 0
 
+    def opening(self, account: int, asset: str, amount: Decimal, ts_recv_ns: int) -> None:
+        self.held[asset] = amount
+
     def differs(self, account: int, difference: Difference, ts_recv_ns: int) -> None:
         self.differences.append(difference)
 

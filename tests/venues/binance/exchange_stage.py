@@ -88,6 +88,12 @@ class Place:
                 self.simulation.drivers.append(Generator(exchange, listing, dice, rate=20.0))
         self.key = self.simulation.open_account(MONEY)
 
+    def make_engine(self, listing: bytes) -> Any:
+        """The engine behind the sessions."""
+        books = Books(self.market, listing, self.symbol)
+        books.held = {}
+        return books
+
     async def start(
         self, session_times: SessionTimes | None, line_times: LineTimes, real: Doors | None
     ) -> None:
@@ -110,10 +116,7 @@ class Place:
         rest = self.rest = BinanceRest(where, doors, self.budget, time, codec=codec)
         listing = await rest.call("exchange_info")
         self.budget.read_limits(listing.value())
-        engine = self.engine = Books(self.market, listing.body, self.symbol)
-        name = "BTC" if self.market == "coinm" else "USDT"
-        engine.held = {a: v for (m, a), v in MONEY.items() if m.value == self.market}
-        assert name in engine.held
+        engine = self.engine = self.make_engine(listing.body)
         self.feed = BinanceFeed(
             where,
             doors,
@@ -149,6 +152,7 @@ class Place:
             symbols=lambda: [self.symbol],
             after=self.gateway.pump,
         )
+        await self.reconciler.adopt()
         self.stream = BinanceUserStream(
             where,
             doors,
@@ -163,6 +167,13 @@ class Place:
             times=session_times,
         )
 
+    def begin(self) -> None:
+        """Called when all is wired, before anything runs."""
+
+    def is_ready(self) -> bool:
+        """True once the account is synced and orders can leave."""
+        return self.engine.is_synced and self.gateway.is_open
+
     @asynccontextmanager
     async def running(
         self,
@@ -175,12 +186,13 @@ class Place:
         lower = self.symbol.lower()
         prints = f"{lower}@trade" if self.market == "spot" else f"{lower}@aggTrade"
         self.feed.subscribe([f"{lower}@depth@100ms", prints, f"{lower}@bookTicker"])
+        self.begin()
         parts = (self.simulation, self.feed, self.gateway, self.stream)
         tasks = [asyncio.create_task(p.run()) for p in (*parts, self.resolver, self.reconciler)]
         tasks.append(asyncio.create_task(self.clock.run(self.rest)))
         try:
             async with asyncio.timeout(120.0):
-                while not (self.engine.is_synced and self.gateway.is_open):
+                while not self.is_ready():
                     self.raise_failures(tasks)
                     await asyncio.sleep(0.1)
             yield

@@ -13,6 +13,7 @@ from veloz.venues.venue import Freeze
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from decimal import Decimal
 
     from veloz.venues.venue import Difference
 
@@ -91,6 +92,10 @@ class LiveSide:
     def fills_booked(self, account: int) -> int:
         """How many fills are booked, on all accounts: only its growth is looked at."""
         return self._engine.view("counts", account)["fills"]
+
+    def opening(self, account: int, asset: str, amount: Decimal, ts_recv_ns: int) -> None:
+        """What the account held of an asset before its first journal record."""
+        self._tell("cash", ts_recv_ns, account, why="transfer", asset=asset, amount=amount)
 
     def differs(self, account: int, difference: Difference, ts_recv_ns: int) -> None:
         """Freezes what the difference says, and tells the engine what the venue holds."""

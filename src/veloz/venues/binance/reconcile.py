@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 
-from veloz.errors import NotSent, OutcomeUnknown
+from veloz.errors import FeedError, NotSent, OutcomeUnknown
 from veloz.venues.binance import listings
 from veloz.venues.binance.capabilities import CAPABILITIES
 from veloz.venues.binance.resolve import OPEN_STATUSES
@@ -143,6 +143,23 @@ class Reconciler:
         """The private stream is whole again: what it missed is fetched."""
         self._is_wanted = True
         self._wake.set()
+
+    async def adopt(self) -> None:
+        """Takes the venue's balances as the opening ones; once, for an account without a journal.
+
+        Raises:
+            FeedError: The venue did not list them.
+        """
+        name = "balances" if self._offers.has_positions else "account"
+        answer = await self._rest.call(name)
+        held = listings.balances(answer)
+        if held is None:
+            raise FeedError(
+                f"the venue did not list the account's balances: {answer.error()}",
+                hint="look at the key's rights and the venue's status, then start again",
+            )
+        for asset, amount in held.items():
+            self._engine.opening(self._account, asset, amount, answer.ts_recv_ns)
 
     async def run(self) -> None:
         """Reconciles when there is cause, until cancelled."""
