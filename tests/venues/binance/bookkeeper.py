@@ -260,6 +260,9 @@ class Bookkeeper:
     def knows_order(self, account: int, client_order_id: str) -> bool:
         return client_order_id in self.orders
 
+    def lacks_fills(self, account: int) -> bool:
+        return sum(o.cum for o in self.orders.values()) > sum(map(abs, self.fills_by_id.values()))
+
     def fills_booked(self, account: int) -> int:
         return len(self.fills_by_id)
 

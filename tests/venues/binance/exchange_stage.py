@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.venues.binance.bookkeeper import Bookkeeper
 from tests.venues.binance.streams import pace
 from veloz._core import BinanceSigner, binance_verdict
@@ -245,3 +247,29 @@ class Place:
 
 
 NEVER = {"absent", "not_sent", "rejected"}
+
+
+def long(value: Any) -> Any:
+    """A case for `make test-long`."""
+    return pytest.param(value, marks=pytest.mark.long)
+
+
+# One fault of a request each, at the third order, and the outcome it has at the venue.
+FAULTS = [
+    ("F-C01", {"answer": "drop"}),
+    ("F-C01", {"answer": "503"}),
+    ("F-C02", {"answer": "drop"}),
+    ("F-C02", {"answer": "1007"}),
+    ("F-C02", {"answer": "502"}),
+    ("F-C02", {"delay_ms": 9000}),
+    ("F-C03", {"later_ms": 4000}),
+    ("F-C05", {}),
+    ("F-C06", {"body": "html"}),
+    ("F-C06", {"body": "truncated"}),
+    ("F-C06", {"body": "empty"}),
+    ("F-C10", {}),
+    ("F-C11", {}),
+    ("F-D01", {"delay_ms": 900}),
+    ("F-F05", {}),
+    ("F-F03", {}),
+]

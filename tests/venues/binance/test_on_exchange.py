@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.venues.binance.exchange_stage import MARKETS, QTY, Place
+from tests.venues.binance.exchange_stage import FAULTS, MARKETS, QTY, Place, long
 from veloz.net.real import real_doors
 from veloz.net.real import run as run_real
 from veloz.net.simulated import Fate, Parcel
@@ -69,32 +69,6 @@ def test_f_a01_roll_overs_of_every_connection_while_trading(market: str) -> None
     assert place.engine.differences == []
     assert len(place.engine.fills_by_id) >= 20
     place.check()
-
-
-def long(value: Any) -> Any:
-    """A case for `make test-long`."""
-    return pytest.param(value, marks=pytest.mark.long)
-
-
-# One fault of a request each, at the third order, and the outcome it has at the venue.
-FAULTS = [
-    ("F-C01", {"answer": "drop"}),
-    ("F-C01", {"answer": "503"}),
-    ("F-C02", {"answer": "drop"}),
-    ("F-C02", {"answer": "1007"}),
-    ("F-C02", {"answer": "502"}),
-    ("F-C02", {"delay_ms": 9000}),
-    ("F-C03", {"later_ms": 4000}),
-    ("F-C05", {}),
-    ("F-C06", {"body": "html"}),
-    ("F-C06", {"body": "truncated"}),
-    ("F-C06", {"body": "empty"}),
-    ("F-C10", {}),
-    ("F-C11", {}),
-    ("F-D01", {"delay_ms": 900}),
-    ("F-F05", {}),
-    ("F-F03", {}),
-]
 
 
 @pytest.mark.parametrize(("fault", "args"), FAULTS)
