@@ -245,6 +245,28 @@ def test_segments_roll_and_the_chain_goes_on() -> None:
     on_a_host()(main)
 
 
+def test_nothing_in_a_new_segment_is_released_before_the_old_one_is_on_the_disk() -> None:
+    async def main(host: Host) -> None:
+        engine = Engine(host)
+        while not engine.writer.wants_roll:
+            engine.write(300)
+            await engine.writer.tend()
+        await asyncio.sleep(1)
+        engine.write()
+        steps = host.disk.steps
+        while host.disk.steps == steps:  # until the disk has synced it, and nobody knows yet
+            await asyncio.sleep(1e-6)
+        engine.write()
+        engine.writer.roll(engine.journal.roll(), engine.journal.sequence)
+        sequence, released = engine.write(), asyncio.Event()
+        engine.writer.when_released(sequence, released.set)
+        await released.wait()
+        host.lose_power(keep="nothing")
+        assert open_journal(host.disk, FOLDER, account=ACCOUNT).sequence == sequence
+
+    on_a_host()(main)
+
+
 def test_rolling_before_there_is_room_is_an_error() -> None:
     async def main(host: Host) -> None:
         engine = Engine(host)
