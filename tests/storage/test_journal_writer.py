@@ -254,7 +254,8 @@ def test_nothing_in_a_new_segment_is_released_before_the_old_one_is_on_the_disk(
         await asyncio.sleep(1)
         engine.write()
         steps = host.disk.steps
-        while host.disk.steps == steps:  # until the disk has synced it, and nobody knows yet
+        # until the disk has synced it, and nobody knows yet
+        while host.disk.steps == steps:  # noqa: ASYNC110 - the disk knows no events
             await asyncio.sleep(1e-6)
         engine.write()
         engine.writer.roll(engine.journal.roll(), engine.journal.sequence)
