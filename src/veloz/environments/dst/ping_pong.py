@@ -72,7 +72,6 @@ class _Client:
         self._backoff = Backoff(doors.clock, doors.random, first_s=0.05, most_s=1.0)
         self._asked = 0
         self._waits: dict[int, asyncio.Future[None]] = {}
-        self._closed: asyncio.Event = asyncio.Event()
         self._gap_ns = 0
         self._offset = 0
         doors.files.make_folder(_FOLDER)
@@ -83,7 +82,6 @@ class _Client:
         while True:
             await self._backoff.wait()
             try:
-                self._closed = asyncio.Event()
                 connection = await self._doors.sockets.connect(_URL, self, timeout_s=2)
             except ConnectFailed:
                 self._noticed("F-A05", "F-A10")
@@ -102,10 +100,7 @@ class _Client:
             try:
                 connection.send(b"%d" % number)
                 async with asyncio.timeout(_PATIENCE_S):
-                    await asyncio.wait(
-                        [self._waits[number], asyncio.ensure_future(self._closed.wait())],
-                        return_when=asyncio.FIRST_COMPLETED,
-                    )
+                    await self._waits[number]
             except TimeoutError:
                 self._noticed("F-A03", "F-A09")
                 connection.abort()
@@ -163,12 +158,15 @@ class _Client:
         waits = self._waits.pop(int(text), None)
         if waits is None:
             self.problems.append(f"answer {text!r} came twice, or was not asked for")
-        else:
+        elif not waits.done():
             waits.set_result(None)
 
     def on_pong(self, connection: Connection, payload: bytes) -> None: ...
 
     def on_close(self, connection: Connection, code: int | None, reason: str) -> None:
-        self._closed.set()
+        for waits in self._waits.values():
+            if not waits.done():
+                waits.set_result(None)  # nothing will come any more
+        self._waits.clear()
         if reason != "aborted":
             self._noticed("F-A04" if "inside a frame" in reason else "F-A02")
