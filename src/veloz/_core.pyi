@@ -1362,6 +1362,9 @@ class JournalTail:
         Raises OSError if the device did not take it.
         """
     @property
+    def sync_ns(self) -> int:
+        """How long the device took for the last sync, ns."""
+    @property
     def synced(self) -> int:
         """The last batch that is on the device."""
 
