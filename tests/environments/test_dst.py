@@ -78,6 +78,19 @@ def test_each_fault_is_injected_and_noticed(
     assert outcome.wire != run_seed("ping-pong", 7, Plan()).wire or fault[2] in "HL"
 
 
+def test_after_faults_of_the_network_the_book_is_the_exchanges() -> None:
+    faults = plan(
+        {"fault": "F-A02", "when": {"at_ms": 20_000}},
+        {"fault": "F-A03", "when": {"at_ms": 30_000}, "args": {"for_ms": 60_000}},
+        {"fault": "F-A04", "when": {"events": 500}},
+    )
+    outcome = run_seed("market-data", 1, faults)
+    assert outcome.problems == ()
+    assert outcome.injected == {"F-A02": 1, "F-A03": 1, "F-A04": 1}
+    assert outcome == run_seed("market-data", 1, faults)
+    assert outcome.parcels > 1_000
+
+
 @pytest.mark.parametrize("fault", ["F-A05", "F-A10"])
 def test_refused_dials_are_noticed_after_a_cut(fault: str) -> None:
     outcome = run_seed(

@@ -193,12 +193,14 @@ class Injector:
         injected: How often each fault was injected.
         detected: How often each fault was noticed by what it was injected into.
         events: Moments so far.
+        is_stopped: Whether `stop` was called.
     """
 
     def __init__(self, plan: Plan, random: Random, known: Iterable[str]) -> None:
         self.injected: Counter[str] = Counter()
         self.detected: Counter[str] = Counter()
         self.events = 0
+        self.is_stopped = False
         self._plan = plan
         self._random = random
         self._known = sorted(known)
@@ -219,6 +221,8 @@ class Injector:
         self.events += 1
         able = set(can)
         chosen: list[Entry] = []
+        if self.is_stopped:
+            return chosen
         for number, entry in enumerate(self._plan.entries):
             if entry.when.rate_per_1k_events is not None:
                 drawn = self._by_chance(entry, moment, able)
@@ -234,6 +238,10 @@ class Injector:
                     self._fired.add(number)
                     chosen.append(entry)
         return chosen
+
+    def stop(self) -> None:
+        """From now on nothing is due: what was broken has its time to settle (O11)."""
+        self.is_stopped = True
 
     def unproven(self) -> list[str]:
         """Sentences about faults that were named and not injected, or injected and not noticed."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from veloz.environments.dst.faults import FAULTS, NetworkFaults
+from veloz.environments.dst.market_data import MarketData
 from veloz.environments.dst.ping_pong import PingPong
 from veloz.environments.dst.plan import Injector, Plan
 from veloz.net.simulated import World
@@ -36,6 +37,7 @@ class Scenario(Protocol):
 
 
 SCENARIOS: dict[str, type[Scenario]] = {
+    "market-data": MarketData,
     "ping-pong": PingPong,
 }
 
