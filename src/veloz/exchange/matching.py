@@ -187,12 +187,12 @@ class Matching:
         """Self-trade prevention by the taker's mode; True if the taker must end."""
         mode = taker.stp_mode
         if mode is not StpMode.DECREMENT:
-            self._report_prevention(taker, maker, ZERO)
+            self._note_prevention(taker, maker)
             if mode in {StpMode.EXPIRE_MAKER, StpMode.EXPIRE_BOTH}:
                 self.booking.expire(maker, ExpireReason.STP)
             return mode in {StpMode.EXPIRE_TAKER, StpMode.EXPIRE_BOTH}
         qty = min(taker.left, maker.left)
-        self._report_prevention(taker, maker, qty)
+        self._note_prevention(taker, maker)
         for order in (maker, taker):
             order.prevented_qty += qty
             self.booking.shrink(order, qty, Execution.TRADE_PREVENTION)
@@ -200,7 +200,7 @@ class Matching:
             self.booking.expire(maker, ExpireReason.STP)
         return not taker.left
 
-    def _report_prevention(self, taker: Order, maker: Order, qty: Decimal) -> None:
+    def _note_prevention(self, taker: Order, maker: Order) -> None:
         desk = self.floor.accounts[taker.account].desks[taker.market]
         number = self.floor.following(f"prevented {taker.market} {taker.symbol}")
         now = self.floor.now_ns()
@@ -216,21 +216,6 @@ class Matching:
             now,
         )
         desk.prevented.append(match)
-        if taker.market is Market.SPOT and taker.stp_mode is not StpMode.DECREMENT:
-            self.floor.emit(
-                OrderEvent(
-                    now,
-                    taker.market,
-                    taker.account,
-                    self.booking.snapshot(taker),
-                    Execution.TRADE_PREVENTION,
-                    taker.client_order_id,
-                    prevented_qty=qty,
-                    prevented_match_id=number,
-                    prevented_maker_order_id=maker.order_id,
-                    prevented_price=maker.price,
-                )
-            )
 
     # After a market or limit order has taken what it could.
 
