@@ -184,6 +184,7 @@ class Booking:
             desk.touched |= {listing.base, listing.quote, fill.fee_asset}
             return
         desk.ledger.holding(order.symbol, order.position_side).updated_ns = fill.ts
+        self.floor.moved[account.name, order.market, listing.settle] = None
         if fill.realised:
             self.income(desk, order, IncomeKind.REALISED, listing.settle, fill.realised, fill)
         if fill.fee:

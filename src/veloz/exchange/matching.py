@@ -6,7 +6,7 @@ The taker always meets the head of the best level, so nothing that a trade sets 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -330,10 +330,11 @@ class Matching:
         trading = instrument.listing.status is SymbolStatus.TRADING
         for side in (Side.BUY, Side.SELL) if trading else ():
             book_side = instrument.book.side(side)
-            for level in list(book_side.walk()):
-                met = level.price == price and taker is side
-                beyond = level.price > price if side is Side.BUY else level.price < price
-                if not (met or beyond):
+            for held in book_side.held_prices():
+                met = held == price and taker is side
+                beyond = held > price if side is Side.BUY else held < price
+                level = book_side.levels.get(held)
+                if not (met or beyond) or not left or level is None:
                     break
                 for order in level.orders():
                     if left and order.status.is_open:
@@ -384,8 +385,8 @@ class Matching:
         """Clients' orders that the replayed book now crosses fill at their own price."""
         for side in (Side.BUY, Side.SELL):
             own, other = instrument.book.side(side), instrument.book.side(side.opposite)
-            while True:
-                order, level = self._best_order(own.walk()), self._best_ghost(other.walk())
+            while own.order_prices:
+                order, level = own.best_order(), other.best_ghost()
                 if order is None or level is None or not other.reaches(level.price, order.price):
                     break
                 ghost = next(e for e in level.entries if isinstance(e, Ghost))
@@ -400,18 +401,3 @@ class Matching:
                 other.drop_if_empty(level)
                 instrument.book.touch(other.side, level.price)
                 self.fill_maker(instrument, order, qty, None)
-
-    @staticmethod
-    def _best_order(levels: Iterator[Level]) -> Order | None:
-        for level in levels:
-            orders = level.orders()
-            if orders:
-                return orders[0]
-        return None
-
-    @staticmethod
-    def _best_ghost(levels: Iterator[Level]) -> Level | None:
-        for level in levels:
-            if level.ghosts():
-                return level
-        return None
