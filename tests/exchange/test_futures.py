@@ -226,6 +226,49 @@ def test_a_gap_is_paid_by_the_fund_and_then_by_deleveraging(world: World) -> Non
     assert exchange.imbalance() == {}
 
 
+def test_a_fund_with_money_takes_the_position_over(world: World) -> None:
+    exchange = world.exchange
+    exchange.add_insurance(USDM, "USDT", d(100_000))
+    exchange.set_margin_type("a", USDM, BTC, MarginType.ISOLATED)
+    open_pair(world, "1")
+    exchange.set_mark(USDM, BTC, d(25000))
+    assert exchange.positions("a", USDM) == []
+    assert [row.qty for row in exchange.positions("b", USDM)] == [d(-1)]
+    assert exchange.open_interest(USDM, BTC) == d(1)
+    assert exchange.imbalance() == {}
+
+
+def test_a_target_bound_to_a_position_ends_with_it(world: World) -> None:
+    exchange = world.exchange
+    open_pair(world, "0.5")
+    request = OrderRequest(
+        USDM,
+        BTC,
+        Side.SELL,
+        OrderType.TAKE_PROFIT_MARKET,
+        close_position=True,
+        stop_price=d(31000),
+        tif=TimeInForce.GTE_GTC,
+    )
+    algo = exchange.place_algo("a", request)
+    world.limit("b", USDM, Side.BUY, "0.5", "30000")
+    world.market("a", USDM, Side.SELL, "0.5")
+    ended = exchange.algo_order("a", USDM, algo_id=algo.algo_id)
+    assert ended.status is AlgoStatus.EXPIRED
+    assert exchange.algo_orders("a", USDM, only_open=True) == []
+
+
+def test_a_jump_of_the_clock_pays_every_missed_funding(world: World) -> None:
+    exchange = world.exchange
+    open_pair(world, "1")
+    exchange.set_funding_rate(USDM, BTC, d("0.0001"))
+    world.now += 25 * HOUR
+    exchange.advance()
+    rows = exchange.income("a", USDM, kind=IncomeKind.FUNDING)
+    assert len(rows) == 3
+    assert len(exchange.funding_history(USDM, BTC)) == 3
+
+
 def test_a_large_position_is_reduced_tier_by_tier(world: World) -> None:
     exchange = world.exchange
     exchange.list_symbol(replace(exchange.listing(USDM, BTC), liquidation_fee=d("0.001")))

@@ -183,7 +183,10 @@ class Booking:
         if order.market is Market.SPOT:
             desk.touched |= {listing.base, listing.quote, fill.fee_asset}
             return
-        desk.ledger.holding(order.symbol, order.position_side).updated_ns = fill.ts
+        holding = desk.ledger.holding(order.symbol, order.position_side)
+        holding.updated_ns = fill.ts
+        if not holding.qty:
+            self.floor.flat.append((account.name, order.market, order.symbol, order.position_side))
         self.floor.moved[account.name, order.market, listing.settle] = None
         if fill.realised:
             self.income(desk, order, IncomeKind.REALISED, listing.settle, fill.realised, fill)

@@ -169,6 +169,12 @@ class Markets(Wiring):
         return self._clearing.imbalance()
 
     @call
+    def add_insurance(self, market: Market, asset: str, amount: Decimal) -> None:
+        """Gives the insurance fund money from outside; without any it deleverages at once."""
+        self._floor.fund[market].deposit(asset, amount)
+        self._floor.inflow[market, asset] += amount
+
+    @call
     def insurance_fund(self, market: Market, asset: str) -> Decimal:
         """What the insurance fund has; negative if it paid more than it took."""
         return self._floor.fund[market].wallet(asset)
