@@ -43,7 +43,7 @@ fn market(name: &str) -> PyResult<Market> {
         .ok_or_else(|| PyValueError::new_err(format!("market {name:?} is not spot, usdm or coinm")))
 }
 
-fn failed(fault: Fault) -> PyErr {
+pub fn failed(fault: Fault) -> PyErr {
     DecodeError::new_err(fault.to_string())
 }
 
@@ -56,7 +56,7 @@ fn unlisted(error: ListingError) -> PyErr {
 
 /// The bytes of a frame given as bytes or as text.
 #[inline]
-fn frame_bytes<'a>(data: &'a Bound<'_, PyAny>) -> PyResult<&'a [u8]> {
+pub fn frame_bytes<'a>(data: &'a Bound<'_, PyAny>) -> PyResult<&'a [u8]> {
     if let Ok(bytes) = data.cast::<PyBytes>() {
         return Ok(bytes.as_bytes());
     }
@@ -80,6 +80,13 @@ fn code(kind: Option<MessageKind>) -> i64 {
 ///     ValueError: If there is no such market.
 #[pyclass(module = "veloz._core")]
 pub struct BinanceDecoder(Feed);
+
+impl BinanceDecoder {
+    /// The instrument table.
+    pub fn instruments_of(&self) -> &[Instrument] {
+        self.0.instruments()
+    }
+}
 
 #[pymethods]
 impl BinanceDecoder {

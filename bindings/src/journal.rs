@@ -5,7 +5,9 @@ use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict, PyList};
 use veloz_core::instrument::{Asset, Instrument};
-use veloz_core::journal::{first_difference, Batch, ColumnValues, JournalError, Reader, Value};
+use veloz_core::journal::{
+    first_difference, Batch, ColumnValues, Header, JournalError, Reader, Value,
+};
 use veloz_core::record::FieldKind;
 
 /// Adds what is here to `veloz._core`.
@@ -15,7 +17,8 @@ use veloz_core::record::FieldKind;
 /// What Python raises while the module is filled.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<JournalReader>()?;
-    module.add("TornHeader", module.py().get_type::<TornHeader>())
+    module.add("TornHeader", module.py().get_type::<TornHeader>())?;
+    module.add("BrokenHeader", module.py().get_type::<BrokenHeader>())
 }
 
 pyo3::create_exception!(
@@ -25,12 +28,19 @@ pyo3::create_exception!(
     "The segment ends inside its header: it was made and nothing was written behind it."
 );
 
+pyo3::create_exception!(
+    _core,
+    BrokenHeader,
+    PyValueError,
+    "The segment's header does not match its checksum: it was damaged, or never written whole."
+);
+
 /// One segment of a journal, checked frame by frame when it is opened.
 ///
 /// Raises TornHeader if the bytes end inside the header, and ValueError if they are no header of a
 /// format that this build reads.
 #[pyclass(module = "veloz._core", frozen)]
-pub struct JournalReader(Reader<PyBackedBytes>);
+pub struct JournalReader(pub(crate) Reader<PyBackedBytes>);
 
 #[pymethods]
 impl JournalReader {
@@ -41,25 +51,7 @@ impl JournalReader {
 
     /// What the segment says about itself: names, tables and the fields of each record type.
     fn header<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let header = self.0.header();
-        let facts = PyDict::new(py);
-        facts.set_item("build", &header.build)?;
-        facts.set_item("account", &header.account)?;
-        facts.set_item("instance", &header.instance)?;
-        facts.set_item("epoch", header.epoch)?;
-        facts.set_item("stream", header.stream.name())?;
-        facts.set_item("segment", header.segment)?;
-        facts.set_item("first_sequence", header.first_sequence)?;
-        facts.set_item("chain", PyBytes::new(py, &header.chain))?;
-        facts.set_item("assets", list(py, &header.assets, asset)?)?;
-        facts.set_item("instruments", list(py, &header.instruments, instrument)?)?;
-        let records = PyDict::new(py);
-        for schema in &header.schemas {
-            let fields = schema.fields.iter().map(|f| (f.name.as_str(), kind_name(f.kind)));
-            records.set_item(&schema.name, (schema.number, fields.collect::<Vec<_>>()))?;
-        }
-        facts.set_item("records", records)?;
-        Ok(facts)
+        facts_of(py, self.0.header())
     }
 
     /// What the segment proves about itself, hash chain included.
@@ -86,6 +78,16 @@ impl JournalReader {
     /// Bytes up to the end of the last whole frame.
     fn whole_bytes(&self) -> usize {
         self.0.whole_bytes()
+    }
+
+    /// Digest of everything up to a batch, as bytes; None if the batch is not in this segment.
+    fn chain_at<'py>(&self, py: Python<'py>, sequence: u64) -> Option<Bound<'py, PyBytes>> {
+        py.detach(|| self.0.chain_at(sequence)).map(|hash| PyBytes::new(py, &hash))
+    }
+
+    /// Where the batch behind `sequence` is, for `records`; None if it is not in this segment.
+    fn end_of(&self, py: Python<'_>, sequence: u64) -> Option<usize> {
+        py.detach(|| self.0.end_of(sequence))
     }
 
     /// All records of one type: a list of (name, kind, packed little-endian bytes or byte strings).
@@ -115,7 +117,7 @@ impl JournalReader {
         let mut end = None;
         for batch in self.0.batches_from(offset).take(batches) {
             end = Some(batch.end);
-            self.append_records(&records, &batch)?;
+            append_records(self.0.header(), &records, &batch)?;
         }
         Ok((records, end))
     }
@@ -126,28 +128,53 @@ impl JournalReader {
     }
 }
 
-impl JournalReader {
-    fn append_records(&self, records: &Bound<'_, PyList>, batch: &Batch<'_>) -> PyResult<()> {
-        let py = records.py();
-        for row in batch.rows() {
-            let Some(schema) = self.0.header().schema(row.number) else { continue };
-            let Some(values) = schema.values(row.bytes) else { continue };
-            let record = PyDict::new(py);
-            record.set_item("record", &schema.name)?;
-            record.set_item("batch_sequence", batch.sequence)?;
-            record.set_item("batch_market_sequence", batch.market_sequence)?;
-            record.set_item("batch_now_ns", batch.now_ns)?;
-            for (name, value) in values {
-                match value {
-                    Value::Bool(value) => record.set_item(name, value)?,
-                    Value::Int(value) => record.set_item(name, value)?,
-                    Value::Bytes(value) => record.set_item(name, PyBytes::new(py, value))?,
-                }
-            }
-            records.append(record)?;
-        }
-        Ok(())
+/// What a header says, as a dict.
+pub(crate) fn facts_of<'py>(py: Python<'py>, header: &Header) -> PyResult<Bound<'py, PyDict>> {
+    let facts = PyDict::new(py);
+    facts.set_item("build", &header.build)?;
+    facts.set_item("account", &header.account)?;
+    facts.set_item("instance", &header.instance)?;
+    facts.set_item("epoch", header.epoch)?;
+    facts.set_item("stream", header.stream.name())?;
+    facts.set_item("segment", header.segment)?;
+    facts.set_item("first_sequence", header.first_sequence)?;
+    facts.set_item("chain", PyBytes::new(py, &header.chain))?;
+    facts.set_item("assets", list(py, &header.assets, asset)?)?;
+    facts.set_item("instruments", list(py, &header.instruments, instrument)?)?;
+    let records = PyDict::new(py);
+    for schema in &header.schemas {
+        let fields = schema.fields.iter().map(|f| (f.name.as_str(), kind_name(f.kind)));
+        records.set_item(&schema.name, (schema.number, fields.collect::<Vec<_>>()))?;
     }
+    facts.set_item("records", records)?;
+    Ok(facts)
+}
+
+/// Appends each record of a batch as a dict.
+pub(crate) fn append_records(
+    header: &Header,
+    records: &Bound<'_, PyList>,
+    batch: &Batch<'_>,
+) -> PyResult<()> {
+    let py = records.py();
+    for row in batch.rows() {
+        let Some(schema) = header.schema(row.number) else { continue };
+        let Some(values) = schema.values(row.bytes) else { continue };
+        let record = PyDict::new(py);
+        record.set_item("record", &schema.name)?;
+        record.set_item("batch_sequence", batch.sequence)?;
+        record.set_item("batch_market_sequence", batch.market_sequence)?;
+        record.set_item("batch_now_ns", batch.now_ns)?;
+        for (name, value) in values {
+            match value {
+                Value::Bool(value) => record.set_item(name, value)?,
+                Value::Int(value) => record.set_item(name, value)?,
+                Value::Bytes(value) => record.set_item(name, PyBytes::new(py, value))?,
+            }
+        }
+        records.append(record)?;
+    }
+    Ok(())
 }
 
 fn asset<'py>(py: Python<'py>, asset: &Asset) -> PyResult<Bound<'py, PyAny>> {
@@ -201,13 +228,16 @@ fn kind_name(kind: FieldKind) -> &'static str {
     }
 }
 
-fn to_python(error: JournalError) -> PyErr {
+pub(crate) fn to_python(error: JournalError) -> PyErr {
     match error {
         JournalError::NoSuchRecord(_) => PyKeyError::new_err(error.to_string()),
         JournalError::TornHeader => TornHeader::new_err(error.to_string()),
+        JournalError::BrokenHeader => BrokenHeader::new_err(error.to_string()),
         JournalError::NotAJournal
         | JournalError::Format(_)
-        | JournalError::BrokenHeader
+        | JournalError::NotASnapshot
+        | JournalError::SnapshotFormat(_)
+        | JournalError::BrokenSnapshot
         | JournalError::OtherKind { .. } => PyValueError::new_err(error.to_string()),
     }
 }

@@ -11,13 +11,19 @@ mod events;
 mod feed;
 mod indicators;
 mod journal;
+mod journal_cursor;
+#[cfg(unix)]
+mod journal_tail;
 mod link;
 mod market;
 mod money;
 mod numbers;
 mod order;
 mod settings;
+mod signer;
 mod strategy;
+mod user_data;
+mod views;
 mod wiring;
 mod words;
 
@@ -26,6 +32,9 @@ mod words;
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     indicators::register(module)?;
     journal::register(module)?;
+    journal_cursor::register(module)?;
+    #[cfg(unix)]
+    journal_tail::register(module)?;
     strategy::register(module)?;
     module.add_class::<backtest::Backtest>()?;
     module.add_class::<events::Bar>()?;
@@ -40,5 +49,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<order::Order>()?;
     bars::register(module)?;
     feed::register(module)?;
+    signer::register(module)?;
+    user_data::register(module)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))
 }

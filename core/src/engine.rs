@@ -7,7 +7,11 @@
 //! Commands and notices take turns in one queue, first in first out, so that what a strategy
 //! causes happens after its callback has returned, in one order, in every environment.
 
-use crate::desk::{Command, Desk, DeskError, Notice, Turn};
+mod live;
+
+pub use live::VerifyError;
+
+use crate::desk::{Command, Desk, DeskError, Turn};
 use crate::facts::{self, number};
 use crate::instrument::{InstrumentId, Kind};
 use crate::market::{Bar, Funding, MarkPrice, Quote, Tick, Trade, TICK_BUY, TICK_TRADE};
@@ -285,37 +289,7 @@ impl<S: Strategy> Engine<S> {
                     }
                     self.desk.apply_command(command)?;
                 }
-                Turn::Notice(Notice::Order { id, strategy }) => {
-                    if strategy != EXTERNAL
-                        && self.seats[strategy as usize - 1].own & wants::ORDERS != 0
-                    {
-                        self.call(strategy, &Event::Order(id));
-                    }
-                    self.desk.orders.forget(id);
-                }
-                Turn::Notice(Notice::Fill(fill)) => {
-                    if fill.strategy == EXTERNAL {
-                        continue;
-                    }
-                    let own = self.seats[fill.strategy as usize - 1].own;
-                    if own & wants::FILLS != 0 {
-                        self.call(fill.strategy, &Event::Fill(&fill));
-                    }
-                    if own & wants::POSITIONS != 0 {
-                        self.call(fill.strategy, &Event::Position(fill.instrument));
-                    }
-                    if own & wants::ACCOUNTS != 0 {
-                        self.call(fill.strategy, &Event::Account(fill.account));
-                    }
-                }
-                Turn::Notice(Notice::Funding(account)) => {
-                    for row in 1..=self.seats.len() as u16 {
-                        let seat = &self.seats[row as usize - 1];
-                        if seat.account == account && seat.own & wants::ACCOUNTS != 0 {
-                            self.call(row, &Event::Account(account));
-                        }
-                    }
-                }
+                Turn::Notice(notice) => self.deliver(notice),
             }
         }
         Ok(())
@@ -344,6 +318,9 @@ impl<S: Strategy> Engine<S> {
             "gave more than {MAX_COMMANDS_PER_INPUT} commands without any event in between; \
              look for a loop that places orders in answer to its own orders"
         );
+        let seat = &mut self.seats[strategy as usize - 1];
+        let mut port = Port::new(&mut self.desk, strategy, seat.account);
+        seat.strategy.on_breaker(&message, &mut port);
         self.fail(strategy, Fault { message }, 3);
         Ok(())
     }
@@ -369,15 +346,14 @@ impl<S: Strategy> Engine<S> {
         self.settle()
     }
 
-    /// Whole messages of a book feed, all of one arrival time if anybody watches them.
-    ///
-    /// # Errors
-    ///
-    /// [`EngineError`] if the desk cannot go on.
-    pub fn ticks(&mut self, rows: &[Tick], now_ns: i64) -> Result<(), EngineError> {
-        self.desk.now_ns = now_ns;
-        self.desk.ticks(rows);
-        Ok(())
+    /// Whole messages of a book feed that nobody watches, up to an arrival; says how many rows.
+    #[inline]
+    pub fn ticks_before(&mut self, rows: &[Tick], before_ns: i64) -> usize {
+        let count = self.desk.ticks_before(rows, before_ns);
+        if count > 0 {
+            self.desk.now_ns = rows[count - 1].ts_recv;
+        }
+        count
     }
 
     /// One message of a watched book feed: the desk learns it, then its listeners hear of it.

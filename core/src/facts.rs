@@ -4,6 +4,14 @@
 //! read. The first field of most is `order`, the handle that [`crate::order`] speaks of. Text (a
 //! reason, a tag) follows a record as one variable byte string.
 
+mod outside;
+
+pub use outside::{
+    AccountSetting, BalanceStated, CashMoved, CumulativeQty, Differs, Epoch, ExternalOrder, Frozen,
+    OrderFound, ParkedReport, PositionStated, RequestAbsent, RequestDoubt, TimerDue, VenueId,
+    VenueWords, LIVE_RECORDS,
+};
+
 use crate::journal::RecordType;
 use crate::order::{OrderSpec, Report, ReportKind};
 use crate::record;
@@ -284,9 +292,25 @@ pub mod number {
     pub const PARAMETER: u16 = 11;
     pub const STRATEGY_STATE: u16 = 12;
     pub const SAVED_STATE: u16 = 13;
+    pub const DOUBT: u16 = 14;
+    pub const FOUND: u16 = 15;
+    pub const ABSENT: u16 = 16;
+    pub const WORDS: u16 = 17;
+    pub const VENUE_ID: u16 = 18;
+    pub const CUMULATIVE: u16 = 19;
+    pub const EXTERNAL: u16 = 20;
+    pub const PARKED: u16 = 21;
+    pub const CASH: u16 = 22;
+    pub const BALANCE: u16 = 23;
+    pub const POSITION: u16 = 24;
+    pub const DIFFERS: u16 = 25;
+    pub const FROZEN: u16 = 26;
+    pub const EPOCH: u16 = 27;
+    pub const TIMER: u16 = 28;
+    pub const SETTING: u16 = 29;
 }
 
-/// Every record type of the trading journal.
+/// Every record type of a backtest's trading journal; [`LIVE_RECORDS`] has more.
 pub const RECORDS: [RecordType; 12] = [
     RecordType::with_text::<PlaceCommand>(number::PLACE, "text"),
     RecordType::of::<CancelCommand>(number::CANCEL),

@@ -3,7 +3,7 @@
 //! ```text
 //!  units ─► instrument ─► market events ─► book, bars, indicators
 //!                     └─► order ─► order_state ─┐
-//!                                   account ────┼─► desk ─► engine ─► replay
+//!                                   account ────┼─► desk ─► engine ─► replay, live
 //!                                   risk ───────┘     │        │         │
 //!                                                  journal  strategy  matching
 //! ```
@@ -19,16 +19,20 @@ pub mod book;
 pub mod desk;
 pub mod engine;
 pub mod facts;
+pub mod histogram;
 pub mod indicators;
 pub mod instrument;
 pub mod journal;
 pub mod ladder;
+pub mod live;
 pub mod market;
 pub mod matching;
 pub mod order;
 pub mod order_state;
+pub mod paper;
 pub mod record;
 pub mod replay;
 pub mod risk;
 pub mod strategy;
+pub mod timers;
 pub mod units;

@@ -4,6 +4,8 @@
 //! What an order *is* to the desk (facts, open requests, and the status that follows from them)
 //! stands in [`crate::order_state`].
 
+mod stored;
+
 /// Handle of one of our orders, unique within a journal.
 pub type OrderId = u64;
 

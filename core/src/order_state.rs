@@ -5,6 +5,12 @@
 //! from the whole. So any order and any repetition of the same reports ends in the same status, by
 //! construction and not by a table of transitions that has to foresee them.
 
+mod afterlife;
+mod evidence;
+mod stored;
+
+pub use evidence::{Asked, Found, FoundStatus};
+
 use crate::order::{Expiry, FillFact, OrderId, OrderSpec, Reject, Report, ReportKind};
 
 /// Where an order stands.
@@ -133,6 +139,8 @@ pub struct Order {
     pub amend: Pending,
     /// An open cancel request.
     pub cancel: Pending,
+    /// Quantity and price that the last amendment asked for.
+    pub asked: (i64, i64),
     /// Venue time of the report that last said the quantity; an older one changes nothing.
     terms_ts: i64,
     /// The same for the price alone, which a reduction does not say.
@@ -182,6 +190,7 @@ impl Order {
             place: Pending::None,
             amend: Pending::None,
             cancel: Pending::None,
+            asked: (0, 0),
             terms_ts: i64::MIN,
             price_ts: i64::MIN,
             reduced_ts: i64::MIN,
@@ -217,7 +226,18 @@ impl Order {
     #[inline]
     #[must_use]
     pub fn is_open(&self) -> bool {
+        // Asked several times an input; without an ending only the quantity can have ended it.
+        if self.ending.is_none() {
+            let filled = self.filled_qty.max(self.venue_filled_qty);
+            return filled < self.spec.qty || self.spec.qty <= 0;
+        }
         !self.status().is_final()
+    }
+
+    /// True until its command took its turn: then nothing of it is in the journal yet.
+    #[must_use]
+    pub fn is_unborn(&self) -> bool {
+        self.place == Pending::None && !self.accepted && self.status() == Status::New
     }
 
     /// What may still trade, in quantity units; 0 once it ended.
@@ -254,7 +274,7 @@ impl Order {
                 }
                 self.filled_qty += fill.qty;
                 self.filled_value += i128::from(fill.price) * i128::from(fill.qty);
-                if self.filled_qty > self.spec.qty {
+                if self.filled_qty > self.spec.qty && !self.spec.close_position {
                     self.disputed = true;
                 }
                 if self.filled_qty >= self.spec.qty && self.ts_closed == 0 {
@@ -329,25 +349,41 @@ impl Order {
 }
 
 /// The orders of a desk: by handle in O(1), rows re-used once nobody can ask for them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct OrderTable {
     rows: Vec<Order>,
     free: Vec<u32>,
-    /// Row of each handle, from `first` on; `GONE` once the row was re-used.
-    index: std::collections::VecDeque<u32>,
+    /// Row of each handle from `first` to before `next`, at the handle modulo its length, which is
+    /// a power of two; `GONE` once the row was re-used.
+    index: Vec<u32>,
     first: OrderId,
     next: OrderId,
     /// Handles of open orders, oldest first.
     open: Vec<OrderId>,
+    afterlife: afterlife::Afterlife,
 }
 
 const GONE: u32 = u32::MAX;
+
+impl Default for OrderTable {
+    fn default() -> Self {
+        OrderTable {
+            rows: Vec::new(),
+            free: Vec::new(),
+            index: vec![GONE; 64],
+            first: 1,
+            next: 1,
+            open: Vec::new(),
+            afterlife: afterlife::Afterlife::default(),
+        }
+    }
+}
 
 impl OrderTable {
     /// An empty table whose first handle is 1.
     #[must_use]
     pub fn new() -> Self {
-        OrderTable { first: 1, next: 1, ..OrderTable::default() }
+        OrderTable::default()
     }
 
     /// The handle that the next order will get.
@@ -359,7 +395,7 @@ impl OrderTable {
     /// Adds an order in state New and gives its handle.
     pub fn insert(&mut self, account: u16, strategy: u16, spec: OrderSpec, now_ns: i64) -> OrderId {
         let id = self.next;
-        self.next += 1;
+        self.cover(id);
         let order = Order::new(id, account, strategy, spec, now_ns);
         let row = match self.free.pop() {
             Some(row) => {
@@ -375,28 +411,69 @@ impl OrderTable {
                 (self.rows.len() - 1) as u32
             }
         };
-        self.index.push_back(row);
+        let at = self.place(id);
+        self.index[at] = row;
         self.open.push(id);
         id
     }
 
+    /// Where a handle stands in the index.
+    #[inline]
+    fn place(&self, id: OrderId) -> usize {
+        id as usize & (self.index.len() - 1)
+    }
+
+    /// Makes the index hold a handle; those between it and the others are of no order.
+    #[inline]
+    fn cover(&mut self, id: OrderId) {
+        let (first, next) = (self.first.min(id), self.next.max(id + 1));
+        if next - first > self.index.len() as u64 {
+            self.widen(next - first);
+        }
+        for id in (first..self.first).chain(self.next..next) {
+            let at = self.place(id);
+            self.index[at] = GONE;
+        }
+        (self.first, self.next) = (first, next);
+    }
+
+    /// Gives the index room for so many handles.
+    #[cold]
+    fn widen(&mut self, handles: u64) {
+        let wider = vec![GONE; (handles as usize).next_power_of_two()];
+        let old = std::mem::replace(&mut self.index, wider);
+        for id in self.first..self.next {
+            let at = self.place(id);
+            self.index[at] = old[id as usize & (old.len() - 1)];
+        }
+    }
+
     #[inline]
     fn row(&self, id: OrderId) -> Option<usize> {
-        let at = id.checked_sub(self.first)?;
-        self.index.get(at as usize).copied().filter(|&row| row != GONE).map(|row| row as usize)
+        if id.wrapping_sub(self.first) >= self.next - self.first {
+            return None;
+        }
+        let row = self.index[self.place(id)];
+        (row != GONE).then_some(row as usize)
     }
 
     /// The order, unless it is unknown or long forgotten.
     #[inline]
     #[must_use]
     pub fn get(&self, id: OrderId) -> Option<&Order> {
-        self.row(id).map(|row| &self.rows[row])
+        match self.row(id) {
+            Some(row) => Some(&self.rows[row]),
+            None => self.afterlife.orders.get(&id),
+        }
     }
 
     /// As [`get`](Self::get), to change it.
     #[inline]
     pub fn get_mut(&mut self, id: OrderId) -> Option<&mut Order> {
-        self.row(id).map(|row| &mut self.rows[row])
+        match self.row(id) {
+            Some(row) => Some(&mut self.rows[row]),
+            None => self.afterlife.orders.get_mut(&id),
+        }
     }
 
     /// Handles of open orders, oldest first.
@@ -420,10 +497,11 @@ impl OrderTable {
         if order.handles > 0 || order.is_open() {
             return;
         }
-        self.index[(id - self.first) as usize] = GONE;
+        self.bury(row);
+        let at = self.place(id);
+        self.index[at] = GONE;
         self.free.push(row as u32);
-        while self.index.front() == Some(&GONE) {
-            self.index.pop_front();
+        while self.first < self.next && self.index[self.place(self.first)] == GONE {
             self.first += 1;
         }
     }

@@ -102,6 +102,30 @@ pub trait Strategy {
     ///
     /// A [`Fault`] stops the strategy; commands it gave before stand.
     fn on_event(&mut self, event: &Event<'_>, port: &mut Port<'_>) -> Result<(), Fault>;
+
+    /// Tells the strategy that a breaker stops it, as a fault of its own would be told.
+    fn on_breaker(&mut self, message: &str, port: &mut Port<'_>) {
+        let _ = (message, port);
+    }
+
+    /// State that a restart should find again; `None` for nothing.
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] stops the strategy.
+    fn save(&mut self) -> Result<Option<Vec<u8>>, Fault> {
+        Ok(None)
+    }
+
+    /// Takes back what [`save`](Self::save) gave; called before [`Event::Start`].
+    ///
+    /// # Errors
+    ///
+    /// A [`Fault`] if the state cannot be taken.
+    fn load(&mut self, state: &[u8]) -> Result<(), Fault> {
+        let _ = state;
+        Ok(())
+    }
 }
 
 /// The port a strategy trades and reads through, open only during a callback.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,42 @@ def test_clocks_dice_and_surroundings_are_named(tmp_path, head: str, line: str, 
 )
 def test_the_strategys_own_dice_and_clock_are_not(tmp_path, head: str, line: str) -> None:
     assert warnings(tmp_path, head, line) == ()
+
+
+def package(folder: Path) -> Path:
+    (folder / "tools").mkdir()
+    (folder / "tools" / "__init__.py").write_text("")
+    (folder / "tools" / "fees.py").write_text("import rates\nRATE = rates.RATE\n")
+    (folder / "rates.py").write_text("import time\nRATE = 1\nNOW = time.time()\n")
+    (folder / "unused.py").write_text("")
+    strategy = folder / "mine.py"
+    head = "from veloz import Bars, Strategy\nfrom tools.fees import RATE"
+    strategy.write_text(f"{head}\n{BODY.format(line='pass')}")
+    return strategy
+
+
+@pytest.fixture
+def forgets_modules():
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+@pytest.mark.usefixtures("forgets_modules")
+def test_files_that_the_strategy_imports_count_and_are_read_too(tmp_path: Path) -> None:
+    strategy = package(tmp_path)
+    loaded = load_strategy(str(strategy))
+    assert [text.split(":")[0] for text in loaded.warnings] == ["rates.py"]
+    (tmp_path / "unused.py").write_text("changed = True\n")
+    assert load_strategy(str(strategy)).digest == loaded.digest
+    (tmp_path / "rates.py").write_text("import time\nRATE = 2\nNOW = time.time()\n")
+    assert load_strategy(str(strategy)).digest != loaded.digest
+
+
+@pytest.mark.usefixtures("forgets_modules")
+def test_the_digest_knows_no_place(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    first = load_strategy(str(package(tmp_path / "a")))
+    assert load_strategy(str(package(tmp_path / "b"))).digest == first.digest

@@ -85,7 +85,7 @@ impl Accounts {
 impl Account {
     /// What each strategy that holds some of the leg receives; the difference to what was posted
     /// goes to the largest holder, of equals to the smallest id.
-    fn funding_shares(
+    pub(crate) fn funding_shares(
         &self,
         leg: &Position,
         posted: i128,

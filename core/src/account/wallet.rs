@@ -377,7 +377,7 @@ impl Accounts {
     }
 
     /// Runs a change on a draft of an account's balances and writes it back if it succeeds.
-    fn draft(
+    pub(crate) fn draft(
         &mut self,
         account: u16,
         asset: AssetId,

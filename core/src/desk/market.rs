@@ -1,11 +1,31 @@
 //! What the desk learns of markets: bars, levels, prints, quotes and marks.
 
-use super::{Desk, DeskError};
+use super::{Desk, DeskError, MarketView};
 use crate::instrument::{InstrumentId, Kind};
 use crate::market::{
     Bar, MarkPrice, Quote, Tick, Trade, TICK_BUY, TICK_CLEAR, TICK_EMPTY, TICK_TRADE,
 };
 use crate::units::{rescale, Rounding, MARK_SCALE};
+
+impl MarketView {
+    /// One row of a book feed.
+    #[inline(always)]
+    fn apply(&mut self, row: &Tick) {
+        if row.flags & (TICK_TRADE | TICK_CLEAR | TICK_EMPTY) != 0 {
+            if row.flags & TICK_CLEAR != 0 {
+                self.book.clear();
+            }
+            if row.flags & TICK_TRADE != 0 {
+                self.last = row.price;
+                return;
+            }
+            if row.flags & TICK_EMPTY != 0 {
+                return;
+            }
+        }
+        self.book.set(row.flags & TICK_BUY != 0, row.price, row.qty);
+    }
+}
 
 impl Desk {
     /// A finished bar.
@@ -15,7 +35,7 @@ impl Desk {
     /// [`DeskError`] if a value does not fit.
     #[inline]
     pub fn bar(&mut self, bar: &Bar) -> Result<(), DeskError> {
-        self.market_seq += 1;
+        self.count_market(1);
         let market = &mut self.markets[bar.instrument as usize];
         market.last = bar.close;
         market.events += 1;
@@ -25,34 +45,38 @@ impl Desk {
     /// Rows of a book feed, whole messages.
     #[inline]
     pub fn ticks(&mut self, rows: &[Tick]) {
-        self.market_seq += rows.len() as u64;
-        let Some(first) = rows.first() else { return };
-        let mut market = &mut self.markets[first.instrument as usize];
-        let mut instrument = first.instrument;
+        self.count_market(rows.len());
         for row in rows {
+            self.markets[row.instrument as usize].apply(row);
+        }
+    }
+
+    /// The rows of a book feed that arrived before `before_ns`; says how many.
+    ///
+    /// Arrivals never go back, so the end is found by stepping up to it.
+    #[inline]
+    pub fn ticks_before(&mut self, rows: &[Tick], before_ns: i64) -> usize {
+        let Some(first) = rows.first() else { return 0 };
+        let mut market = &mut self.markets[first.instrument as usize];
+        let (mut instrument, mut count) = (first.instrument, 0);
+        for row in rows {
+            if row.ts_recv >= before_ns {
+                break;
+            }
+            count += 1;
             if row.instrument != instrument {
                 instrument = row.instrument;
                 market = &mut self.markets[instrument as usize];
             }
-            if row.flags & (TICK_TRADE | TICK_CLEAR | TICK_EMPTY) != 0 {
-                if row.flags & TICK_CLEAR != 0 {
-                    market.book.clear();
-                }
-                if row.flags & TICK_TRADE != 0 {
-                    market.last = row.price;
-                    continue;
-                }
-                if row.flags & TICK_EMPTY != 0 {
-                    continue;
-                }
-            }
-            market.book.set(row.flags & TICK_BUY != 0, row.price, row.qty);
+            market.apply(row);
         }
+        self.count_market(count);
+        count
     }
 
     /// A public trade outside a book feed.
     pub fn trade(&mut self, trade: &Trade) {
-        self.market_seq += 1;
+        self.count_market(1);
         let market = &mut self.markets[trade.instrument as usize];
         market.last = trade.price;
         market.events += 1;
@@ -60,7 +84,7 @@ impl Desk {
 
     /// A best bid and offer outside a book feed.
     pub fn quote(&mut self, quote: &Quote) {
-        self.market_seq += 1;
+        self.count_market(1);
         let market = &mut self.markets[quote.instrument as usize];
         market.quote = Some(*quote);
         market.events += 1;
@@ -72,7 +96,7 @@ impl Desk {
     ///
     /// [`DeskError`] if a value does not fit.
     pub fn mark(&mut self, mark: &MarkPrice) -> Result<(), DeskError> {
-        self.market_seq += 1;
+        self.count_market(1);
         self.markets[mark.instrument as usize].mark = mark.mark;
         self.value(mark.instrument)
     }

@@ -10,25 +10,41 @@
 //! All trading state is here, on one thread. A strategy's calls are inputs like any other, so the
 //! journal of a run holds all that is needed to rebuild the desk.
 
+mod doubt;
+mod external;
+pub(crate) mod input;
 mod judge;
 mod market;
+mod money;
+mod outside;
+mod recover;
+mod reports;
+mod snapshot;
+mod statement;
 mod worth;
 
+pub use external::ExternalSpec;
+pub use input::{Input, InputError};
+pub use outside::{
+    CashKind, Difference, DifferenceKind, Origin, Parked, Scope, WireOwner, ANY_ACCOUNT,
+    ANY_INSTRUMENT, ANY_STRATEGY,
+};
+pub use recover::{RecoveredNotice, Recovery, RecoveryError};
 pub use worth::Worth;
 
 use std::collections::VecDeque;
 
-use crate::account::{Accounts, FillInput};
+use crate::account::Accounts;
 use crate::book::Book;
 use crate::facts::{self, number};
-use crate::instrument::{Asset, AssetId, Instrument, InstrumentId};
+use crate::instrument::{Asset, Instrument, InstrumentId};
 use crate::journal::Journal;
-use crate::market::{Funding, Quote};
-use crate::order::{OrderId, OrderSpec, Report, ReportKind, Request, RequestKind};
-use crate::order_state::{Change, Ending, OrderTable, Pending};
+use crate::market::Quote;
+use crate::order::{OrderId, OrderSpec, Request, RequestKind};
+use crate::order_state::{Ending, OrderTable, Pending};
 use crate::risk::{Gate, Limits, RateWindow};
 use crate::strategy::{ListenRequest, TimerRequest};
-use crate::units::{format_decimal, rescale, Rounding, MARK_SCALE};
+use crate::units::{rescale, Rounding, MARK_SCALE};
 
 /// What a strategy asked for, waiting for its turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,6 +121,8 @@ pub struct MarketView {
     pub book: Book,
     /// Best bid and offer from quotes, where no book is kept.
     pub quote: Option<Quote>,
+    /// True while the levels are not to be believed: nothing may be priced from them.
+    pub is_stale: bool,
     /// Last traded price, or close of the last bar; 0 before the first.
     pub last: i64,
     /// Mark price at mark scale; 0 where the run has none.
@@ -117,7 +135,15 @@ pub struct MarketView {
 
 impl MarketView {
     fn new(tick: i64) -> Self {
-        MarketView { book: Book::new(tick), quote: None, last: 0, mark: 0, events: 0, valued: 0 }
+        MarketView {
+            book: Book::new(tick),
+            quote: None,
+            is_stale: false,
+            last: 0,
+            mark: 0,
+            events: 0,
+            valued: 0,
+        }
     }
 
     /// Best bid and best offer prices, if both sides are there.
@@ -184,10 +210,15 @@ pub struct Desk {
     leverage: Vec<i64>,
     /// Market inputs applied so far: the market sequence of the next trading batch.
     market_seq: u64,
+    /// Whether `market_seq` is set from outside, by a market journal, and not counted here.
+    market_is_pinned: bool,
+    outside: outside::Outside,
     /// What `worth` need not work out again while no money moves.
     settled: Option<worth::Settled>,
     /// Whether the money identity is checked after every change of money.
     pub check_identity: bool,
+    /// True while strategies are told what happened before a restart: their orders are refused.
+    pub is_recovering: bool,
 }
 
 impl Desk {
@@ -217,8 +248,11 @@ impl Desk {
             positions: Vec::new(),
             leverage: Vec::new(),
             market_seq: 0,
+            market_is_pinned: false,
+            outside: outside::Outside::default(),
             settled: None,
             check_identity: false,
+            is_recovering: false,
         }
     }
 
@@ -268,6 +302,23 @@ impl Desk {
         self.mid2(instrument) / 2
     }
 
+    /// Sets the market sequence, which is not counted here from then on: a market journal has it.
+    pub fn pin_market(&mut self, sequence: u64) {
+        (self.market_is_pinned, self.market_seq) = (true, sequence);
+    }
+
+    /// Counts market inputs here again, from where the sequence stands.
+    pub fn unpin_market(&mut self) {
+        self.market_is_pinned = false;
+    }
+
+    #[inline]
+    fn count_market(&mut self, inputs: usize) {
+        if !self.market_is_pinned {
+            self.market_seq += inputs as u64;
+        }
+    }
+
     /// Market inputs applied so far.
     #[inline]
     #[must_use]
@@ -275,69 +326,8 @@ impl Desk {
         self.market_seq
     }
 
-    // ---- money ----------------------------------------------------------------------------
-
-    /// A deposit, or a withdrawal if negative.
-    ///
-    /// # Errors
-    ///
-    /// [`DeskError`] if the balance does not fit or cannot pay.
-    pub fn deposit(&mut self, account: u16, asset: AssetId, amount: i128) -> Result<(), DeskError> {
-        let result = if amount >= 0 {
-            self.accounts.deposit(account, asset, amount)
-        } else {
-            self.accounts.withdraw(account, asset, -amount)
-        };
-        result.map_err(|error| DeskError(format!("deposit refused: {error}")))?;
-        self.journal.begin(self.market_seq, self.now_ns);
-        self.journal.record(number::DEPOSIT, &facts::Deposit { account, asset, amount });
-        self.journal.commit();
-        self.check_money(account)
-    }
-
-    /// Exchanges funding on an account's position in an instrument (A16).
-    ///
-    /// # Errors
-    ///
-    /// [`DeskError`] if the value does not fit.
-    pub fn funding(&mut self, account: u16, funding: &Funding) -> Result<(), DeskError> {
-        let instrument = funding.instrument;
-        let amount = self
-            .accounts
-            .funding(account, instrument, funding.rate, funding.mark)
-            .map_err(|error| self.broken(instrument, &error.to_string()))?;
-        // The settlement's mark became the account's; the market's own is put back when next read.
-        self.markets[instrument as usize].valued = funding.mark;
-        if amount == 0 {
-            return Ok(());
-        }
-        let fact = facts::FundingPaid {
-            account,
-            instrument,
-            rate: funding.rate,
-            mark: funding.mark,
-            amount,
-        };
-        self.journal.begin(self.market_seq, self.now_ns);
-        self.journal.record(number::FUNDING, &fact);
-        self.journal.commit();
-        self.outbox.turns.push_back(Turn::Notice(Notice::Funding(account)));
-        self.check_money(account)
-    }
-
-    #[inline]
-    fn check_money(&mut self, account: u16) -> Result<(), DeskError> {
-        self.settled = None;
-        if self.check_identity {
-            self.accounts
-                .check_identity(account)
-                .map_err(|broken| DeskError(format!("the money identity is broken: {broken}")))?;
-        }
-        Ok(())
-    }
-
     #[cold]
-    fn broken(&self, instrument: InstrumentId, what: &str) -> DeskError {
+    pub(super) fn broken(&self, instrument: InstrumentId, what: &str) -> DeskError {
         DeskError(format!("{}: {what}", self.instruments[instrument as usize].symbol))
     }
 
@@ -366,7 +356,7 @@ impl Desk {
         let fact = facts::PlaceCommand::of(id, account, strategy, &spec, order.arrival_mid2);
         self.journal.begin(self.market_seq, self.now_ns);
         self.journal.record_with_text(number::PLACE, &fact, text);
-        let verdict = self.judge(id, spec)?;
+        let verdict = self.judge(id, &spec)?;
         let Some(order) = self.orders.get_mut(id) else { return Ok(()) };
         match verdict {
             Ok(()) => {
@@ -414,6 +404,7 @@ impl Desk {
         self.journal.record_with_text(number::REFUSED, &fact, reason.as_bytes());
         self.journal.commit();
         self.orders.close(id);
+        self.orders.note_end(id, self.now_ns);
         self.tell_order(id, strategy);
     }
 
@@ -429,7 +420,8 @@ impl Desk {
 
     fn cancel(&mut self, id: OrderId, strategy: u16) {
         let Some(order) = self.orders.get_mut(id) else { return };
-        if order.status().is_final() || order.cancel != Pending::None {
+        // A cancel whose outcome is not known may be asked for again: twice is no harm.
+        if order.status().is_final() || order.cancel == Pending::Sent {
             return;
         }
         self.counts.cancels += 1;
@@ -451,13 +443,19 @@ impl Desk {
     /// its reason says which rule it was.
     fn amend(&mut self, id: OrderId, strategy: u16, qty: i64, price: i64) -> Result<(), DeskError> {
         let Some(order) = self.orders.get(id) else { return Ok(()) };
-        if order.status().is_final() || order.amend != Pending::None {
+        if order.status().is_final() {
             return Ok(());
         }
+        let is_under_way = order.amend != Pending::None;
         // What may still trade is what the gate judges; the filled part is in the position.
         let asked = OrderSpec { qty: (qty - order.filled_qty).max(0), price, ..order.spec };
         let account = order.account;
-        let verdict = self.judge(id, asked)?;
+        let verdict = if is_under_way {
+            let detail = "another one is under way; wait for its answer".to_owned();
+            Err(crate::risk::Refusal { rule: "amend_pending", detail })
+        } else {
+            self.judge(id, &asked)?
+        };
         let Some(order) = self.orders.get_mut(id) else { return Ok(()) };
         self.journal.begin(self.market_seq, self.now_ns);
         self.journal
@@ -465,6 +463,7 @@ impl Desk {
         match verdict {
             Ok(()) => {
                 order.amend = Pending::Sent;
+                order.asked = (qty, price);
                 order.refusal = None;
                 let kind = RequestKind::Amend { qty, price };
                 let ts_sent = self.now_ns;
@@ -482,116 +481,8 @@ impl Desk {
         Ok(())
     }
 
-    // ---- reports --------------------------------------------------------------------------
-
-    /// What the venue says about one of our orders.
-    ///
-    /// # Errors
-    ///
-    /// [`DeskError`] if money does not fit or an identity breaks.
-    pub fn report(&mut self, report: &Report) -> Result<(), DeskError> {
-        let Some(order) = self.orders.get_mut(report.order) else { return Ok(()) };
-        let was_open = order.is_open();
-        let change = order.learn(report);
-        let (account, strategy, spec) = (order.account, order.strategy, order.spec);
-        self.journal.begin(self.market_seq, self.now_ns);
-        match change {
-            Change::Fill(fill) => {
-                let realised = self.book_fill(report.order, account, strategy, &spec, &fill)?;
-                let fact = facts::Fill {
-                    order: report.order,
-                    ts_exchange: report.ts_exchange,
-                    trade_id: fill.trade_id,
-                    account,
-                    strategy,
-                    instrument: spec.instrument,
-                    side: spec.side as i8,
-                    is_maker: fill.is_maker,
-                    qty: fill.qty,
-                    price: fill.price,
-                    fee: fill.fee,
-                    fee_asset: fill.fee_asset,
-                    realised,
-                };
-                self.journal.record(number::FILL, &fact);
-                self.outbox.turns.push_back(Turn::Notice(Notice::Fill(Box::new(fact))));
-            }
-            Change::State | Change::None => {
-                self.journal.record(number::REPORT, &facts::VenueReport::of(report));
-            }
-        }
-        self.journal.commit();
-        if spec.close_position && matches!(change, Change::Fill(_)) {
-            self.size_closing_order(report.order, account, &spec);
-        }
-        let is_open = self.orders.get(report.order).is_some_and(crate::order_state::Order::is_open);
-        if was_open && !is_open {
-            self.orders.close(report.order);
-            if matches!(report.kind, ReportKind::Rejected { .. }) {
-                self.counts.rejected += 1;
-            }
-        }
-        if change != Change::None {
-            self.tell_order(report.order, strategy);
-        }
-        if matches!(change, Change::Fill(_)) {
-            self.check_money(account)?;
-        }
-        Ok(())
-    }
-
-    /// Gives an order that closes a whole position its quantity: what it filled, and what is left
-    /// of the position. The venue decides it at the trigger and does not say.
-    fn size_closing_order(&mut self, id: OrderId, account: u16, spec: &OrderSpec) {
-        let held = self.net_qty(account, spec.instrument);
-        let left = (-spec.side.sign() * held).max(0);
-        if let Some(order) = self.orders.get_mut(id) {
-            order.spec.qty = order.filled_qty + left;
-        }
-    }
-
-    fn book_fill(
-        &mut self,
-        order: OrderId,
-        account: u16,
-        strategy: u16,
-        spec: &crate::order::OrderSpec,
-        fill: &crate::order::FillFact,
-    ) -> Result<i128, DeskError> {
-        self.counts.fills += 1;
-        let input = FillInput {
-            account,
-            strategy,
-            instrument: spec.instrument,
-            position_side: spec.position_side,
-            side: spec.side,
-            qty: fill.qty,
-            price: fill.price,
-            fee: fill.fee,
-            fee_asset: fill.fee_asset,
-            reduce_only: false,
-            order: 0,
-        };
-        let outcome = self.accounts.fill(&input).map_err(|error| {
-            let symbol = &self.instruments[spec.instrument as usize].symbol;
-            let qty = format_decimal(
-                i128::from(fill.qty),
-                self.instruments[spec.instrument as usize].qty_scale,
-            );
-            DeskError(format!(
-                "a fill of {qty} {symbol} on order {order} cannot be booked: {error}"
-            ))
-        })?;
-        let at = strategy as usize * self.instruments.len() + spec.instrument as usize;
-        if self.positions.len() <= at {
-            self.positions.resize(at + 1, 0);
-        }
-        self.positions[at] += spec.side.sign() * fill.qty;
-        Ok(outcome.realised)
-    }
-
     #[inline]
-    fn tell_order(&mut self, id: OrderId, strategy: u16) {
+    pub(super) fn tell_order(&mut self, id: OrderId, strategy: u16) {
         self.outbox.turns.push_back(Turn::Notice(Notice::Order { id, strategy }));
     }
 }

@@ -3,7 +3,7 @@
 use super::tables::{
     put_asset, put_instrument, put_text, take_asset, take_bytes, take_instrument, take_text,
 };
-use super::{Hash, JournalError, RecordType};
+use super::{Check, Hash, JournalError, RecordType};
 use crate::instrument::{Asset, Instrument};
 use crate::record::{FieldKind, FieldValue};
 
@@ -218,6 +218,16 @@ impl Header {
         Header { segment, first_sequence: sequence + 1, chain, ..self.clone() }
     }
 
+    /// The header with which the next run of this instance goes on behind `check`'s last batch.
+    ///
+    /// The old segment is never appended to: what a crash left behind its last whole batch can
+    /// then not be mistaken for a part of the journal.
+    #[must_use]
+    pub fn resumed(&self, check: &Check, build: &str, epoch: u32) -> Header {
+        let after = self.after(check.last_sequence, check.chain);
+        Header { build: build.to_owned(), epoch, ..after }
+    }
+
     /// Appends the header's bytes.
     pub fn put(&self, out: &mut Vec<u8>) {
         let start = out.len();
@@ -236,12 +246,19 @@ impl Header {
     ///
     /// [`JournalError`] if the bytes are no header, cut, damaged, or of another format.
     pub fn parse(bytes: &[u8]) -> Result<(Header, usize), JournalError> {
+        // Room was made for a segment, and not all of its first bytes reached the disk.
         let magic = &bytes[..bytes.len().min(MAGIC.len())];
-        if !MAGIC.starts_with(magic) {
-            return Err(JournalError::NotAJournal);
+        let written =
+            magic.iter().zip(MAGIC).take_while(|(byte, wanted)| **byte == *wanted).count();
+        if written < magic.len() {
+            let is_torn = magic[written..].iter().all(|byte| *byte == 0);
+            return Err(if is_torn { JournalError::TornHeader } else { JournalError::NotAJournal });
         }
         let head = bytes.get(..HEAD).ok_or(JournalError::TornHeader)?;
         let format = u16::from_le_bytes([head[8], head[9]]);
+        if format == 0 {
+            return Err(JournalError::TornHeader);
+        }
         if format != FORMAT {
             return Err(JournalError::Format(format));
         }

@@ -14,10 +14,13 @@
 //! field at zero, a newer one's extra fields are passed over. `docs/journal.md` gives each byte.
 
 mod columns;
+mod cursor;
 mod difference;
 mod frame;
 mod header;
+mod mark;
 mod reader;
+mod snapshot;
 mod tables;
 mod writer;
 
@@ -26,10 +29,13 @@ use std::fmt;
 use crate::record::{Field, Record};
 
 pub use columns::{Column, ColumnValues};
+pub use cursor::{Cursor, CursorBroken, Step};
 pub use difference::first_difference;
 pub use frame::BLOCK_BYTES;
 pub use header::{Header, Schema, SchemaField, Stream, Value, FORMAT, MAGIC};
+pub use mark::SyncMark;
 pub use reader::{Batch, Check, Reader, Row};
+pub use snapshot::{Snapshot, SNAPSHOT_FORMAT, SNAPSHOT_MAGIC};
 pub use tables::{put_asset, put_instrument, take_asset, take_instrument};
 pub use writer::Journal;
 
@@ -74,6 +80,12 @@ pub enum JournalError {
     TornHeader,
     /// The header's checksum or structure is wrong.
     BrokenHeader,
+    /// The first bytes are not a snapshot's.
+    NotASnapshot,
+    /// A snapshot of a format that this build does not know.
+    SnapshotFormat(u16),
+    /// A snapshot was cut or changed.
+    BrokenSnapshot,
     /// No record type of this name or number is in the header.
     NoSuchRecord(String),
     /// A field has another kind than the reader's.
@@ -101,6 +113,17 @@ impl fmt::Display for JournalError {
             ),
             JournalError::BrokenHeader => f.write_str(
                 "the segment's header does not match its checksum; restore the file from a copy",
+            ),
+            JournalError::NotASnapshot => {
+                f.write_str("the bytes do not start as a VeloZ snapshot; check the path")
+            }
+            JournalError::SnapshotFormat(found) => write!(
+                f,
+                "the snapshot has format {found} and this build reads format {SNAPSHOT_FORMAT}; \
+                 recover from the journal alone"
+            ),
+            JournalError::BrokenSnapshot => f.write_str(
+                "the snapshot was cut or changed; remove it and recover from the journal alone",
             ),
             JournalError::NoSuchRecord(name) => {
                 write!(f, "the journal's header declares no record type {name}; see its schema")

@@ -216,6 +216,43 @@ impl<B: AsRef<[u8]>> Reader<B> {
         }
     }
 
+    /// Digest of everything up to a batch, of the segments before too: [`super::Journal::chain_hash`]
+    /// as it was when that batch was the last; `None` if the batch is not in this segment.
+    ///
+    /// The sequence before the first batch stands for the segment before: its digest.
+    #[must_use]
+    pub fn chain_at(&self, sequence: u64) -> Option<Hash> {
+        let bytes = &self.bytes.as_ref()[..self.end];
+        if sequence + 1 == self.header.first_sequence {
+            return Some(self.header.chain);
+        }
+        let (mut chain, mut block) = (self.header.chain, 0);
+        for (at, frame) in frames(bytes, self.start) {
+            if frame.kind != FrameKind::Batch {
+                // A seal behind a link covers nothing more.
+                if at > block {
+                    chain = link(&chain, &bytes[block..at]);
+                }
+                block = frame.end;
+            } else if frame.sequence == sequence {
+                // A link right behind the batch is written with it, and covers the same bytes.
+                return Some(link(&chain, &bytes[block..frame.end]));
+            }
+        }
+        None
+    }
+
+    /// Where the batch behind `sequence` is, for [`Reader::batches_from`]; `None` if `sequence` is
+    /// not in this segment.
+    #[must_use]
+    pub fn end_of(&self, sequence: u64) -> Option<usize> {
+        if sequence + 1 == self.header.first_sequence {
+            return Some(self.start);
+        }
+        let is_it = |batch: &Batch<'_>| batch.sequence == sequence;
+        self.batches().find(is_it).map(|batch| batch.end)
+    }
+
     /// Bytes up to the end of the last whole frame: where a writer would go on.
     #[must_use]
     pub fn whole_bytes(&self) -> usize {
@@ -249,7 +286,7 @@ impl<B: AsRef<[u8]>> Reader<B> {
 }
 
 impl<'a> Batch<'a> {
-    fn of(frame: &Frame<'a>) -> Option<Batch<'a>> {
+    pub(super) fn of(frame: &Frame<'a>) -> Option<Batch<'a>> {
         let mut rest = frame.rest;
         let market_sequence = u64::take(&mut rest)?;
         let now_ns = i64::take(&mut rest)?;

@@ -24,6 +24,8 @@ pub struct Journal {
     chain: Hash,
     market_sequence: u64,
     now_ns: i64,
+    /// Event clock of the last committed batch.
+    committed_ns: i64,
     is_open: bool,
     is_closed: bool,
 }
@@ -43,6 +45,7 @@ impl Journal {
             chain: header.chain,
             market_sequence: 0,
             now_ns: 0,
+            committed_ns: 0,
             is_open: false,
             is_closed: false,
             header: header.clone(),
@@ -99,6 +102,7 @@ impl Journal {
             close_frame(&mut self.bytes, self.committed);
             self.committed = self.bytes.len();
             self.sequence += 1;
+            self.committed_ns = self.now_ns;
             if self.committed - self.block >= BLOCK_BYTES {
                 self.link(FrameKind::Link);
             }
@@ -110,6 +114,17 @@ impl Journal {
     #[must_use]
     pub fn sequence(&self) -> u64 {
         self.sequence
+    }
+
+    /// Event clock of the last batch that this value committed, ns; 0 before the first.
+    #[must_use]
+    pub fn committed_ns(&self) -> i64 {
+        self.committed_ns
+    }
+
+    /// Says what [`committed_ns`](Self::committed_ns) was before this value began.
+    pub fn resume_clock(&mut self, committed_ns: i64) {
+        self.committed_ns = committed_ns;
     }
 
     /// Digest of everything committed so far, of the segments before too.
@@ -142,7 +157,7 @@ impl Journal {
         self.discard();
     }
 
-    /// Drops the pending bytes: for a run whose journal nobody keeps.
+    /// Drops the pending bytes: they were taken from [`pending`](Self::pending), or nobody keeps them.
     pub fn discard(&mut self) {
         self.drained = self.committed;
         // What no link covers yet is still to be hashed. Once per block, not once per drain.
@@ -168,7 +183,8 @@ impl Journal {
         let mut header = self.header.after(self.sequence, self.chain);
         header.assets = assets.to_vec();
         header.instruments = instruments.to_vec();
-        *self = Journal::new(&header);
+        let committed_ns = self.committed_ns;
+        *self = Journal { committed_ns, ..Journal::new(&header) };
     }
 
     /// Seals the chain; nothing can follow.
@@ -183,6 +199,12 @@ impl Journal {
         self.is_closed = true;
     }
 
+    /// True once the chain is sealed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.is_closed
+    }
+
     /// The header of the segment being written.
     #[must_use]
     pub fn header(&self) -> &Header {
@@ -194,9 +216,11 @@ impl Journal {
         assert!(self.is_open, "a record was written outside a batch");
         debug_assert!(self.header.schema(number).is_some(), "record {number} is not declared");
         if self.bytes.len() == self.committed {
-            open_batch(&mut self.bytes, self.sequence + 1, self.market_sequence, self.now_ns);
+            let place = (self.sequence + 1, self.market_sequence, self.now_ns);
+            open_batch(&mut self.bytes, place, number, length);
+        } else {
+            open_row(&mut self.bytes, number, length);
         }
-        open_row(&mut self.bytes, number, length);
     }
 
     #[cold]

@@ -15,10 +15,16 @@ pub enum Slippage {
     /// In proportion to size: this many millionths of a basis point for an order as large as the
     /// bar's volume.
     Linear(i64),
+    /// With the square root of size: this many millionths of a basis point for an order as large
+    /// as the bar's volume, half of it for a quarter (the square-root law of market impact; Tóth
+    /// et al., "Anomalous price impact and the critical nature of liquidity", 2011).
+    Sqrt(i64),
 }
 
 /// Millionths of a basis point in one.
 const ONE: i128 = 10_000_000_000;
+/// Scale of a square root, and of what it is taken of.
+const ROOT_ONE: i128 = 1_000_000_000;
 
 impl Slippage {
     /// The distance for `qty` at `price`, with `volume` traded in the bar.
@@ -39,17 +45,30 @@ impl Slippage {
                     mul_div(i128::from(bps), i128::from(qty), volume, Rounding::AwayFromZero);
                 part(scaled.unwrap_or(0))
             }
+            Slippage::Sqrt(bps) => {
+                let volume = i128::from(volume.max(1));
+                let one = ROOT_ONE * ROOT_ONE;
+                let share = mul_div(i128::from(qty), one, volume, Rounding::AwayFromZero);
+                let share = share.unwrap_or(one).unsigned_abs();
+                let root = share.isqrt();
+                let root = (root + u128::from(root * root < share)) as i128; // up, against us
+                let scaled = mul_div(i128::from(bps), root, ROOT_ONE, Rounding::AwayFromZero);
+                part(scaled.unwrap_or(0))
+            }
         }
     }
 
-    /// The model that a text names: `none`, `2` or `ticks:2`, `bps:1.5`, `linear:10`.
+    /// The model that a text names: `none`, `2` or `ticks:2`, `bps:1.5`, `linear:10`,
+    /// `sqrt:10`.
     ///
     /// # Errors
     ///
     /// A sentence that lists what exists.
     pub fn parse(text: &str) -> Result<Slippage, String> {
         let unknown = || {
-            format!("slip {text:?} is unknown; use none, ticks:N (or N), bps:X or linear:X (bps)")
+            format!(
+                "slip {text:?} is unknown; use none, ticks:N (or N), bps:X, linear:X or sqrt:X (bps)"
+            )
         };
         let (name, rest) = text.split_once(':').unwrap_or(("ticks", text));
         let positive = |v: &str| decimal(v).filter(|v| *v >= 0).ok_or_else(unknown);
@@ -62,6 +81,7 @@ impl Slippage {
             }
             "bps" => Ok(Slippage::Bps(rate(rest)?)),
             "linear" => Ok(Slippage::Linear(rate(rest)?)),
+            "sqrt" => Ok(Slippage::Sqrt(rate(rest)?)),
             _ => Err(unknown()),
         }
     }
@@ -79,6 +99,7 @@ mod tests {
         assert_eq!(at("ticks:3"), 15);
         assert_eq!(at("bps:1.5"), 5); // 4.50015 units, up to one tick
         assert_eq!(at("linear:100"), 20); // 5 bps of 30,001 is 15.0005, up to four ticks
+        assert_eq!(at("sqrt:20"), 15); // root of 3/60 is 0.2236; 4.47 bps is 13.4, up to three ticks
         assert!(Slippage::parse("magic").unwrap_err().contains("linear"));
         assert!(Slippage::parse("-1").is_err() && Slippage::parse("bps:-1").is_err());
     }

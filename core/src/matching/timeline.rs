@@ -128,6 +128,12 @@ impl<T> Timeline<T> {
         self.heap.peek().map_or(Key::MAX, |entry| entry.key)
     }
 
+    /// The next item.
+    #[must_use]
+    pub fn peek(&self) -> Option<&T> {
+        self.heap.peek().map(|entry| &entry.item)
+    }
+
     /// Takes the next item.
     #[inline]
     pub fn pop(&mut self) -> Option<(Key, T)> {

@@ -14,6 +14,7 @@ pub struct OrderRate {
 }
 
 impl Rule for OrderRate {
+    #[inline]
     fn check(&self, e: &Exposure<'_>) -> Result<(), Refusal> {
         if self.limit == 0 || e.orders_in_window < self.limit {
             return Ok(());
@@ -39,6 +40,11 @@ impl RateWindow {
             self.times.pop_front();
         }
         self.times.len() as u32
+    }
+
+    /// The times after `since_ns`, oldest first.
+    pub fn times_since(&self, since_ns: i64) -> impl Iterator<Item = i64> + '_ {
+        self.times.iter().copied().filter(move |&ts| ts > since_ns)
     }
 
     /// Counts an order.

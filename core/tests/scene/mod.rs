@@ -85,6 +85,34 @@ pub fn desk(limits: Limits) -> Desk {
     desk
 }
 
+/// How long the live desks here remember an ended order, ns.
+pub const DAY_NS: i64 = 86_400_000_000_000;
+
+/// As [`desk`], of a live engine that began its first epoch.
+pub fn live_desk(limits: Limits) -> Desk {
+    let mut desk = blank_live_desk(limits);
+    desk.deposit(0, USDT, coins(1_000_000)).unwrap();
+    desk.deposit(0, BTC, coins(1_000)).unwrap();
+    desk.begin_epoch(1, 7).unwrap();
+    desk
+}
+
+/// A live desk with two accounts in which nothing happened: what recovery starts from.
+pub fn blank_live_desk(limits: Limits) -> Desk {
+    let (assets, instruments) = (assets(), instruments());
+    let mut accounts = Accounts::new(&assets, &instruments).unwrap();
+    accounts.add_account(false, None).unwrap();
+    accounts.add_account(false, None).unwrap();
+    accounts.allow_overdraft();
+    let mut header = Header::first(Stream::Trading, &facts::LIVE_RECORDS);
+    header.assets.clone_from(&assets);
+    header.instruments.clone_from(&instruments);
+    let mut desk = Desk::new(assets, instruments, accounts, Journal::new(&header), limits);
+    desk.check_identity = true;
+    desk.go_live(DAY_NS);
+    desk
+}
+
 /// A whole number of coins, at the scale of every asset here.
 pub fn coins(n: i64) -> i128 {
     i128::from(n) * pow10(8)

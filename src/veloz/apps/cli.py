@@ -44,6 +44,8 @@ VERBS = {
     "report": ("veloz.apps.report", "write the report of a run"),
     "verify": ("veloz.apps.verify", "run again elsewhere and name the first difference"),
     "explain": ("veloz.apps.explain", "say why a run traded, or did not"),
+    "journal": ("veloz.apps.journal", "list, follow and check the journal of a run"),
+    "exchange": ("veloz.apps.exchange", "serve a simulated Binance on this host"),
     "bench": ("veloz.apps.bench", "measure the speed of this machine"),
     "doctor": ("veloz.apps.doctor", "look at this installation and say what to do"),
     "demo": ("veloz.apps.demo", "trade real recorded data, offline"),
@@ -84,8 +86,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        code = _run(words)
-        sys.stdout.flush()  # a closed pipe shows here, not in the interpreter's last breath
+        try:
+            code = _run(words)
+        finally:  # --help leaves by SystemExit, and a closed pipe must show here as well
+            sys.stdout.flush()
     except VelozError as error:
         return _report(error, _exit_code(error), words)
     except KeyboardInterrupt:

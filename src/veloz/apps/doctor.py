@@ -31,7 +31,15 @@ Verdict = Literal["ok", "warn", "fail"]
 GIB = 2**30
 MARKS: Mapping[Verdict, str] = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
 # Package -> oldest version that is tried; the same as in pyproject.toml, which a test compares.
-BASE_PACKAGES = {"numpy": (2, 2), "duckdb": (1, 4), "rich": (13,)}
+BASE_PACKAGES = {
+    "aiohttp": (3, 12),
+    "cryptography": (44,),
+    "duckdb": (1, 4),
+    "numpy": (2, 2),
+    "picows": (2, 0),
+    "rich": (13,),
+}
+# uvloop is missing here on purpose: Windows has none, and the loop is a setting.
 RESEARCH_PACKAGES = ("pyarrow", "polars", "pandas")
 CLOCK_SOURCE = Path("/sys/devices/system/clocksource/clocksource0/current_clocksource")
 

@@ -60,7 +60,8 @@ class LoadedStrategy:
     Attributes:
         strategy: The class.
         path: Its file; None if it was made in a script or notebook.
-        digest: SHA-256 of the file's bytes, or of the class's source where that can be had.
+        digest: SHA-256 of the file's bytes, with those of the files beside it that it imports; of
+            the class's source where only that can be had.
         warnings: Sentences about clocks, dice and surroundings that the source reads.
     """
 
@@ -87,12 +88,41 @@ def load_strategy(target: str | type[Strategy]) -> LoadedStrategy:
             f"there is no strategy file {path}",
             hint=f"Make one with `veloz new {path.stem}`.",
         )
-    source = path.read_bytes()
-    warnings = _warnings(source, path)
+    sources = _sources(path)
+    warnings = tuple(text for file, source in sources.items() for text in _warnings(source, file))
     module = _module(path)
-    return LoadedStrategy(
-        _pick(module, path, wanted), path, hashlib.sha256(source).hexdigest(), warnings
-    )
+    return LoadedStrategy(_pick(module, path, wanted), path, _digest(sources, path), warnings)
+
+
+def _sources(path: Path) -> dict[Path, bytes]:
+    """The strategy's file, and the files beside it that it imports, directly or through another."""
+    sources: dict[Path, bytes] = {}
+    waiting = [path]
+    while waiting:
+        file = waiting.pop()
+        sources[file] = file.read_bytes()
+        try:
+            modules = _modules(ast.parse(sources[file]))
+        except (SyntaxError, ValueError):
+            continue  # loading says what is wrong, with the line
+        for name in modules:
+            place = path.parent.joinpath(*name.split("."))
+            folders = [folder / "__init__.py" for folder in (place, *place.parents)]
+            near = [f for f in folders if path.parent in f.parent.parents]
+            near.append(place.with_suffix(".py"))
+            waiting += [f for f in near if f.is_file() and f not in {*sources, *waiting}]
+    return {path: sources.pop(path), **dict(sorted(sources.items()))}
+
+
+def _digest(sources: dict[Path, bytes], path: Path) -> str:
+    if len(sources) == 1:
+        return hashlib.sha256(sources[path]).hexdigest()
+    whole = hashlib.sha256()
+    for file, source in sources.items():
+        name = file.relative_to(path.parent).as_posix()
+        whole.update(f"{name}\0{len(source)}\0".encode())
+        whole.update(source)
+    return whole.hexdigest()
 
 
 def _at_hand(strategy: type[Strategy]) -> LoadedStrategy:
@@ -188,6 +218,18 @@ def _imported(tree: ast.Module) -> dict[str, str]:
             for alias in node.names:
                 names[alias.asname or alias.name] = f"{node.module}.{alias.name}"
     return names
+
+
+def _modules(tree: ast.Module) -> list[str]:
+    """Every module that the file may import; `from tools import fees` names two candidates."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return sorted(names)
 
 
 def _dotted(node: ast.Attribute | ast.Name) -> str:

@@ -1,2 +1,3 @@
 //! The venues VeloZ speaks to, one folder each.
 pub mod binance;
+pub mod wire_id;

@@ -3,18 +3,31 @@
 //! ```text
 //!  exchangeInfo ─► listing ──► instruments          (or infer: the steps seen in the data)
 //!  frame, body  ─► decode, rest ─► events, levels ─► feed: books, counts, columns
+//!  order        ─► encode ─► draft ─► sign ─► frame or form
+//!  private frame, answer ─► user, bodies ─► reports; refusals: what an error means
 //! ```
 
+pub mod bodies;
+pub mod cell;
 pub mod decode;
+pub mod draft;
+pub mod encode;
+pub mod endpoint;
+pub mod evidence;
 pub mod feed;
 mod fields;
+mod holdings;
 pub mod infer;
 pub mod json;
 pub mod listing;
 mod message;
 pub mod number;
+pub mod refusals;
+pub mod report;
 mod rest;
+pub mod sign;
 mod symbols;
+pub mod user;
 
 use veloz_core::book::Chain;
 

@@ -1,0 +1,339 @@
+//! `veloz._core.JournalTail`: the descriptor that a live journal is appended to, and its sync thread.
+//!
+//! ```text
+//!  append ─► pwrite ─► wanted ─► sync thread: fdatasync ─► released ─► a byte wakes the loop
+//! ```
+//!
+//! The thread takes no lock of the interpreter, so a release waits for the device and a wake-up, and
+//! not for Python. What is decided here and what the tail over the doors decides must stay the same:
+//! a test drives both with the same calls and compares files and releases.
+
+use std::collections::VecDeque;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use veloz_core::journal::SyncMark;
+
+/// Marks are themselves synced once in so many syncs, and at the end.
+const MARK_SYNCS: u64 = 256;
+
+/// Adds what is here to `veloz._core`.
+///
+/// # Errors
+///
+/// What Python raises while the module is filled.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("MARK_SYNCS", MARK_SYNCS)?;
+    module.add_class::<JournalTail>()
+}
+
+/// When a batch may be acted upon.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Policy {
+    /// Once it is written.
+    Os,
+    /// Once it is synced, together with all that were written meanwhile.
+    Group,
+    /// Once it is synced, by a sync of its own.
+    Fsync,
+}
+
+/// An errno and what failed.
+type Failure = (Option<i32>, String);
+
+#[derive(Default)]
+struct State {
+    /// Superseded segments that are not synced yet, then the current one.
+    files: VecDeque<Arc<File>>,
+    /// How far each coming sync shall reach.
+    wanted: VecDeque<SyncMark>,
+    /// How far the last sync reached.
+    reached: SyncMark,
+    /// How long the device took for the last sync.
+    sync_ns: u64,
+    failure: Option<Failure>,
+    is_stopping: bool,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    work: Condvar,
+    done: Condvar,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic elsewhere leaves the state as it was between two statements: still true.
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Appends to the segment files of a live journal: one write a batch, syncs on a thread of its own.
+///
+/// Args:
+///     policy: os, group or fsync.
+///     path: The segment, made and preallocated.
+///     number: Of the segment.
+///     mark_path: The file of the sync mark, made and preallocated.
+///     sequence: The last batch that is durable already.
+///
+/// Raises ValueError if the policy is none of the three, and OSError if a file cannot be opened.
+#[pyclass(module = "veloz._core")]
+pub struct JournalTail {
+    policy: Policy,
+    shared: Arc<Shared>,
+    file: Option<Arc<File>>,
+    at: SyncMark,
+    ear: UnixStream,
+    thread: Option<JoinHandle<()>>,
+    failure: Option<Failure>,
+}
+
+#[pymethods]
+impl JournalTail {
+    #[new]
+    fn new(
+        policy: &str,
+        path: PathBuf,
+        number: u32,
+        mark_path: PathBuf,
+        sequence: u64,
+    ) -> PyResult<Self> {
+        let policy = match policy {
+            "os" => Policy::Os,
+            "group" => Policy::Group,
+            "fsync" => Policy::Fsync,
+            other => return Err(PyValueError::new_err(format!("no journal policy {other}"))),
+        };
+        let (file, mark) = (Arc::new(opened(path)?), opened(mark_path)?);
+        let at = SyncMark { segment: number, bytes: 0, sequence };
+        let (ear, mouth) = UnixStream::pair().map_err(|error| to_python(&told("wake", &error)))?;
+        [&ear, &mouth]
+            .iter()
+            .try_for_each(|end| end.set_nonblocking(true))
+            .map_err(|error| to_python(&told("wake", &error)))?;
+        let shared = Arc::new(Shared::default());
+        shared.lock().files.push_back(file.clone());
+        shared.lock().reached = at;
+        let mine = shared.clone();
+        let thread = std::thread::spawn(move || keep_syncing(&mine, &mark, mouth));
+        let file = Some(file);
+        Ok(JournalTail { policy, shared, file, at, ear, thread: Some(thread), failure: None })
+    }
+
+    /// Writes a batch behind those before it, in one write.
+    ///
+    /// Raises OSError if the disk does not take all of it, and for ever after that.
+    fn append(&mut self, frames: &Bound<'_, PyBytes>, sequence: u64) -> PyResult<()> {
+        if let Some(failure) = &self.failure {
+            return Err(to_python(failure));
+        }
+        let Some(file) = &self.file else {
+            return Err(PyValueError::new_err("the journal is closed"));
+        };
+        let bytes = frames.as_bytes();
+        let is_first = self.at.bytes == 0;
+        if let Err(error) = file.write_all_at(bytes, self.at.bytes) {
+            return Err(to_python(self.failure.insert(told("write", &error))));
+        }
+        self.at.bytes += bytes.len() as u64;
+        self.at.sequence = sequence;
+        match self.policy {
+            // A header is made durable at once: without it nothing behind it can be read.
+            Policy::Os if !is_first => Ok(()),
+            Policy::Os | Policy::Group | Policy::Fsync => self.want(),
+        }
+    }
+
+    /// Asks for a sync that reaches what is written.
+    ///
+    /// Raises OSError if one failed before.
+    fn start_sync(&mut self) -> PyResult<()> {
+        self.want()
+    }
+
+    /// Ends this segment; what follows goes to the start of the one at `path`.
+    ///
+    /// The old one is synced before anything behind it is released.
+    fn roll(&mut self, path: PathBuf, number: u32) -> PyResult<()> {
+        self.want()?;
+        let file = Arc::new(opened(path)?);
+        self.shared.lock().files.push_back(file.clone());
+        self.file = Some(file);
+        self.at = SyncMark { segment: number, bytes: 0, sequence: self.at.sequence };
+        Ok(())
+    }
+
+    /// Waits until everything written is on the device.
+    ///
+    /// Raises OSError if the device did not take it.
+    fn sync(&mut self, py: Python<'_>) -> PyResult<()> {
+        self.want()?;
+        let (shared, goal) = (&self.shared, self.at);
+        let failure = py.detach(|| {
+            let mut state = shared.lock();
+            while state.failure.is_none() && state.reached < goal {
+                state = shared.done.wait(state).unwrap_or_else(std::sync::PoisonError::into_inner);
+            }
+            state.failure.clone()
+        });
+        self.failure = self.failure.take().or(failure);
+        self.failure.as_ref().map_or(Ok(()), |failure| Err(to_python(failure)))
+    }
+
+    /// Stops the thread and closes the file; does not sync. A second call does nothing.
+    fn close(&mut self, py: Python<'_>) {
+        self.file = None;
+        self.shared.lock().is_stopping = true;
+        self.shared.work.notify_one();
+        if let Some(thread) = self.thread.take() {
+            // The thread ends by itself; if it panicked there is nothing left to do for it.
+            let _ = py.detach(|| thread.join());
+        }
+    }
+
+    /// A descriptor that becomes readable when a sync ends.
+    fn fileno(&self) -> i32 {
+        self.ear.as_raw_fd()
+    }
+
+    /// Clears the descriptor and says how far the last sync reached.
+    ///
+    /// Raises OSError if a sync failed.
+    fn hear(&mut self) -> PyResult<u64> {
+        let mut heard = [0; 64];
+        while matches!(self.ear.read(&mut heard), Ok(count) if count > 0) {}
+        let state = self.shared.lock();
+        self.failure = self.failure.take().or_else(|| state.failure.clone());
+        match &self.failure {
+            Some(failure) => Err(to_python(failure)),
+            None => Ok(state.reached.sequence),
+        }
+    }
+
+    /// int: The last batch that may be acted upon.
+    #[getter]
+    fn released(&self) -> u64 {
+        match self.policy {
+            Policy::Os => self.at.sequence,
+            Policy::Group | Policy::Fsync => self.shared.lock().reached.sequence,
+        }
+    }
+
+    /// int: The last batch that is on the device.
+    #[getter]
+    fn synced(&self) -> u64 {
+        self.shared.lock().reached.sequence
+    }
+
+    /// int: How long the device took for the last sync, ns.
+    #[getter]
+    fn sync_ns(&self) -> u64 {
+        self.shared.lock().sync_ns
+    }
+
+    /// int: Bytes of the segment that are written.
+    #[getter]
+    fn offset(&self) -> u64 {
+        self.at.bytes
+    }
+}
+
+impl JournalTail {
+    /// Asks the thread for a sync that reaches what is written.
+    fn want(&mut self) -> PyResult<()> {
+        let mut state = self.shared.lock();
+        if let Some(failure) = &state.failure {
+            return Err(to_python(self.failure.insert(failure.clone())));
+        }
+        if self.policy != Policy::Fsync {
+            state.wanted.clear();
+        }
+        state.wanted.push_back(self.at);
+        self.shared.work.notify_one();
+        Ok(())
+    }
+}
+
+impl Drop for JournalTail {
+    fn drop(&mut self) {
+        self.shared.lock().is_stopping = true;
+        self.shared.work.notify_one();
+    }
+}
+
+/// The sync thread: one goal after the other, until it is told to stop or the device fails.
+fn keep_syncing(shared: &Shared, mark: &File, mut mouth: UnixStream) {
+    let mut turn = 0_u64;
+    loop {
+        let mut state = shared.lock();
+        let goal = loop {
+            if let Some(goal) = state.wanted.pop_front() {
+                break goal;
+            }
+            if state.is_stopping {
+                drop(state);
+                if turn > 0 {
+                    let _ = mark.sync_data();
+                }
+                return;
+            }
+            state = shared.work.wait(state).unwrap_or_else(std::sync::PoisonError::into_inner);
+        };
+        let files: Vec<Arc<File>> = state.files.iter().cloned().collect();
+        drop(state);
+        let begun = Instant::now();
+        let synced = files.iter().try_for_each(|file| file.sync_data());
+        let sync_ns = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        let mut state = shared.lock();
+        state.sync_ns = sync_ns;
+        match &synced {
+            Ok(()) => {
+                state.reached = goal;
+                state.files.drain(..files.len() - 1);
+            }
+            Err(error) => state.failure = Some(told("sync", error)),
+        }
+        drop(state);
+        shared.done.notify_all();
+        // A full pipe means that the loop has not yet heard of the sync before: it will wake.
+        let _ = mouth.write(&[1]);
+        if synced.is_err() {
+            return;
+        }
+        // A mark that is not written leaves an older one, which is true as well.
+        // The other place holds one that is on the device: the two change only at a sync.
+        let _ = mark.write_all_at(&goal.to_bytes(), SyncMark::place(turn / MARK_SYNCS));
+        turn += 1;
+        if turn % MARK_SYNCS == 0 {
+            let _ = mark.sync_data();
+        }
+    }
+}
+
+fn opened(path: PathBuf) -> PyResult<File> {
+    let shown = path.display().to_string();
+    OpenOptions::new()
+        .write(true)
+        .open(path)
+        .map_err(|error| PyOSError::new_err((error.raw_os_error(), error.to_string(), shown)))
+}
+
+fn told(what: &str, error: &std::io::Error) -> Failure {
+    (error.raw_os_error(), format!("the journal's {what} failed: {error}"))
+}
+
+fn to_python((errno, text): &Failure) -> PyErr {
+    PyOSError::new_err((*errno, text.clone()))
+}

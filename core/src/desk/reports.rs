@@ -1,0 +1,152 @@
+//! Reports of the venue: to the order's facts, to the accounts, to the strategies.
+
+use super::{Desk, DeskError, Notice, Turn};
+use crate::account::FillInput;
+use crate::facts::{self, number};
+use crate::order::{OrderId, OrderSpec, Report, ReportKind};
+use crate::order_state::{Change, Order};
+use crate::units::format_decimal;
+
+impl Desk {
+    /// What the venue says about one of our orders.
+    ///
+    /// # Errors
+    ///
+    /// [`DeskError`] if money does not fit or an identity breaks.
+    #[inline]
+    pub fn report(&mut self, report: &Report) -> Result<(), DeskError> {
+        self.report_with(report, None)
+    }
+
+    /// As [`report`](Self::report), with the venue's own code and text of a refusal.
+    ///
+    /// # Errors
+    ///
+    /// As [`report`](Self::report).
+    pub fn report_with(
+        &mut self,
+        report: &Report,
+        words: Option<(i64, &str)>,
+    ) -> Result<(), DeskError> {
+        let Some(order) = self.orders.get_mut(report.order) else { return Ok(()) };
+        let was_open = order.is_open();
+        let change = order.learn(report);
+        let (account, strategy, spec) = (order.account, order.strategy, order.spec);
+        self.journal.begin(self.market_seq, self.now_ns);
+        match change {
+            Change::Fill(fill) => {
+                let realised = self.book_fill(report.order, account, strategy, &spec, &fill)?;
+                let fact = facts::Fill {
+                    order: report.order,
+                    ts_exchange: report.ts_exchange,
+                    trade_id: fill.trade_id,
+                    account,
+                    strategy,
+                    instrument: spec.instrument,
+                    side: spec.side as i8,
+                    is_maker: fill.is_maker,
+                    qty: fill.qty,
+                    price: fill.price,
+                    fee: fill.fee,
+                    fee_asset: fill.fee_asset,
+                    realised,
+                };
+                self.journal.record(number::FILL, &fact);
+                self.outbox.turns.push_back(Turn::Notice(Notice::Fill(Box::new(fact))));
+                if self.outside.is_live {
+                    self.after_fill(&fact)?;
+                }
+            }
+            Change::State | Change::None => {
+                self.journal.record(number::REPORT, &facts::VenueReport::of(report));
+            }
+        }
+        if let Some((code, text)) = words {
+            self.note_words(report.order, code, text);
+        }
+        self.journal.commit();
+        if spec.close_position && matches!(change, Change::Fill(_)) {
+            self.size_closing_order(report.order, account, &spec);
+        }
+        self.follow(report.order, was_open);
+        if was_open && matches!(report.kind, ReportKind::Rejected { .. }) {
+            let is_open = self.orders.get(report.order).is_some_and(Order::is_open);
+            self.counts.rejected += u64::from(!is_open);
+        }
+        if change != Change::None {
+            self.tell_order(report.order, strategy);
+        }
+        if matches!(change, Change::Fill(_)) {
+            self.check_money(account)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps the lists in step with an order whose facts changed.
+    #[inline]
+    pub(super) fn follow(&mut self, id: OrderId, was_open: bool) {
+        let Some(order) = self.orders.get(id) else { return };
+        let (is_open, missing) = (order.is_open(), order.missing_qty());
+        if was_open && !is_open {
+            self.orders.close(id);
+            self.orders.note_end(id, self.now_ns);
+        } else if !was_open && is_open {
+            self.orders.reopen(id);
+        }
+        if missing > 0 {
+            self.outside.missing.insert(id);
+        } else if !self.outside.missing.is_empty() {
+            self.outside.missing.remove(&id);
+        }
+    }
+
+    /// Gives an order that closes a whole position its quantity: what it filled, and what is left
+    /// of the position. The venue decides it at the trigger and does not say.
+    fn size_closing_order(&mut self, id: OrderId, account: u16, spec: &OrderSpec) {
+        let held = self.net_qty(account, spec.instrument);
+        let left = (-spec.side.sign() * held).max(0);
+        if let Some(order) = self.orders.get_mut(id) {
+            order.spec.qty = order.filled_qty + left;
+        }
+    }
+
+    fn book_fill(
+        &mut self,
+        order: OrderId,
+        account: u16,
+        strategy: u16,
+        spec: &crate::order::OrderSpec,
+        fill: &crate::order::FillFact,
+    ) -> Result<i128, DeskError> {
+        self.counts.fills += 1;
+        let input = FillInput {
+            account,
+            strategy,
+            instrument: spec.instrument,
+            position_side: spec.position_side,
+            side: spec.side,
+            qty: fill.qty,
+            price: fill.price,
+            fee: fill.fee,
+            fee_asset: fill.fee_asset,
+            reduce_only: false,
+            order: 0,
+        };
+        let outcome = self.accounts.fill(&input).map_err(|error| {
+            let symbol = &self.instruments[spec.instrument as usize].symbol;
+            let qty = format_decimal(
+                i128::from(fill.qty),
+                self.instruments[spec.instrument as usize].qty_scale,
+            );
+            DeskError(format!(
+                "a fill of {qty} {symbol} on order {order} cannot be booked: {error}"
+            ))
+        })?;
+        let at = strategy as usize * self.instruments.len() + spec.instrument as usize;
+        if self.positions.len() <= at {
+            self.positions.resize(at + 1, 0);
+        }
+        self.positions[at] += spec.side.sign() * fill.qty;
+        Ok(outcome.realised)
+    }
+}

@@ -1,0 +1,222 @@
+//! What a live engine does beyond a backtest's: inputs as values, saved states, restarts, and the
+//! check that strategies give the same commands again.
+
+use super::{Engine, EngineError};
+use crate::desk::input::{Deed, Layouts};
+use crate::desk::{Input, InputError, Notice, RecoveredNotice};
+use crate::facts::{self, number};
+use crate::journal::{first_difference, JournalError, Reader};
+use crate::strategy::{Event, Fault, Strategy};
+
+/// Why a run does not verify.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum VerifyError {
+    /// The engine cannot go on.
+    Engine(EngineError),
+    /// The strategies gave other commands, or none, at this batch; in words.
+    Differs(u64, String),
+    /// A batch cannot be read.
+    Input(u64, InputError),
+    /// What was made cannot be read again.
+    Journal(JournalError),
+    /// The market stream failed.
+    Market(String),
+}
+
+impl std::fmt::Display for VerifyError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            VerifyError::Engine(error) => write!(f, "{error}"),
+            VerifyError::Differs(sequence, what) => {
+                write!(f, "batch {sequence} of the journal does not come again: {what}")
+            }
+            VerifyError::Input(sequence, error) => write!(f, "batch {sequence}: {error}"),
+            VerifyError::Journal(error) => write!(f, "{error}"),
+            VerifyError::Market(text) => f.write_str(text),
+        }
+    }
+}
+
+impl std::error::Error for VerifyError {}
+
+impl From<EngineError> for VerifyError {
+    fn from(error: EngineError) -> Self {
+        VerifyError::Engine(error)
+    }
+}
+
+impl<S: Strategy> Engine<S> {
+    /// Applies an input and lets everything that it causes take its turn.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the desk cannot go on.
+    pub fn input(&mut self, input: &Input, now_ns: i64) -> Result<(), EngineError> {
+        self.desk.apply(input, now_ns)?;
+        if let Input::Timer(due) = input {
+            self.call(due.strategy, &Event::Timer(due.timer, due.due_ns));
+        }
+        self.settle()
+    }
+
+    /// Lets every strategy that runs save its state; each is a record of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the desk cannot go on.
+    pub fn save_states(&mut self, now_ns: i64) -> Result<(), EngineError> {
+        self.desk.now_ns = now_ns;
+        for row in 1..=self.seats.len() as u16 {
+            self.save_state(row);
+        }
+        self.settle()
+    }
+
+    fn save_state(&mut self, row: u16) {
+        let seat = &mut self.seats[usize::from(row) - 1];
+        if !seat.running {
+            return;
+        }
+        match seat.strategy.save() {
+            Ok(Some(state)) => {
+                let fact = facts::SavedState { strategy: row };
+                self.desk.note_with_text(number::SAVED_STATE, &fact, &state);
+            }
+            Ok(None) => {}
+            Err(fault) => {
+                let message = format!("save raised {}", fault.message);
+                self.fail(row, Fault { message }, 2);
+            }
+        }
+    }
+
+    /// Gives a strategy back what it saved, before the engine starts.
+    ///
+    /// # Errors
+    ///
+    /// What the strategy raised.
+    pub fn load_state(&mut self, row: u16, state: &[u8]) -> Result<(), Fault> {
+        self.seats[usize::from(row) - 1].strategy.load(state)
+    }
+
+    /// Tells strategies what happened to their orders after their saved states. Orders that they
+    /// give meanwhile are refused by the rule `recovering`: what they answer was answered once.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the desk cannot go on.
+    pub fn tell_recovered(&mut self, notices: &[RecoveredNotice]) -> Result<(), EngineError> {
+        self.desk.is_recovering = true;
+        for told in notices {
+            if usize::from(told.strategy) > self.seats.len() {
+                continue;
+            }
+            self.deliver(told.notice.clone());
+        }
+        let result = self.settle();
+        self.desk.is_recovering = false;
+        result
+    }
+
+    /// Hands one notice to whom it concerns.
+    #[inline]
+    pub(super) fn deliver(&mut self, notice: Notice) {
+        use crate::strategy::wants;
+        match notice {
+            Notice::Order { id, strategy } => {
+                if strategy != super::EXTERNAL
+                    && self.seats[strategy as usize - 1].own & wants::ORDERS != 0
+                    && self.desk.orders.get(id).is_some()
+                {
+                    self.call(strategy, &Event::Order(id));
+                }
+                self.desk.orders.forget(id);
+            }
+            Notice::Fill(fill) => {
+                if fill.strategy == super::EXTERNAL {
+                    return;
+                }
+                let own = self.seats[fill.strategy as usize - 1].own;
+                if own & wants::FILLS != 0 {
+                    self.call(fill.strategy, &Event::Fill(&fill));
+                }
+                if own & wants::POSITIONS != 0 {
+                    self.call(fill.strategy, &Event::Position(fill.instrument));
+                }
+                if own & wants::ACCOUNTS != 0 {
+                    self.call(fill.strategy, &Event::Account(fill.account));
+                }
+            }
+            Notice::Funding(account) => {
+                for row in 1..=self.seats.len() as u16 {
+                    let seat = &self.seats[row as usize - 1];
+                    if seat.account == account && seat.own & wants::ACCOUNTS != 0 {
+                        self.call(row, &Event::Account(account));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Runs the strategies again on the inputs of a segment, and compares what they do: every
+    /// batch must come again, byte for byte.
+    ///
+    /// The engine is fresh, with the strategies seated and not started. `market` applies the
+    /// events of the market stream up to and with a sequence.
+    ///
+    /// # Errors
+    ///
+    /// [`VerifyError`] names the first batch that does not come again.
+    pub fn verify<B: AsRef<[u8]>>(
+        &mut self,
+        segment: &Reader<B>,
+        mut market: impl FnMut(&mut Self, u64) -> Result<(), String>,
+    ) -> Result<u64, VerifyError> {
+        let mut made = Vec::new();
+        self.desk.journal = crate::journal::Journal::new(segment.header());
+        let layouts = Layouts::of(segment.header());
+        for batch in segment.batches() {
+            let sequence = batch.sequence;
+            if self.desk.journal.sequence() < sequence {
+                market(self, batch.market_sequence).map_err(VerifyError::Market)?;
+            }
+            if self.desk.journal.sequence() < sequence {
+                self.desk.pin_market(batch.market_sequence);
+                let deed = layouts.deed(&batch);
+                let deed = deed.map_err(|error| VerifyError::Input(sequence, error))?;
+                let Deed::Input(input) = deed else {
+                    let what = "a strategy gave a command there that it does not give now";
+                    return Err(VerifyError::Differs(sequence, what.to_owned()));
+                };
+                self.again(&input, batch.now_ns)?;
+            }
+            self.desk.outbox.requests.clear();
+            self.desk.outbox.timers.clear();
+            if self.desk.journal.sequence() < sequence {
+                let what = "the input that it starts with does nothing now".to_owned();
+                return Err(VerifyError::Differs(sequence, what));
+            }
+            self.desk.journal.drain_into(&mut made);
+        }
+        let last = self.desk.journal.sequence();
+        let made = Reader::new(made).map_err(VerifyError::Journal)?;
+        match first_difference(&made, segment) {
+            None => Ok(last),
+            Some(what) => Err(VerifyError::Differs(last, what)),
+        }
+    }
+
+    /// An input as its shell gave it.
+    fn again(&mut self, input: &Input, now_ns: i64) -> Result<(), EngineError> {
+        self.desk.now_ns = now_ns;
+        match input {
+            Input::State { fact, .. } if fact.state == 0 => self.start(),
+            Input::State { fact, .. } if fact.state == 1 => self.stop(),
+            Input::Saved { strategy, .. } => {
+                self.save_state(*strategy);
+                self.settle()
+            }
+            _ => self.input(input, now_ns),
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! An engine that is driven by events as they come: live, or on paper.
+//!
+//! ```text
+//!  market event ─► [paper venue] ─► engine ─► requests ─► gateway, or the paper venue
+//!  input, timer ───────────────────►│  │ └──► journal: before any request leaves
+//!                                   paper venue's reports come back as inputs
+//! ```
+//!
+//! The shell calls these methods, sends what [`Live::take_requests`] gives once the journal is as
+//! durable as its policy says, and calls [`Live::advance`] at [`Live::next_ns`].
+
+use crate::desk::Input;
+use crate::engine::{Engine, EngineError};
+use crate::facts;
+use crate::market::{Bar, Funding, MarkPrice, Quote, Tick, Trade};
+use crate::order::Request;
+use crate::paper::Paper;
+use crate::strategy::Strategy;
+use crate::timers::Timers;
+
+/// An engine, its timers, what waits to be sent, and the paper venue if it trades on paper.
+pub struct Live<S> {
+    /// The engine.
+    pub engine: Engine<S>,
+    /// The venue of a paper run.
+    pub paper: Option<Paper>,
+    timers: Timers,
+    requests: Vec<Request>,
+}
+
+impl<S: Strategy> Live<S> {
+    /// A live engine, or with a venue a paper one. Its desk must be live as well.
+    #[must_use]
+    pub fn new(engine: Engine<S>, paper: Option<Paper>) -> Self {
+        Live { engine, paper, timers: Timers::default(), requests: Vec::new() }
+    }
+
+    /// Tells the strategies that the run begins.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the desk cannot go on.
+    pub fn start(&mut self, now_ns: i64) -> Result<(), EngineError> {
+        self.engine.desk.now_ns = now_ns;
+        self.engine.start()?;
+        self.collect();
+        Ok(())
+    }
+
+    /// Tells the strategies that the run ends.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the desk cannot go on.
+    pub fn stop(&mut self, now_ns: i64) -> Result<(), EngineError> {
+        self.engine.desk.now_ns = now_ns;
+        self.engine.stop()?;
+        self.collect();
+        Ok(())
+    }
+
+    /// Applies an input.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the desk cannot go on.
+    pub fn input(&mut self, input: &Input, now_ns: i64) -> Result<(), EngineError> {
+        self.engine.input(input, now_ns)?;
+        self.collect();
+        Ok(())
+    }
+
+    /// Rows of one message of a book feed.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the desk cannot go on.
+    pub fn ticks(&mut self, rows: &[Tick], now_ns: i64) -> Result<(), EngineError> {
+        self.before(now_ns, |paper| paper.ticks(rows))?;
+        self.engine.watched_ticks(rows, now_ns)?;
+        self.after(now_ns)
+    }
+
+    /// A public trade.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the desk cannot go on.
+    pub fn trade(&mut self, trade: &Trade, now_ns: i64) -> Result<(), EngineError> {
+        self.before(now_ns, |paper| paper.trade(trade))?;
+        self.engine.trade(trade, now_ns)?;
+        self.after(now_ns)
+    }
+
+    /// A best bid and offer.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the desk cannot go on.
+    pub fn quote(&mut self, quote: &Quote, now_ns: i64) -> Result<(), EngineError> {
+        self.before(now_ns, |paper| paper.quote(quote))?;
+        self.engine.quote(quote, now_ns)?;
+        self.after(now_ns)
+    }
+
+    /// A finished bar.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the desk cannot go on.
+    pub fn bar(&mut self, bar: &Bar, now_ns: i64) -> Result<(), EngineError> {
+        self.before(now_ns, |paper| paper.bar(bar))?;
+        self.engine.bar(bar, now_ns)?;
+        self.after(now_ns)
+    }
+
+    /// A mark price.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the desk cannot go on.
+    pub fn mark(&mut self, mark: &MarkPrice, now_ns: i64) -> Result<(), EngineError> {
+        self.before(now_ns, |paper| paper.mark(mark))?;
+        self.engine.mark(mark, now_ns)?;
+        self.after(now_ns)
+    }
+
+    /// A funding settlement was published.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the desk cannot go on.
+    pub fn funding(&mut self, funding: &Funding, now_ns: i64) -> Result<(), EngineError> {
+        self.before(now_ns, |paper| paper.funding(funding))?;
+        self.engine.funding(funding, now_ns)?;
+        self.after(now_ns)
+    }
+
+    /// When something is due by itself, ns: a timer, or a report of the paper venue.
+    pub fn next_ns(&mut self) -> Option<i64> {
+        let timer = self.timers.next_ns();
+        let report = self.paper.as_ref().and_then(Paper::next_ns);
+        [timer, report].into_iter().flatten().min()
+    }
+
+    /// Lets everything happen that is due at or before `now_ns`. Returns how many things were.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the desk cannot go on.
+    pub fn advance(&mut self, now_ns: i64) -> Result<usize, EngineError> {
+        let mut happened = 0;
+        loop {
+            let timer = self.timers.next_ns().unwrap_or(i64::MAX);
+            let report = self.paper.as_ref().and_then(Paper::next_ns).unwrap_or(i64::MAX);
+            if timer.min(report) > now_ns {
+                return Ok(happened);
+            }
+            happened += 1;
+            if report <= timer {
+                let heard = self.paper.as_mut().and_then(|paper| paper.next(report));
+                if let Some(input) = heard {
+                    self.input(&input, report.max(self.engine.desk.now_ns))?;
+                }
+            } else if let Some((strategy, timer, due_ns)) = self.timers.pop_due(now_ns) {
+                let due = facts::TimerDue { strategy, timer, due_ns };
+                let at = if self.paper.is_some() { due_ns } else { now_ns };
+                self.input(&Input::Timer(due), at.max(self.engine.desk.now_ns))?;
+            }
+        }
+    }
+
+    /// Takes the requests that are to leave, oldest first.
+    pub fn take_requests(&mut self) -> Vec<Request> {
+        std::mem::take(&mut self.requests)
+    }
+
+    /// On paper, what is due before the event happens, and the venue sees the event.
+    #[inline]
+    fn before(&mut self, now_ns: i64, see: impl FnOnce(&mut Paper)) -> Result<(), EngineError> {
+        if self.paper.is_some() {
+            self.advance(now_ns - 1)?;
+            if let Some(paper) = &mut self.paper {
+                paper.heard_ns = now_ns;
+                see(paper);
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn after(&mut self, now_ns: i64) -> Result<(), EngineError> {
+        self.collect();
+        if self.paper.is_some() {
+            self.advance(now_ns)?;
+        }
+        Ok(())
+    }
+
+    /// Sets the timers that strategies asked for, and puts requests on their way.
+    #[inline]
+    fn collect(&mut self) {
+        let desk = &mut self.engine.desk;
+        for timer in desk.outbox.timers.drain(..) {
+            self.timers.set(&timer, desk.now_ns);
+        }
+        match &mut self.paper {
+            Some(paper) => desk.outbox.requests.drain(..).for_each(|request| paper.take(request)),
+            None => self.requests.append(&mut desk.outbox.requests),
+        }
+    }
+}
