@@ -456,6 +456,6 @@ class Booking:
         order.visible_qty = min(order.visible_qty, order.left)
         order.updated_ns = self.floor.now_ns()
         instrument = self.floor.instruments[order.market, order.symbol]
-        instrument.book.touch(order.side, order.price)
+        instrument.book.note_change(order.side, order.price)
         self.touch_order(order)
         self.order_event(order, execution)
