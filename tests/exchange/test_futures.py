@@ -355,6 +355,38 @@ def test_good_till_date_expires_by_the_clock(world: World) -> None:
     refuse(Why.GTD_TOO_SOON, world.limit, "a", USDM, Side.BUY, "0.1", "29000", **soon)
 
 
+def test_a_market_order_far_from_the_mark_is_refused(world: World) -> None:
+    world.book(USDM, "29000x1", "32000x1")
+    refuse(Why.PERCENT_PRICE_MARKET, world.market, "a", USDM, Side.BUY, "0.1")
+    world.book(USDM, "29000x1", "31000x1 31600x1")
+    order = world.market("a", USDM, Side.BUY, "1.5")
+    # 31,500 is five per cent from the mark: nothing fills beyond.
+    assert (order.status, order.executed_qty) == (OrderStatus.EXPIRED, d(1))
+
+
+def test_an_accounts_own_rates_hold(world: World) -> None:
+    exchange = world.exchange
+    exchange.set_fees("a", USDM, d("-0.0001"), d("0.001"))
+    exchange.set_fees("b", USDM, d("0.0001"), d("0.0003"), BTC)
+    assert exchange.fees("b", USDM, BTC) == (d("0.0001"), d("0.0003"))
+    open_pair(world, "1")
+    assert exchange.fills("a", USDM)[0].fee == d(-3)
+    assert exchange.fills("b", USDM)[0].fee == d(9)
+    assert exchange.imbalance() == {}
+
+
+def test_money_moves_between_markets_as_far_as_margin_allows(world: World) -> None:
+    exchange = world.exchange
+    open_pair(world, "6")
+    refuse(Why.UNKNOWN_ASSET, exchange.transfer, "a", USDM, Market.SPOT, "NOPE", d(1))
+    refuse(Why.INSUFFICIENT_MARGIN, exchange.transfer, "a", USDM, Market.SPOT, "USDT", d(12000))
+    exchange.transfer("a", USDM, Market.SPOT, "USDT", d(10000))
+    (wallet,) = [w for w in exchange.account("a", USDM).wallets if w.asset == "USDT"]
+    assert wallet.wallet == d(10000) - d(36)
+    assert wallet.available == wallet.wallet - d(9000)
+    assert exchange.income("a", USDM, kind=IncomeKind.TRANSFER)[-1].amount == d(-10000)
+
+
 def test_coins_pay_inverse_profit(world: World) -> None:
     exchange = world.exchange
     world.limit("a", COINM, Side.BUY, "100", "30000")

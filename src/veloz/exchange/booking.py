@@ -40,7 +40,6 @@ from veloz.exchange.words import (
 
 BNB = "BNB"
 BNB_DISCOUNT = {Market.SPOT: Decimal("0.25"), Market.USDM: Decimal("0.1")}
-ANONYMOUS = None
 
 
 class Booking:
@@ -78,8 +77,8 @@ class Booking:
             qty,
             taker_side is Side.SELL,
             ts,
-            buyer.order_id if buyer else ANONYMOUS,
-            seller.order_id if seller else ANONYMOUS,
+            buyer.order_id if buyer else None,
+            seller.order_id if seller else None,
         )
         self.print(instrument, trade)
         self._side(instrument, maker, taker_side.opposite, trade, is_maker=True)
