@@ -344,6 +344,10 @@ def test_candles_are_built_from_the_trades(world: World) -> None:
         assert sum(row.trades for row in exchange.klines(SPOT, BTC, interval)) == 4
     assert [row.trade_id for row in exchange.trades(SPOT, BTC, Window(from_id=3))] == [3, 4]
     assert exchange.average_price(SPOT, BTC) == d("30012.5")
+    world.now += 4 * 60 * 10**9
+    assert exchange.average_price(SPOT, BTC) == d(30050)
+    world.now += 3600 * 10**9
+    assert exchange.average_price(SPOT, BTC) == d(30050)
 
 
 def test_a_receiver_may_call_back_and_hears_of_it_later(world: World) -> None:

@@ -66,6 +66,7 @@ class Clearing:
         self.floor.listings[listing.market][listing.symbol] = listing
         if key in self.floor.instruments:
             self.floor.instruments[key].listing = listing
+            self.floor.instruments[key].tape.minutes = listing.avg_price_mins
         else:
             instrument = self.floor.instruments[key] = Instrument(listing)
             self._open(instrument)

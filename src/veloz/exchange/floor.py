@@ -49,7 +49,7 @@ class Instrument:
     def __init__(self, listing: Listing) -> None:
         self.listing = listing
         self.book = Book()
-        self.tape = Tape(listing.market, listing.symbol)
+        self.tape = Tape(listing.market, listing.symbol, listing.avg_price_mins)
         self.index: Decimal | None = None
         self.funding_rate = ZERO
         self.next_funding_ns = 0

@@ -94,8 +94,7 @@ class Markets(Wiring):
     def average_price(self, market: Market, symbol: str) -> Decimal | None:
         """Mean trade price of the listing's `avg_price_mins`; last price if none traded."""
         instrument = self._floor.instrument(market, symbol)
-        minutes = instrument.listing.avg_price_mins
-        return instrument.tape.average(self._floor.now_ns(), minutes)
+        return instrument.tape.average(self._floor.now_ns())
 
     @call
     def mark_price(self, market: Market, symbol: str) -> MarkPrice:
