@@ -132,9 +132,11 @@ class Tape:
 
     def klines(self, interval: str, window: Window, now: int) -> list[Kline]:
         """Candles of an interval, oldest first; empty ones repeat the close before them."""
-        source = self.kept["1s" if interval == "1s" else "1m"]
+        start, end = window.start_ns, window.end_ns
+        back = (window.limit + 1) * FIXED.get(interval, 31 * DAY)
+        earliest = bounds(interval, max(0, now - back if start is None else start))[0]
         merged: list[Kline] = []
-        for candle in source:
+        for candle in self._since("1s" if interval == "1s" else "1m", earliest):
             opened, following = bounds(interval, candle.open_ns)
             if merged and merged[-1].open_ns == opened:
                 merged[-1] = joined(merged[-1], candle)
@@ -144,13 +146,21 @@ class Tape:
                 replace(candle, interval=interval, open_ns=opened, close_ns=following - 1)
             )
         merged += self._empty(merged, interval, bounds(interval, now)[1])
-        start, end = window.start_ns, window.end_ns
         rows = [
             candle
             for candle in merged
             if (start is None or candle.open_ns >= start) and (end is None or candle.open_ns <= end)
         ]
         return rows[: window.limit] if start is not None else rows[-window.limit :]
+
+    def _since(self, kept: str, earliest: int) -> list[Kline]:
+        """Kept candles from a time on, and the one before them, whose close they may repeat."""
+        rows: list[Kline] = []
+        for candle in reversed(self.kept[kept]):
+            rows.append(candle)
+            if candle.open_ns < earliest:
+                break
+        return rows[::-1]
 
     def _empty(self, before: list[Kline], interval: str, until: int) -> list[Kline]:
         """Candles without trades up to a time; no more than a deque would keep."""
