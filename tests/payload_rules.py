@@ -235,8 +235,9 @@ def is_account(body: dict[str, Json]) -> bool:
         return True
     lists = [body.get(name) for name in ("balances", "assets", "positions")]
     rows = [row for one in lists if isinstance(one, list) for row in one if isinstance(row, dict)]
-    return any({"free", "locked"} <= row.keys() for row in rows if "userAssets" not in body) and (
-        "canTrade" in body
+    return (
+        any({"free", "locked"} <= row.keys() for row in rows if "userAssets" not in body)
+        and ("canTrade" in body)
     ) or any("walletBalance" in row for row in rows)
 
 
@@ -252,11 +253,15 @@ def orders_in(body: Json) -> Iterator[dict[str, Json]]:
     if any(name in body for name in inner):
         for name in inner:
             yield from orders_in(body.get(name))
-    elif ({"orderId", "symbol"} <= body.keys() and "amendmentId" not in body
-          and ({"status", "origQty", "executedQty"} & body.keys())):  # fmt: skip
+    elif is_order(body) or ("code" in body and "msg" in body and body["code"] != 200):
         yield body
-    elif "code" in body and "msg" in body and body["code"] != 200:
-        yield body
+
+
+def is_order(body: dict[str, Json]) -> bool:
+    """Whether an object is an order, and not only the name of one or its amendment."""
+    if not {"orderId", "symbol"} <= body.keys() or "amendmentId" in body:
+        return False
+    return bool({"status", "origQty", "executedQty"} & body.keys())
 
 
 def check_order(report: Any, source: Json) -> None:

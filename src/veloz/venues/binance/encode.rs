@@ -35,6 +35,15 @@ pub struct Amend<'a> {
     pub new_client_id: &'a str,
 }
 
+/// Which order is meant: by its client id, or by the venue's number where it has none of ours.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// Its client id; empty to go by the number.
+    pub client_id: &'a str,
+    /// The venue's number of it; of the algo service for a conditional order that waits.
+    pub venue_order_id: i64,
+}
+
 /// Which trades are asked for; zero leaves a bound out.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TradesOf {
@@ -290,10 +299,10 @@ impl Encoder {
     pub fn cancel(
         &mut self,
         instrument: &Instrument,
-        client_id: &str,
+        target: &Target<'_>,
         is_algo: bool,
     ) -> Result<&mut Draft, Unsupported> {
-        self.one(instrument, client_id, [Action::Cancel, Action::CancelAlgo], is_algo)
+        self.one(instrument, target, [Action::Cancel, Action::CancelAlgo], is_algo)
     }
 
     /// What became of one order; `is_algo` for the conditional half of a futures order.
@@ -304,24 +313,36 @@ impl Encoder {
     pub fn order(
         &mut self,
         instrument: &Instrument,
-        client_id: &str,
+        target: &Target<'_>,
         is_algo: bool,
     ) -> Result<&mut Draft, Unsupported> {
-        self.one(instrument, client_id, [Action::Order, Action::AlgoOrder], is_algo)
+        self.one(instrument, target, [Action::Order, Action::AlgoOrder], is_algo)
     }
 
     fn one(
         &mut self,
         instrument: &Instrument,
-        client_id: &str,
+        target: &Target<'_>,
         [plain, algo]: [Action; 2],
         is_algo: bool,
     ) -> Result<&mut Draft, Unsupported> {
+        let is_named = !target.client_id.is_empty();
+        if !is_named && target.venue_order_id <= 0 {
+            return Err(Unsupported("an order is named by its client id or the venue's number"));
+        }
         if is_algo {
-            return Ok(self.open(algo)?.text("clientAlgoId", client_id));
+            let draft = self.open(algo)?;
+            return Ok(match is_named {
+                true => draft.text("clientAlgoId", target.client_id),
+                false => draft.whole("algoId", target.venue_order_id),
+            });
         }
         let draft = self.open(plain)?;
-        Ok(draft.text("origClientOrderId", client_id).text("symbol", &instrument.venue_symbol))
+        match is_named {
+            true => draft.text("origClientOrderId", target.client_id),
+            false => draft.whole("orderId", target.venue_order_id),
+        };
+        Ok(draft.text("symbol", &instrument.venue_symbol))
     }
 
     /// The end of all orders of an instrument; futures have conditional ones apart.

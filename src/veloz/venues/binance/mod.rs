@@ -13,13 +13,14 @@ pub mod decode;
 pub mod draft;
 pub mod encode;
 pub mod endpoint;
-pub mod evidence;
 pub mod feed;
 mod fields;
 mod holdings;
 pub mod infer;
+pub mod inputs;
 pub mod json;
 pub mod listing;
+mod mac;
 mod message;
 pub mod number;
 pub mod refusals;
@@ -57,6 +58,16 @@ impl Market {
     #[must_use]
     pub fn named(name: &str) -> Option<Market> {
         [Market::Spot, Market::UsdM, Market::CoinM].into_iter().find(|m| m.name() == name)
+    }
+
+    /// What its instruments are.
+    #[must_use]
+    pub fn kind(self) -> veloz_core::instrument::Kind {
+        match self {
+            Market::Spot => veloz_core::instrument::Kind::Spot,
+            Market::UsdM => veloz_core::instrument::Kind::Linear,
+            Market::CoinM => veloz_core::instrument::Kind::Inverse,
+        }
     }
 
     /// How depth updates of the market follow each other.
