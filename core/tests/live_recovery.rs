@@ -418,7 +418,7 @@ fn a_desk_of_other_accounts_does_not_pass_for_the_writer() {
 fn own_notices_after_the_saved_state_are_told_again() {
     let mut desk = scene::live_desk(Limits::default());
     desk.bar(&bar(PERPETUAL, 60, 100_00)).unwrap();
-    let mut place = |desk: &mut Desk| {
+    let place = |desk: &mut Desk| {
         let id = desk.orders.insert(0, 1, limit(PERPETUAL, Side::Buy, 1_000, 99_00), desk.now_ns);
         desk.apply_command(veloz_core::desk::Command::Place { id, text: None }).unwrap();
         id
