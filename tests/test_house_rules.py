@@ -222,7 +222,10 @@ def test_no_registry_host_is_in_the_repository() -> None:
     assert places(hosts, TEXTS) == []
 
 
-@pytest.mark.parametrize("lock", ["base", "dev", "peers"])
+LOCKS = ["base", "dev", "peers", "clients-ccxt", "clients-python-binance", "clients-sdk"]
+
+
+@pytest.mark.parametrize("lock", LOCKS)
 def test_locks_hold_hashes_and_no_address(lock: str) -> None:
     text = (ROOT / "requirements" / f"{lock}.lock").read_text(encoding="utf-8")
     assert "://" not in text

@@ -15,6 +15,9 @@ LOCKS = {
     BASE: ["pyproject.toml", "--group", "build"],
     "requirements/dev.lock": ["--group", "dev", "--constraints", BASE],
     "requirements/peers.lock": ["--group", "peers", "--constraints", BASE],
+    "requirements/clients-ccxt.lock": ["--group", "clients-ccxt"],
+    "requirements/clients-python-binance.lock": ["--group", "clients-python-binance"],
+    "requirements/clients-sdk.lock": ["--group", "clients-sdk"],
 }
 FORM = [
     "--universal",

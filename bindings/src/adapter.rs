@@ -220,6 +220,14 @@ macro_rules! deliver_renewed {
     }};
 }
 
+/// Values positions at the present prices, so that what is shown of them is of now.
+fn value(port: &mut Port<'_>, rows: std::ops::Range<u32>) -> Result<(), Fault> {
+    for row in rows {
+        port.desk_mut().value(row).map_err(|error| Fault { message: error.to_string() })?;
+    }
+    Ok(())
+}
+
 impl Strategy for PyStrategy {
     #[inline]
     fn on_event(&mut self, event: &Event<'_>, port: &mut Port<'_>) -> Result<(), Fault> {
@@ -269,10 +277,12 @@ impl Strategy for PyStrategy {
             }
             Event::Position(instrument) => {
                 let (account, strategy) = (port.account(), port.strategy());
+                value(port, *instrument..*instrument + 1)?;
                 let position = Position::read(port.desk(), account, strategy, *instrument);
                 deliver!(self, port, position, position)
             }
             Event::Account(account) => {
+                value(port, 0..self.wiring.link.instruments.len() as u32)?;
                 let account = Account::read(port.desk(), *account);
                 deliver!(self, port, account, account)
             }

@@ -251,7 +251,7 @@ impl Backtest {
         let raised = Arc::clone(&self.raised);
         self.replay.sink = Some(Box::new(move |bytes| {
             Python::attach(|py| {
-                sink.call1(py, (PyBytes::new(py, &bytes),)).map(|_| ()).map_err(|error| {
+                sink.call1(py, (PyBytes::new(py, bytes),)).map(|_| ()).map_err(|error| {
                     let text = error.to_string();
                     if let Ok(mut slot) = raised.lock() {
                         *slot = Some(error);

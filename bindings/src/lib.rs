@@ -32,6 +32,7 @@ mod settings;
 mod signer;
 mod strategy;
 mod user_data;
+mod views;
 mod wiring;
 mod words;
 

@@ -5,7 +5,7 @@ use veloz_core::desk::Desk;
 use veloz_core::instrument::Kind;
 use veloz_core::order::{Request, RequestKind, Side};
 use veloz_core::order_state::Asked;
-use veloz_venues::binance::encode::{Amend, Encoder};
+use veloz_venues::binance::encode::{Amend, Encoder, Target};
 use veloz_venues::binance::Market;
 use veloz_venues::wire_id::WireId;
 
@@ -84,7 +84,12 @@ impl LiveRequest {
                     &Amend { spec: &spec, qty, price, filled, client_id: &id, new_client_id: &id },
                 )
             }
-            RequestKind::Cancel => encoder.cancel(instrument, &id, is_algo),
+            RequestKind::Cancel => {
+                // An order that is not ours is named by its number at the venue.
+                let number = desk.venue_id(request.order).and_then(|id| i64::try_from(id).ok());
+                let target = Target { client_id: &id, venue_order_id: number.unwrap_or(0) };
+                encoder.cancel(instrument, &target, is_algo)
+            }
             RequestKind::CancelAll { .. } => encoder.cancel_all(instrument, is_algo),
         };
         // What the venue cannot do is told as a refusal by the caller: it never leaves.

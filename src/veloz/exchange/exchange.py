@@ -13,32 +13,28 @@ to the subscribers, then returns. A refused call raises `Refusal` and has change
 
 from __future__ import annotations
 
-import random as chance
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Sequence
+from copy import copy
 from decimal import Decimal
 
-from veloz.exchange.events import Event
-from veloz.exchange.listing import Listing
+from veloz.exchange.events import AccountReason
+from veloz.exchange.markets import Markets
 from veloz.exchange.model import (
     AccountView,
     AlgoOrder,
     Amendment,
-    BookTicker,
-    Depth,
     Fill,
-    FundingPrint,
     Income,
-    Kline,
-    MarkPrice,
+    Modification,
     Order,
     OrderKey,
     OrderList,
     OrderRequest,
     Position,
     PreventedMatch,
-    Print,
     Window,
 )
+from veloz.exchange.wiring import call
 from veloz.exchange.words import (
     IncomeKind,
     MarginType,
@@ -46,13 +42,11 @@ from veloz.exchange.words import (
     PositionSide,
     PriceMatch,
     Refusal,
-    SymbolStatus,
+    Why,
 )
 
-Levels = Iterable[tuple[Decimal, Decimal]]
 
-
-class Exchange:
+class Exchange(Markets):
     """One simulated exchange.
 
     Args:
@@ -62,111 +56,89 @@ class Exchange:
         scales: Decimals of an asset's balance; 8 for those not named.
     """
 
-    def __init__(
-        self,
-        listings: Iterable[Listing] = (),
-        *,
-        now_ns: Callable[[], int],
-        random: chance.Random,
-        scales: Mapping[str, int] | None = None,
-    ) -> None:
-        raise NotImplementedError
-
-    # Time and events.
-
-    def subscribe(self, receiver: Callable[[Event], None]) -> Callable[[], None]:
-        """Calls `receiver` with every event from now on; returns what ends that."""
-        raise NotImplementedError
-
-    def advance(self) -> int | None:
-        """Does what the clock has made due: GTD, countdowns, funding, delivery, trailing data.
-
-        Returns:
-            When the next thing will be due; None if nothing waits.
-        """
-        raise NotImplementedError
-
-    # Listings.
-
-    def list_symbol(self, listing: Listing) -> None:
-        """Lists a symbol, or changes the limits of one; ConfigError if its tiers do not join."""
-        raise NotImplementedError
-
-    def delist(self, market: Market, symbol: str, *, settle_price: Decimal | None = None) -> None:
-        """Ends a symbol: open orders expire; positions settle at the price, else at the mark."""
-        raise NotImplementedError
-
-    def set_status(self, market: Market, symbol: str, status: SymbolStatus) -> None:
-        """Halts or resumes a symbol."""
-        raise NotImplementedError
-
-    def listings(self, market: Market) -> tuple[Listing, ...]:
-        """Everything listed in a market, in the order of listing."""
-        raise NotImplementedError
-
-    def listing(self, market: Market, symbol: str) -> Listing:
-        """One symbol's limits."""
-        raise NotImplementedError
-
     # Accounts and money.
 
+    @call
     def open_account(self, account: str) -> None:
         """Opens an account with all three markets; opening it again changes nothing."""
-        raise NotImplementedError
+        self._floor.open_account(account)
 
+    @call
     def accounts(self) -> tuple[str, ...]:
         """The names of all accounts."""
-        raise NotImplementedError
+        return tuple(self._floor.accounts)
 
+    @call
     def set_fees(
         self, account: str, market: Market, maker: Decimal, taker: Decimal, symbol: str = ""
     ) -> None:
         """Sets an account's commission rates; for all symbols of the market without `symbol`."""
-        raise NotImplementedError
+        self._floor.account(account).rates[market, symbol] = (maker, taker)
 
+    @call
     def fees(self, account: str, market: Market, symbol: str) -> tuple[Decimal, Decimal]:
         """The maker and taker rates that hold for an account and symbol."""
-        raise NotImplementedError
+        holder = self._floor.account(account)
+        return self._booking.rates(holder, self._floor.instrument(market, symbol))
 
+    @call
     def set_bnb_fees(self, account: str, market: Market, *, on: bool) -> None:
         """Pays commission in BNB at a discount while the BNB balance suffices (A10, A15)."""
-        raise NotImplementedError
+        paying = self._floor.account(account).pays_bnb
+        if on:
+            paying.add(market)
+        else:
+            paying.discard(market)
 
+    @call
     def set_rebate(self, account: str, referrer: str, share: Decimal) -> None:
         """Pays a share of an account's commissions to another account."""
-        raise NotImplementedError
+        self._floor.account(referrer)
+        holder = self._floor.account(account)
+        holder.referrer, holder.rebate = referrer, share
 
+    @call
     def deposit(self, account: str, market: Market, asset: str, amount: Decimal) -> None:
         """Adds money from outside."""
-        raise NotImplementedError
+        if amount <= 0:
+            raise Refusal(Why.BAD_REQUEST, f"{amount} is no amount to deposit")
+        self._holders.move(account, market, asset, amount, AccountReason.DEPOSIT)
 
+    @call
     def withdraw(self, account: str, market: Market, asset: str, amount: Decimal) -> None:
         """Takes money out; refused beyond what is free."""
-        raise NotImplementedError
+        if amount <= 0:
+            raise Refusal(Why.BAD_REQUEST, f"{amount} is no amount to withdraw")
+        self._holders.move(account, market, asset, -amount, AccountReason.WITHDRAW)
 
+    @call
     def transfer(
         self, account: str, source: Market, target: Market, asset: str, amount: Decimal
     ) -> int:
         """Moves money between an account's markets; returns the number of the transfer."""
-        raise NotImplementedError
+        return self._holders.transfer(account, source, target, asset, amount)
 
     # Orders.
 
+    @call
     def place(self, account: str, request: OrderRequest) -> Order:
         """Places an order; returns its state after matching.
 
         On futures the conditional types are refused with USE_ALGO.
         """
-        raise NotImplementedError
+        return self._shown(self._placing.place(account, request))
 
+    @call
     def check(self, account: str, request: OrderRequest) -> None:
         """Refuses what `place` would refuse before matching; places nothing."""
-        raise NotImplementedError
+        self._placing.judge(self._placing.drafted(account, request))
 
+    @call
     def place_batch(self, account: str, requests: Sequence[OrderRequest]) -> list[Order | Refusal]:
         """Places each in turn; a refused one does not stop the others."""
-        raise NotImplementedError
+        return [self._each(lambda r=r: self._placing.place(account, r)) for r in requests]
 
+    @call
     def cancel(
         self,
         account: str,
@@ -183,16 +155,19 @@ class Exchange:
             request_id: The client id of this cancel, shown in the event.
             only_status: `NEW` or `PARTIALLY_FILLED`: refuse if it is in another status.
         """
-        raise NotImplementedError
+        return self._shown(self._changing.cancel(account, key, request_id, only_status))
 
+    @call
     def cancel_batch(self, account: str, keys: Sequence[OrderKey]) -> list[Order | Refusal]:
         """Cancels each in turn; a refused one does not stop the others."""
-        raise NotImplementedError
+        return [self._each(lambda k=k: self._changing.cancel(account, k, None, None)) for k in keys]
 
+    @call
     def cancel_all(self, account: str, market: Market, symbol: str) -> list[Order]:
         """Cancels every open order of a symbol, oldest first."""
-        raise NotImplementedError
+        return [self._shown(o) for o in self._changing.cancel_all(account, market, symbol)]
 
+    @call
     def cancel_replace(
         self,
         account: str,
@@ -212,8 +187,11 @@ class Exchange:
             Refusal: REPLACE_BOTH_FAILED, REPLACE_CANCEL_FAILED (the new one was placed) or
                 REPLACE_PLACE_FAILED; its `cancel` and `place` say how each part went.
         """
-        raise NotImplementedError
+        options = (stop_on_failure, request_id, only_status)
+        gone, placed = self._changing.cancel_replace(account, key, request, options)
+        return self._shown(gone), self._shown(placed)
 
+    @call
     def reduce(
         self, account: str, key: OrderKey, qty: Decimal, *, new_client_order_id: str | None = None
     ) -> tuple[Order, Amendment]:
@@ -225,8 +203,10 @@ class Exchange:
             qty: The new total, filled part included.
             new_client_order_id: None draws a new one; send the old one to keep it.
         """
-        raise NotImplementedError
+        order, change = self._changing.reduce(account, key, qty, new_client_order_id)
+        return self._shown(order), change
 
+    @call
     def modify(
         self,
         account: str,
@@ -241,16 +221,25 @@ class Exchange:
         A total no larger than what is filled cancels it; so does a post-only order whose new
         price would take.
         """
-        raise NotImplementedError
+        return self._shown(
+            self._changing.modify(account, Modification(key, qty, price, price_match))
+        )
 
+    @call
+    def modify_batch(self, account: str, changes: Sequence[Modification]) -> list[Order | Refusal]:
+        """Modifies each in turn; a refused one does not stop the others."""
+        return [self._each(lambda c=c: self._changing.modify(account, c)) for c in changes]
+
+    @call
     def countdown_cancel_all(
         self, account: str, market: Market, symbol: str, countdown_ns: int
     ) -> None:
         """Cancels all orders of a futures symbol unless called again in time; 0 ends that."""
-        raise NotImplementedError
+        self._changing.countdown(account, market, symbol, countdown_ns)
 
     # Order lists (spot).
 
+    @call
     def place_oco(
         self,
         account: str,
@@ -260,8 +249,9 @@ class Exchange:
         client_list_id: str | None = None,
     ) -> tuple[OrderList, list[Order]]:
         """Two orders of which one ends the other."""
-        raise NotImplementedError
+        return self._lists.place_oco(account, above, below, client_list_id)
 
+    @call
     def place_oto(
         self,
         account: str,
@@ -271,8 +261,9 @@ class Exchange:
         client_list_id: str | None = None,
     ) -> tuple[OrderList, list[Order]]:
         """Orders (one, or two as an OCO) that are placed when the working one is filled."""
-        raise NotImplementedError
+        return self._lists.place_oto(account, working, pending, client_list_id)
 
+    @call
     def cancel_list(
         self,
         account: str,
@@ -282,29 +273,34 @@ class Exchange:
         client_list_id: str | None = None,
     ) -> tuple[OrderList, list[Order]]:
         """Cancels a whole list."""
-        raise NotImplementedError
+        found = self._queries.order_list(account, list_id, client_list_id)
+        return self._changing.cancel_list(account, symbol, found)
 
+    @call
     def order_list(
         self, account: str, *, list_id: int | None = None, client_list_id: str | None = None
     ) -> OrderList:
         """One list."""
-        raise NotImplementedError
+        return self._queries.order_list(account, list_id, client_list_id)
 
+    @call
     def order_lists(
         self, account: str, window: Window | None = None, *, only_open: bool = False
     ) -> list[OrderList]:
         """An account's lists, oldest first."""
-        raise NotImplementedError
+        return self._queries.order_lists(account, window, only_open=only_open)
 
     # The algo service (futures).
 
+    @call
     def place_algo(self, account: str, request: OrderRequest) -> AlgoOrder:
         """Arms a conditional order; `client_order_id` becomes its client algo id.
 
         Margin is not checked before the trigger.
         """
-        raise NotImplementedError
+        return copy(self._triggers.place(account, request))
 
+    @call
     def cancel_algo(
         self,
         account: str,
@@ -314,12 +310,19 @@ class Exchange:
         client_algo_id: str | None = None,
     ) -> AlgoOrder:
         """Disarms a conditional order."""
-        raise NotImplementedError
+        algo = self._queries.algo(account, market, algo_id, client_algo_id)
+        self._triggers.cancel(algo)
+        return copy(algo)
 
+    @call
     def cancel_all_algo(self, account: str, market: Market, symbol: str) -> list[AlgoOrder]:
         """Disarms every conditional order of a symbol."""
-        raise NotImplementedError
+        return [
+            copy(algo)
+            for algo in self._triggers.cancel_all(account, self._floor.instrument(market, symbol))
+        ]
 
+    @call
     def algo_order(
         self,
         account: str,
@@ -329,8 +332,9 @@ class Exchange:
         client_algo_id: str | None = None,
     ) -> AlgoOrder:
         """One conditional order."""
-        raise NotImplementedError
+        return copy(self._queries.algo(account, market, algo_id, client_algo_id))
 
+    @call
     def algo_orders(
         self,
         account: str,
@@ -341,24 +345,28 @@ class Exchange:
         only_open: bool = False,
     ) -> list[AlgoOrder]:
         """Conditional orders, oldest first."""
-        raise NotImplementedError
+        return self._queries.algos(account, market, symbol, window, only_open=only_open)
 
     # What an account can ask.
 
+    @call
     def order(self, account: str, key: OrderKey) -> Order:
         """One order, open or not; by client id the latest that had it."""
-        raise NotImplementedError
+        return self._queries.order(account, key)
 
+    @call
     def open_orders(self, account: str, market: Market, symbol: str | None = None) -> list[Order]:
         """Open orders, oldest first."""
-        raise NotImplementedError
+        return self._queries.open_orders(account, market, symbol)
 
+    @call
     def all_orders(
         self, account: str, market: Market, symbol: str, window: Window | None = None
     ) -> list[Order]:
         """Orders of any status, oldest first; `window.from_id` is an order id."""
-        raise NotImplementedError
+        return self._queries.all_orders(account, market, symbol, window)
 
+    @call
     def fills(
         self,
         account: str,
@@ -369,26 +377,32 @@ class Exchange:
         order_id: int | None = None,
     ) -> list[Fill]:
         """An account's executions, oldest first; `window.from_id` is a trade id."""
-        raise NotImplementedError
+        return self._queries.fills(account, market, symbol, window, order_id)
 
+    @call
     def amendments(self, account: str, key: OrderKey) -> list[Amendment]:
         """The changes of an order, oldest first."""
-        raise NotImplementedError
+        return self._queries.amendments(account, key)
 
+    @call
     def prevented_matches(
         self, account: str, symbol: str, order_id: int | None = None
     ) -> list[PreventedMatch]:
         """What self-trade prevention kept from trading (spot)."""
-        raise NotImplementedError
+        return self._queries.prevented(account, symbol, order_id)
 
+    @call
     def account(self, account: str, market: Market) -> AccountView:
         """Balances, or wallets and positions."""
-        raise NotImplementedError
+        return self._queries.account(account, market)
 
+    @call
     def positions(self, account: str, market: Market, symbol: str | None = None) -> list[Position]:
         """Positions of contracts; with a symbol also the flat ones."""
-        raise NotImplementedError
+        with_flat = symbol is not None
+        return self._queries.positions(account, market, symbol, with_flat=with_flat)
 
+    @call
     def income(
         self,
         account: str,
@@ -399,36 +413,46 @@ class Exchange:
         kind: IncomeKind | None = None,
     ) -> list[Income]:
         """Money that came and went on futures, oldest first; `window.from_id` is an income id."""
-        raise NotImplementedError
+        return self._queries.income(account, market, symbol, window, kind)
 
     # Settings of futures accounts.
 
+    @call
     def set_leverage(self, account: str, market: Market, symbol: str, leverage: int) -> None:
         """Changes a contract's leverage."""
-        raise NotImplementedError
+        self._holders.set_leverage(account, market, symbol, leverage)
 
+    @call
     def leverage(self, account: str, market: Market, symbol: str) -> int:
         """A contract's leverage."""
-        raise NotImplementedError
+        self._floor.instrument(market, symbol)
+        return self._floor.account(account).desks[market].ledger.leverages[symbol]
 
+    @call
     def set_margin_type(
         self, account: str, market: Market, symbol: str, margin_type: MarginType
     ) -> None:
         """Changes cross or isolated; refused with open orders or a position, or NO_CHANGE."""
-        raise NotImplementedError
+        self._holders.set_margin_type(account, market, symbol, margin_type)
 
+    @call
     def margin_type(self, account: str, market: Market, symbol: str) -> MarginType:
         """Cross or isolated."""
-        raise NotImplementedError
+        self._floor.instrument(market, symbol)
+        isolated = self._floor.account(account).desks[market].ledger.isolated
+        return MarginType.ISOLATED if symbol in isolated else MarginType.CROSS
 
+    @call
     def set_hedge_mode(self, account: str, *, on: bool) -> None:
         """Long and short legs, for usdm and coinm together; refused unless flat in both."""
-        raise NotImplementedError
+        self._holders.set_hedge(account, on=on)
 
+    @call
     def hedge_mode(self, account: str) -> bool:
         """True if the account keeps long and short legs."""
-        raise NotImplementedError
+        return self._floor.account(account).hedge
 
+    @call
     def move_margin(
         self,
         account: str,
@@ -438,92 +462,4 @@ class Exchange:
         amount: Decimal,
     ) -> None:
         """Moves money from the cross to the isolated wallet, or back if negative (A20)."""
-        raise NotImplementedError
-
-    # Public data.
-
-    def depth(self, market: Market, symbol: str, limit: int = 1000) -> Depth:
-        """The book: replayed liquidity and the orders of all accounts together."""
-        raise NotImplementedError
-
-    def book_ticker(self, market: Market, symbol: str) -> BookTicker:
-        """Best bid and ask."""
-        raise NotImplementedError
-
-    def trades(self, market: Market, symbol: str, window: Window | None = None) -> list[Print]:
-        """The newest trades, or those from `window.from_id`, oldest first."""
-        raise NotImplementedError
-
-    def klines(
-        self, market: Market, symbol: str, interval: str, window: Window | None = None
-    ) -> list[Kline]:
-        """Candles, oldest first; the last one may still be open. Intervals 1s to 1M."""
-        raise NotImplementedError
-
-    def last_price(self, market: Market, symbol: str) -> Decimal | None:
-        """Price of the last trade; None before the first."""
-        raise NotImplementedError
-
-    def average_price(self, market: Market, symbol: str) -> Decimal | None:
-        """Mean trade price of the listing's `avg_price_mins`; last price if none traded."""
-        raise NotImplementedError
-
-    def mark_price(self, market: Market, symbol: str) -> MarkPrice:
-        """Mark, index and funding of a contract."""
-        raise NotImplementedError
-
-    def funding_history(
-        self, market: Market, symbol: str, window: Window | None = None
-    ) -> list[FundingPrint]:
-        """Fundings that took place, oldest first."""
-        raise NotImplementedError
-
-    def open_interest(self, market: Market, symbol: str) -> Decimal:
-        """Sum of all long positions of a contract."""
-        raise NotImplementedError
-
-    # What drives a market.
-
-    def replay_book(
-        self, market: Market, symbol: str, bids: Levels, asks: Levels, *, is_snapshot: bool
-    ) -> None:
-        """Sets levels of the recording; a snapshot removes the recorded levels it leaves out."""
-        raise NotImplementedError
-
-    def replay_trade(
-        self,
-        market: Market,
-        symbol: str,
-        price: Decimal,
-        qty: Decimal,
-        *,
-        buyer_is_maker: bool,
-    ) -> None:
-        """A trade of the recording: printed, and a fill for the orders it went through."""
-        raise NotImplementedError
-
-    def set_mark(self, market: Market, symbol: str, price: Decimal) -> None:
-        """Sets the mark price: triggers, margin calls and liquidations follow."""
-        raise NotImplementedError
-
-    def set_index(self, market: Market, symbol: str, price: Decimal) -> None:
-        """Sets the index price; on spot the published reference price."""
-        raise NotImplementedError
-
-    def set_funding_rate(self, market: Market, symbol: str, rate: Decimal) -> None:
-        """Sets the rate of the next funding, within the listing's cap and floor."""
-        raise NotImplementedError
-
-    # The exchange's own books.
-
-    def imbalance(self) -> dict[tuple[Market, str], Decimal]:
-        """What does not add up, by market and asset: empty, unless the ledger is wrong (O16).
-
-        Per market and asset, all accounts' wallets and the exchange's fees, insurance and rounding
-        equal what came in less what went out.
-        """
-        raise NotImplementedError
-
-    def insurance_fund(self, market: Market, asset: str) -> Decimal:
-        """What the insurance fund has; negative if it paid more than it took."""
-        raise NotImplementedError
+        self._holders.move_margin(account, market, symbol, position_side, amount)

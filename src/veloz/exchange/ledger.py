@@ -125,6 +125,10 @@ class Ledger:
         """Money that no open order locks and no isolated position holds."""
         return self.cross[asset] - self.locks[asset]
 
+    def unlocked(self, asset: str) -> Decimal:
+        """Money that no open order locks."""
+        return self.wallet(asset) - self.locks[asset]
+
     def unrealised(self, symbol: str, holding: Holding) -> Decimal:
         """Profit of what is held, at the mark; 0 before the first mark (A7)."""
         mark = self.marks.get(symbol)
@@ -211,7 +215,8 @@ class Ledger:
         """Takes an order in; a spot order locks what it may spend (A9)."""
         if self.listings[order.symbol].market is Market.SPOT:
             asset, amount = self.lock_of(order)
-            self.afford(asset, amount)
+            if self.unlocked(asset) < amount and not self.credit:
+                raise Refusal(Why.INSUFFICIENT_BALANCE, f"{amount} {asset} are not free")
             self.locks[asset] += amount
         self.orders[order_id] = order
 
@@ -404,7 +409,7 @@ class Ledger:
             rest = replace(order, qty=max(order.qty - deal.qty, ZERO))
             change[asset] += lock - self.lock_of(rest)[1]
         for asset, amount in change.items():
-            if self.wallet(asset) - self.locks[asset] + amount < 0:
+            if self.unlocked(asset) + amount < 0:
                 raise Refusal(Why.INSUFFICIENT_BALANCE, f"the fill needs more {asset} than is free")
 
     def _quote(self, listing: Listing, deal: Deal) -> Decimal:
@@ -460,7 +465,7 @@ class Ledger:
         if terms.asset_price is not None:
             due = size * terms.rate * (ONE - terms.discount)
             paid = cut(ratio(due, terms.asset_price), self.scale(asset))
-            if self.free(asset) >= paid:
+            if self.unlocked(asset) >= paid:
                 return asset, paid
             asset = listing.base if buys_coin else listing.settle
         if buys_coin and asset == listing.base:

@@ -82,6 +82,20 @@ class OrderKey:
 
 
 @dataclass(frozen=True)
+class Modification:
+    """A change of a futures limit order: its new total quantity and price.
+
+    Attributes:
+        price: None with `price_match`.
+    """
+
+    key: OrderKey
+    qty: Decimal
+    price: Decimal | None
+    price_match: PriceMatch | None = None
+
+
+@dataclass(frozen=True)
 class Window:
     """Which rows of a history are asked for.
 
@@ -97,7 +111,7 @@ class Window:
     limit: int = 500
 
 
-@dataclass
+@dataclass(eq=False)
 class Order:
     """An order's state, with the words of its request.
 
@@ -266,7 +280,7 @@ class OrderList:
     updated_ns: int
 
 
-@dataclass
+@dataclass(eq=False)
 class AlgoOrder:
     """A conditional order of the futures algo service; its ids are a space of their own.
 

@@ -207,7 +207,7 @@ class End:
             code, reason = int.from_bytes(parcel.payload[:2], "big"), parcel.payload[2:].decode()
             if self.is_open:
                 self.is_open = False
-                self._post("close", parcel.payload)
+                self._post("close", parcel.payload[:2])
             self.end(code, reason)
 
     def _hear(self, payload: bytes) -> None:

@@ -1,0 +1,333 @@
+"""A venue's limits: never more than allowed, the urgent first, silence when silence was asked for.
+
+```text
+take(weight, priority) ─► silenced? ─► every bucket has room, a reserve for the more urgent kept?
+        ▲                     │ yes            │ no
+        └──── waits in a queue by priority, then by arrival ◄──┘
+headers ─► read()   the venue's own count replaces ours if it is higher
+429, 418 ─► silence(until)
+```
+
+A bucket is a window that the venue restarts at fixed times of its own clock: a minute of weight,
+ten seconds of orders. What it told us in its headers counts more than what we counted (F-F01).
+After a 429 or 418 nothing is sent until Retry-After is over, whatever the priority (F-F02).
+
+Source: Binance Spot API, "Limits"; fault catalogue O12.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import json
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from veloz.net.doors import Locked
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from veloz.net.doors import Clock, Files
+
+__all__ = ["Bucket", "Leases", "Limits", "Priority"]
+
+_NS = 1_000_000_000
+_SILENT = "silent_until_ns"
+_LEASE = 20
+"""A lease is so small a part of a limit: few writes of the file, little left unused."""
+
+
+class Priority(IntEnum):
+    """Who goes first when there is not enough for all (F-F01)."""
+
+    CANCEL = 0
+    RESOLVE = 1
+    """A query that settles what became of a request."""
+    ORDER = 2
+    DATA = 3
+
+
+# Of each window so much is left to those who are more urgent, in hundredths.
+_RESERVED = {Priority.CANCEL: 0, Priority.RESOLVE: 5, Priority.ORDER: 10, Priority.DATA: 30}
+
+
+@dataclass(slots=True)
+class Bucket:
+    """One limit.
+
+    Attributes:
+        name: As in the venue's header or documentation.
+        limit: Units in a window.
+        window_s: Length of a window; it begins at whole multiples of it since the epoch.
+        used: Units in the window of now.
+        window: Number of that window.
+    """
+
+    name: str
+    limit: int
+    window_s: int
+    used: int = 0
+    window: int = -1
+
+
+class Limits:
+    """The limits of one address or account at one venue.
+
+    Args:
+        clock: Its monotonic clock counts, set by the wall clock once, and by `align` (F-L02).
+        buckets: All limits.
+        leases: Shares them with other processes of this address.
+
+    Attributes:
+        refusals: Times that the venue asked for silence.
+    """
+
+    def __init__(self, clock: Clock, buckets: list[Bucket], leases: Leases | None = None) -> None:
+        self.refusals = 0
+        self._clock = clock
+        self._buckets = {bucket.name: bucket for bucket in buckets}
+        self._leases = leases
+        self._offset_ns = clock.wall_ns() - clock.monotonic_ns()
+        self._silent_until_ns = 0
+        self._queue: list[tuple[int, int, dict[str, int], asyncio.Future[None]]] = []
+        self._count = 0
+        self._pump: asyncio.Task[None] | None = None
+
+    def take_now(self, cost: Mapping[str, int], priority: Priority) -> bool:
+        """Takes units if that is possible at once and nobody more urgent waits.
+
+        Args:
+            cost: Units by bucket; a bucket that is not named is not touched.
+            priority: Of whoever asks.
+        """
+        if self._queue and self._queue[0][0] <= priority:
+            return False
+        return self._take(cost, priority)
+
+    async def take(self, cost: Mapping[str, int], priority: Priority) -> float:
+        """Waits until the units can be taken, the urgent before the others.
+
+        Returns:
+            Seconds waited, so that a strategy can be told of its delay.
+
+        Raises:
+            ValueError: More than a whole window allows this priority: it would wait for ever.
+        """
+        for name, units in cost.items():
+            allowed = self._allowed(self._buckets[name], priority)
+            if units > allowed:
+                raise ValueError(f"{units} of {name} are more than the {allowed} of a window")
+        began_ns = self._clock.monotonic_ns()
+        if not self.take_now(cost, priority):
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._count += 1
+            heapq.heappush(self._queue, (priority, self._count, dict(cost), turn))
+            if self._pump is None or self._pump.done():
+                self._pump = asyncio.get_running_loop().create_task(self._serve())
+            await turn
+        return (self._clock.monotonic_ns() - began_ns) / _NS
+
+    def read(self, used: Mapping[str, int]) -> None:
+        """Takes over the venue's own counts, if they are higher than ours.
+
+        Args:
+            used: Units by bucket, as in the headers of an answer of this window.
+        """
+        for name, units in used.items():
+            if name in self._buckets:
+                bucket = self._roll(self._buckets[name])
+                bucket.used = max(bucket.used, units)
+
+    def align(self, venue_ns: int) -> None:
+        """Sets the windows by the venue's time now, as `ClockOffset.venue_ns` has it."""
+        self._offset_ns = venue_ns - self._clock.monotonic_ns()
+
+    def change(self, name: str, limit: int) -> None:
+        """The venue has changed a limit."""
+        self._buckets[name].limit = limit
+
+    def silence(self, for_s: float) -> None:
+        """The venue asked for silence: a 429 or 418 with its Retry-After. It is never shortened."""
+        self.refusals += 1
+        until_ns = self._clock.monotonic_ns() + round(for_s * _NS)
+        self._silent_until_ns = max(self._silent_until_ns, until_ns)
+        if self._leases is not None:
+            self._leases.silence(for_s)
+
+    @property
+    def silent_s(self) -> float:
+        """Seconds of silence that are left; 0 if none."""
+        left_ns = self._silent_until_ns - self._clock.monotonic_ns()
+        shared_s = 0.0 if self._leases is None else self._leases.silent_s()
+        return max(0.0, left_ns / _NS, shared_s)
+
+    def left(self, name: str) -> int:
+        """Units of this window that nobody has taken."""
+        bucket = self._roll(self._buckets[name])
+        return max(0, bucket.limit - bucket.used)
+
+    def _take(self, cost: Mapping[str, int], priority: Priority) -> bool:
+        if self.silent_s > 0:
+            return False
+        buckets = [(self._roll(self._buckets[name]), units) for name, units in cost.items()]
+        if any(bucket.used + units > self._allowed(bucket, priority) for bucket, units in buckets):
+            return False
+        if self._leases is not None and not self._leases.take(buckets):
+            return False
+        for bucket, units in buckets:
+            bucket.used += units
+        return True
+
+    @staticmethod
+    def _allowed(bucket: Bucket, priority: Priority) -> int:
+        return bucket.limit - bucket.limit * _RESERVED[priority] // 100
+
+    def _roll(self, bucket: Bucket) -> Bucket:
+        """Starts the bucket's window anew if it is over; an old one is never opened again."""
+        window = self._now_ns() // (bucket.window_s * _NS)
+        if window > bucket.window:
+            bucket.window, bucket.used = window, 0
+        return bucket
+
+    def _now_ns(self) -> int:
+        """The venue's time: steps of our wall clock do not touch it."""
+        return self._clock.monotonic_ns() + self._offset_ns
+
+    async def _serve(self) -> None:
+        """Serves the queue until it is empty; the first in it holds up all others."""
+        while self._queue:
+            priority, _, cost, turn = self._queue[0]
+            if turn.done():
+                heapq.heappop(self._queue)
+            elif self._take(cost, Priority(priority)):
+                heapq.heappop(self._queue)
+                turn.set_result(None)
+            else:
+                await asyncio.sleep(self._soonest_s(cost))
+
+    def _soonest_s(self, cost: Mapping[str, int]) -> float:
+        """When to look again: at the end of the silence or of the next window, at least 1 ms."""
+        silent_s = self.silent_s
+        if silent_s > 0:
+            return max(0.001, min(silent_s, 1.0))
+        now_ns = self._now_ns()
+        ends = [
+            self._buckets[name].window_s * _NS - now_ns % (self._buckets[name].window_s * _NS)
+            for name in cost
+        ]
+        return max(0.001, min([*ends, _NS]) / _NS)
+
+
+class Leases:
+    """Divides an address's limits between the processes of this computer, by a small file.
+
+    Of each window the engine owns a share, for which it asks nobody. The rest is a pool in the
+    file, from which every process, the engine too, takes leases of a twentieth of the limit. If the
+    file cannot be understood there is no pool: the engine trades on with its share, others wait.
+
+    Args:
+        files: Where the file and its lock are.
+        path: The file; beside it is a lock of the same name and `.lock`.
+        clock: Windows are by the wall clock, which processes of one computer share.
+        is_engine: Whether this is the process that trades.
+        engine_share: Hundredths of each limit that only the engine may take.
+    """
+
+    def __init__(
+        self,
+        files: Files,
+        path: Path,
+        clock: Clock,
+        *,
+        is_engine: bool,
+        engine_share: int = 50,
+    ) -> None:
+        self._files = files
+        self._path = path
+        self._lock = path.with_name(path.name + ".lock")
+        self._clock = clock
+        self._is_engine = is_engine
+        self._share = engine_share
+        self._free: dict[str, tuple[int, int]] = {}
+        """By bucket: the window, and the units of it that are leased and not spent."""
+
+    def take(self, cost: list[tuple[Bucket, int]]) -> bool:
+        """Takes units out of this process's leases, leasing more if need be; all or none."""
+        missing = [
+            (bucket, units - self._left(bucket))
+            for bucket, units in cost
+            if units > self._left(bucket)
+        ]
+        if missing and not self._lease(missing):
+            return False
+        for bucket, units in cost:
+            self._free[bucket.name] = (bucket.window, self._left(bucket) - units)
+        return True
+
+    def silence(self, for_s: float) -> None:
+        """Tells all processes to be silent."""
+        until_ns = self._clock.wall_ns() + round(for_s * _NS)
+        state = self._read() or {}
+        state[_SILENT] = max(until_ns, state.get(_SILENT, 0))
+        self._files.write_atomic(self._path, json.dumps(state).encode())
+
+    def silent_s(self) -> float:
+        """Seconds of silence that any process was asked for; 0 if none."""
+        until_ns = (self._read() or {}).get(_SILENT, 0)
+        return max(0.0, (until_ns - self._clock.wall_ns()) / _NS)
+
+    def _left(self, bucket: Bucket) -> int:
+        window, units = self._free.get(bucket.name, (-1, 0))
+        if window == bucket.window:
+            return units
+        return bucket.limit * self._share // 100 if self._is_engine else 0
+
+    def _lease(self, missing: list[tuple[Bucket, int]]) -> bool:
+        """Takes out of the pool what is missing, or more, so that the next ones need no file."""
+        try:
+            held = self._files.lock(self._lock)
+        except Locked:
+            return False  # somebody holds it for a moment; who asked comes again
+        try:
+            state = self._read()
+            if state is None:
+                return False
+            fresh: dict[str, int] = {}
+            grants: list[tuple[Bucket, int]] = []
+            for bucket, units in missing:
+                used = state.get(_key(bucket), 0)
+                pool = bucket.limit - bucket.limit * self._share // 100
+                if used + units > pool:
+                    return False
+                grants.append((bucket, min(max(units, bucket.limit // _LEASE), pool - used)))
+            for key, units in state.items():  # windows that are over are left out
+                if any(key.startswith(f"{b.name}@{b.window_s}@") for b, _ in grants):
+                    continue
+                fresh[key] = units
+            for bucket, units in grants:
+                fresh[_key(bucket)] = state.get(_key(bucket), 0) + units
+                self._free[bucket.name] = (bucket.window, self._left(bucket) + units)
+            self._files.write_atomic(self._path, json.dumps(fresh).encode())
+            return True
+        finally:
+            self._files.close(held)
+
+    def _read(self) -> dict[str, int] | None:
+        """The file; empty if there is none yet, None if it cannot be understood."""
+        try:
+            found: object = json.loads(self._files.read(self._path))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError):
+            return None
+        if not isinstance(found, dict):
+            return None
+        items = list(found.items())  # pyright: ignore[reportUnknownArgumentType]
+        return {str(key): value for key, value in items if isinstance(value, int)}
+
+
+def _key(bucket: Bucket) -> str:
+    return f"{bucket.name}@{bucket.window_s}@{bucket.window}"

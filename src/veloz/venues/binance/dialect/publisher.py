@@ -1,0 +1,278 @@
+"""From the exchange's public events to the streams of one market.
+
+Trades and best quotes go out at once. Books are collected and sent at the stream's pace, candles,
+tickers and mark prices by the clock; `tick` is called every 100 ms.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from veloz.exchange.events import (
+    BookChange,
+    BookTickerEvent,
+    LiquidationPrint,
+    TradePrint,
+)
+from veloz.exchange.model import Print, Window
+from veloz.exchange.words import Market, Refusal
+from veloz.venues.binance.dialect import stream_shapes as shapes
+from veloz.venues.binance.dialect.market_rest import agg_rows
+from veloz.venues.binance.dialect.tickers import statistics
+from veloz.venues.binance.dialect.vocabulary import INTERVALS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from veloz.exchange.listing import Listing
+    from veloz.venues.binance.dialect.hub import Build, Hub
+
+__all__ = ["TICK_MS", "Publisher"]
+
+TICK_MS = 100
+SPEEDS_MS = {"100ms": 100, "250ms": 250, "500ms": 500, "1000ms": 1000}
+ZERO = Decimal(0)
+Side = dict[Decimal, Decimal]
+
+
+@dataclass
+class _Pending:
+    """Changes of one book since the last message of one stream."""
+
+    first: int
+    previous: int
+    last: int
+    ts: int
+    bids: Side = field(default_factory=dict[Decimal, Decimal])
+    asks: Side = field(default_factory=dict[Decimal, Decimal])
+
+    def add(self, change: BookChange) -> None:
+        self.last, self.ts = change.last_id, change.ts
+        self.bids.update(change.bids)
+        self.asks.update(change.asks)
+
+
+class Publisher:
+    """Feeds one market's hub."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self._venue = hub.venue
+        self._exchange = hub.venue.exchange
+        self._market = hub.market
+        self._diffs: dict[str, _Pending] = {}
+        self._tape: dict[str, list[Print]] = {}
+        self._last_ids: dict[str, int] = {}
+        self._ticks = 0
+        self._sent_candles: dict[str, int] = {}
+
+    def hear(self, event: object) -> None:
+        """Takes one public event of this market."""
+        if isinstance(event, TradePrint) and event.trade.market is self._market:
+            self._trade(event.trade)
+        elif isinstance(event, BookChange) and event.market is self._market:
+            self._book(event)
+        elif isinstance(event, BookTickerEvent) and event.ticker.market is self._market:
+            self._best(event)
+        elif isinstance(event, LiquidationPrint) and event.market is self._market:
+            self._force_order(event)
+
+    def tick(self) -> None:
+        """Sends what is due; called every 100 ms."""
+        self._ticks += 1
+        self.flush_tape()
+        now_ms = self._ticks * TICK_MS
+        for stream in self.hub.streams():
+            name, _, rest = stream.partition("@")
+            if stream.startswith("!"):
+                self._all_market(stream, now_ms)
+            elif rest:
+                self._due(stream, name, rest.split("@"), now_ms)
+
+    def flush_tape(self) -> None:
+        """Sends the aggregate trades that were collected."""
+        for symbol, prints in self._tape.items():
+            listing = self._listing(symbol)
+            for rows in agg_rows(prints) if listing else ():
+                self._agg(listing, rows)
+        self._tape.clear()
+
+    def _agg(self, listing: Listing | None, rows: list[Print]) -> None:
+        if listing is not None:
+            stream = f"{listing.symbol.lower()}@aggTrade"
+            self.hub.publish(
+                stream, lambda unit: shapes.agg_trade(rows, listing, self._now(unit), unit)
+            )
+
+    def _due(self, stream: str, name: str, parts: list[str], now_ms: int) -> None:
+        listing = self._listing(name.upper())
+        if listing is None:
+            return
+        kind, pace = parts[0], parts[1] if len(parts) > 1 else ""
+        if kind == "depth" and now_ms % self._pace(pace) == 0:
+            self._send_diff(stream, listing)
+        elif kind in {"depth5", "depth10", "depth20"} and now_ms % self._pace(pace) == 0:
+            self._send_partial(stream, listing, int(kind[5:]))
+        elif kind.startswith("kline_"):
+            self._send_candle(stream, listing, kind[6:], now_ms)
+        elif now_ms % 1000 == 0:
+            build = self._by_the_second(listing, kind, pace, now_ms)
+            if build is not None:
+                self.hub.publish(stream, build)
+
+    def _by_the_second(self, listing: Listing, kind: str, pace: str, now_ms: int) -> Build | None:
+        if kind == "markPrice" and self._market is not Market.SPOT:
+            if pace != "1s" and now_ms % 3000:
+                return None
+            row = self._exchange.mark_price(self._market, listing.symbol)
+            return lambda unit: shapes.mark_price(row, listing, self._now(unit))
+        if kind == "avgPrice" and self._market is Market.SPOT:
+            price = self._exchange.average_price(self._market, listing.symbol) or ZERO
+            return lambda unit: shapes.average_price(
+                listing, price, self._now(unit), self._now(unit)
+            )
+        if kind in {"ticker", "miniTicker"}:
+            return self._ticker(listing, kind)
+        return None
+
+    def _ticker(self, listing: Listing, kind: str) -> Build:
+        row = statistics(self._exchange, listing, self._venue.clock_ns())
+        if kind == "miniTicker":
+            return lambda unit: shapes.mini_ticker(row, listing, self._now(unit))
+        best = self._exchange.book_ticker(self._market, listing.symbol)
+        return lambda unit: shapes.day_ticker(row, listing, best, self._now(unit), unit)
+
+    def _all_market(self, stream: str, now_ms: int) -> None:
+        """Streams of every symbol: those of both futures markets come on both hosts."""
+        kind, _, pace = stream[1:].partition("@")
+        words = pace.split("@")
+        if now_ms % 1000 or kind not in {"miniTicker", "ticker", "markPrice"}:
+            return
+        if kind == "markPrice" and "1s" not in words and now_ms % 3000:
+            return
+        markets = [Market.SPOT] if self._market is Market.SPOT else [Market.USDM, Market.COINM]
+        builds: list[Callable[[int], object]] = []
+        for market in markets:
+            for listing in self._exchange.listings(market):
+                build = self._row(listing, kind)
+                if build is not None:
+                    builds.append(build)
+        self.hub.publish(stream, lambda unit: [build(unit) for build in builds])
+
+    def _row(self, listing: Listing, kind: str) -> Build | None:
+        if kind == "markPrice":
+            if listing.market is Market.SPOT:
+                return None
+            price = self._exchange.mark_price(listing.market, listing.symbol)
+            return lambda unit: shapes.mark_price(price, listing, self._now(unit))
+        row = statistics(self._exchange, listing, self._venue.clock_ns())
+        if kind == "miniTicker":
+            return lambda unit: shapes.mini_ticker(row, listing, self._now(unit))
+        best = self._exchange.book_ticker(listing.market, listing.symbol)
+        return lambda unit: shapes.day_ticker(row, listing, best, self._now(unit), unit)
+
+    def _trade(self, row: Print) -> None:
+        listing = self._listing(row.symbol)
+        if listing is None:
+            return
+        name = row.symbol.lower()
+        self.hub.publish(
+            f"{name}@trade", lambda unit: shapes.trade(row, listing, self._now(unit), unit)
+        )
+        if not self.hub.is_heard(f"{name}@aggTrade"):
+            return
+        self._tape.setdefault(row.symbol, []).append(row)
+        if self._market is Market.SPOT:  # futures have a pace of 100 ms, spot has none
+            self.hub.faults.soon(self.flush_tape)
+
+    def _book(self, change: BookChange) -> None:
+        name = change.symbol.lower()
+        self._last_ids[change.symbol] = change.previous_id
+        for stream in (f"{name}@depth", *(f"{name}@depth@{speed}" for speed in SPEEDS_MS)):
+            if self.hub.is_heard(stream):
+                fresh = _Pending(change.first_id, change.previous_id, change.last_id, change.ts)
+                self._diffs.setdefault(stream, fresh).add(change)
+            else:
+                self._diffs.pop(stream, None)
+
+    def _send_diff(self, stream: str, listing: Listing) -> None:
+        found = self._diffs.pop(stream, None)
+        if found is None:
+            return
+        ids = (found.first, found.last, found.previous)
+        bids = tuple(sorted(found.bids.items(), reverse=True))
+        asks = tuple(sorted(found.asks.items()))
+        self.hub.publish(
+            stream,
+            lambda unit: shapes.depth_diff(listing, ids, bids, asks, found.ts, self._now(unit)),
+        )
+
+    def _send_partial(self, stream: str, listing: Listing, levels: int) -> None:
+        book = self._exchange.depth(self._market, listing.symbol, levels)
+        previous = self._last_ids.get(listing.symbol, book.last_update_id)
+        ids = (book.last_update_id, previous)
+        self.hub.publish(
+            stream, lambda unit: shapes.partial_depth(book, listing, self._now(unit), ids)
+        )
+
+    def _send_candle(self, stream: str, listing: Listing, interval: str, now_ms: int) -> None:
+        if interval not in INTERVALS:
+            return
+        pace = 1000 if interval == "1s" else 2000
+        if self._market is not Market.SPOT:
+            pace = 300
+        now_ns = self._venue.clock_ns()
+        rows = self._exchange.klines(self._market, listing.symbol, interval, Window(limit=2))
+        for row in rows:
+            is_closed = now_ns >= row.close_ns
+            fresh_close = is_closed and self._sent_candles.get(stream, 0) < row.open_ns
+            if fresh_close and stream in self._sent_candles:
+                self._sent_candles[stream] = row.open_ns
+            elif is_closed or now_ms % pace:
+                self._sent_candles.setdefault(stream, row.open_ns if is_closed else row.open_ns - 1)
+                continue
+            self._send_one(stream, row, listing, now_ns)
+
+    def _send_one(self, stream: str, row: object, listing: Listing, now_ns: int) -> None:
+        candle = row
+        self.hub.publish(
+            stream,
+            lambda unit: shapes.kline(candle, listing, self._now(unit), now_ns, unit),  # type: ignore[arg-type]
+        )
+
+    def _best(self, event: BookTickerEvent) -> None:
+        row = event.ticker
+        listing = self._listing(row.symbol)
+        if listing is None:
+            return
+        self.hub.publish(
+            f"{row.symbol.lower()}@bookTicker",
+            lambda unit: shapes.book_ticker(row, listing, self._now(unit)),
+        )
+        self.hub.publish(
+            "!bookTicker", lambda unit: shapes.book_ticker(row, listing, self._now(unit))
+        )
+
+    def _force_order(self, event: LiquidationPrint) -> None:
+        listing = self._listing(event.symbol)
+        if listing is None:
+            return
+        for stream in (f"{event.symbol.lower()}@forceOrder", "!forceOrder@arr"):
+            self.hub.publish(
+                stream, lambda unit: shapes.force_order(event, listing, self._now(unit))
+            )
+
+    def _pace(self, word: str) -> int:
+        usual = 1000 if self._market is Market.SPOT else 300  # the tick is 100 ms: 250 is 300
+        return max(TICK_MS, SPEEDS_MS.get(word, usual) // TICK_MS * TICK_MS)
+
+    def _now(self, unit: int) -> int:
+        return self._venue.now_ns() // unit
+
+    def _listing(self, symbol: str) -> Listing | None:
+        try:
+            return self._exchange.listing(self._market, symbol)
+        except Refusal:
+            return None

@@ -1,0 +1,173 @@
+"""Limits: never exceeded, the urgent first, silence kept by every process."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from veloz.net.limits import Bucket, Leases, Limits, Priority
+from veloz.net.simulated import World
+
+S = 1_000_000_000
+FOLDER = Path("/limits")
+
+
+def one(world: World, limit: int = 100, window_s: int = 60) -> Limits:
+    return Limits(world.host("engine").clock, [Bucket("weight", limit, window_s)])
+
+
+@given(
+    seed=st.integers(min_value=0, max_value=2**32),
+    calls=st.lists(
+        st.tuples(st.integers(min_value=1, max_value=30), st.sampled_from(list(Priority))),
+        min_size=1,
+        max_size=60,
+    ),
+)
+@settings(deadline=None, max_examples=40)
+def test_no_window_is_ever_exceeded(seed: int, calls: list[tuple[int, Priority]]) -> None:
+    world = World(seed)
+    clock, spent = world.host("engine").clock, dict[int, int]()
+
+    async def call(limits: Limits, units: int, priority: Priority, after_s: float) -> None:
+        await asyncio.sleep(after_s)
+        await limits.take({"weight": units}, priority)
+        window = clock.wall_ns() // (60 * S)
+        spent[window] = spent.get(window, 0) + units
+
+    async def main() -> None:
+        limits, dice = one(world), world.dice("calls")
+        async with asyncio.TaskGroup() as group:
+            for units, priority in calls:
+                group.create_task(call(limits, units, priority, dice.uniform(0, 100)))
+
+    world.run(main())
+    assert sum(spent.values()) == sum(units for units, _ in calls)
+    assert max(spent.values()) <= 100
+
+
+def test_f_f01_the_urgent_go_first_when_room_comes_back() -> None:
+    world = World(1)
+
+    async def main() -> None:
+        limits, order = one(world, limit=10), list[Priority]()
+        limits.read({"weight": 10})
+
+        async def call(priority: Priority) -> None:
+            waited_s = await limits.take({"weight": 1}, priority)
+            assert waited_s > 0
+            order.append(priority)
+
+        async with asyncio.TaskGroup() as group:
+            for priority in (Priority.DATA, Priority.ORDER, Priority.RESOLVE, Priority.CANCEL) * 2:
+                group.create_task(call(priority))
+        assert order == sorted(order)
+
+    world.run(main())
+
+
+def test_a_reserve_is_left_to_the_urgent() -> None:
+    world = World(2)
+    limits = one(world)
+    taken = {
+        priority: sum(limits.take_now({"weight": 1}, priority) for _ in range(200))
+        for priority in (Priority.DATA, Priority.ORDER, Priority.RESOLVE, Priority.CANCEL)
+    }
+    assert list(taken.values()) == [70, 20, 5, 5]
+    assert limits.left("weight") == 0
+
+
+def test_f_f02_silence_is_total_and_is_never_shortened() -> None:
+    world = World(3)
+
+    async def main() -> None:
+        limits, clock = one(world), world.host("engine").clock
+        limits.silence(120)
+        limits.silence(3)
+        clock.step(-3600 * S)  # F-L02: silence is by the monotonic clock
+        assert not limits.take_now({"weight": 1}, Priority.CANCEL)
+        assert limits.silent_s == 120
+        began_ns = clock.monotonic_ns()
+        await limits.take({"weight": 1}, Priority.CANCEL)
+        assert 120 * S <= clock.monotonic_ns() - began_ns <= 121 * S
+        assert limits.refusals == 2
+
+    world.run(main())
+
+
+def test_the_venues_own_count_is_taken_over_and_windows_roll() -> None:
+    world = World(4)
+
+    async def main() -> None:
+        limits = one(world)
+        limits.read({"weight": 95, "unheard-of": 7})
+        limits.read({"weight": 10})  # an answer that was overtaken
+        assert limits.left("weight") == 5
+        await asyncio.sleep(60)
+        assert limits.left("weight") == 100
+        limits.change("weight", 50)
+        assert limits.left("weight") == 50
+        with pytest.raises(ValueError, match="more than the 35"):
+            await limits.take({"weight": 36}, Priority.DATA)
+
+    world.run(main())
+
+
+@pytest.mark.parametrize("step_s", [-3600, 3600])
+def test_f_l02_a_step_of_our_clock_neither_opens_a_window_nor_keeps_it_shut(step_s: int) -> None:
+    world = World(7)
+
+    async def main() -> None:
+        limits = one(world)
+        assert limits.take_now({"weight": 100}, Priority.CANCEL)
+        world.host("engine").clock.step(step_s * S)
+        assert not limits.take_now({"weight": 1}, Priority.CANCEL)
+        await asyncio.sleep(60)
+        assert limits.take_now({"weight": 1}, Priority.CANCEL)
+        limits.align(world.host("engine").clock.true_wall_ns() + 30 * S)
+        await asyncio.sleep(30)
+        assert limits.left("weight") == 100
+
+    world.run(main())
+
+
+def leased(world: World, *, is_engine: bool) -> Limits:
+    host = world.host("engine")
+    host.disk.make_folder(FOLDER)
+    leases = Leases(host.disk, FOLDER / "weight", host.clock, is_engine=is_engine)
+    return Limits(host.clock, [Bucket("weight", 100, 60)], leases)
+
+
+def test_processes_share_one_limit_and_the_engine_has_its_part() -> None:
+    world = World(5)
+
+    async def main() -> None:
+        engine, first, second = (leased(world, is_engine=n == 0) for n in range(3))
+        for _ in range(3):
+            others = sum(
+                limits.take_now({"weight": 1}, Priority.DATA)
+                for _ in range(100)
+                for limits in (first, second)
+            )
+            assert others == 50
+            own = sum(engine.take_now({"weight": 1}, Priority.CANCEL) for _ in range(100))
+            assert own == 50
+            await asyncio.sleep(60)
+        engine.silence(30)
+        assert not first.take_now({"weight": 1}, Priority.CANCEL)
+        assert first.silent_s == 30
+
+    world.run(main())
+
+
+def test_without_a_readable_file_only_the_engine_goes_on() -> None:
+    world = World(6)
+    engine, other = leased(world, is_engine=True), leased(world, is_engine=False)
+    world.host("engine").disk.write_atomic(FOLDER / "weight", b"not JSON")
+    assert engine.take_now({"weight": 50}, Priority.CANCEL)
+    assert not engine.take_now({"weight": 1}, Priority.CANCEL)
+    assert not other.take_now({"weight": 1}, Priority.CANCEL)
