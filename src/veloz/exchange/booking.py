@@ -7,6 +7,7 @@ ledger takes the other side, so that all ledgers together always add up.
 from __future__ import annotations
 
 from copy import copy
+from dataclasses import replace
 from decimal import Decimal
 
 from veloz.exchange.events import (
@@ -34,6 +35,7 @@ from veloz.exchange.words import (
     OrderType,
     PositionSide,
     Side,
+    StpMode,
 )
 
 BNB = "BNB"
@@ -182,6 +184,7 @@ class Booking:
             desk.touched |= {listing.base, listing.quote, fill.fee_asset}
             return
         desk.ledger.holding(order.symbol, order.position_side).updated_ns = fill.ts
+        self.floor.moved[account.name, order.market, listing.settle] = None
         if fill.realised:
             self.income(desk, order, IncomeKind.REALISED, listing.settle, fill.realised, fill)
         if fill.fee:
@@ -357,19 +360,28 @@ class Booking:
         own = order.client_order_id
         client_id = own if request_id is None else request_id
         original = "" if request_id is None else own
-        self.floor.emit(
-            OrderEvent(
-                order.updated_ns,
-                order.market,
-                order.account,
-                self.snapshot(order),
-                execution,
-                client_id,
-                original,
-                fill,
-                reason,
-            )
+        event = OrderEvent(
+            order.updated_ns,
+            order.market,
+            order.account,
+            self.snapshot(order),
+            execution,
+            client_id,
+            original,
+            fill,
+            reason,
         )
+        if execution is Execution.TRADE_PREVENTION:
+            match = self.floor.accounts[order.account].desks[order.market].prevented[-1]
+            qty = min(match.taker_qty, match.maker_qty)
+            event = replace(
+                event,
+                prevented_qty=qty if match.stp_mode is StpMode.DECREMENT else ZERO,
+                prevented_match_id=match.match_id,
+                prevented_maker_order_id=match.maker_order_id,
+                prevented_price=match.price,
+            )
+        self.floor.emit(event)
 
     def snapshot(self, order: Order) -> Order:
         """A copy that no longer changes."""
@@ -425,9 +437,13 @@ class Booking:
 
     def expire(self, order: Order, reason: ExpireReason) -> None:
         """Ends an order that its client did not cancel."""
-        by_stp = reason is ExpireReason.STP
-        status = OrderStatus.EXPIRED_IN_MATCH if by_stp else OrderStatus.EXPIRED
-        self.close(order, status, Execution.EXPIRED, reason=reason)
+        if reason is not ExpireReason.STP:
+            self.close(order, OrderStatus.EXPIRED, Execution.EXPIRED, reason=reason)
+            return
+        # Spot calls the end itself a prevention and names the match.
+        prevents = order.market is Market.SPOT
+        execution = Execution.TRADE_PREVENTION if prevents else Execution.EXPIRED
+        self.close(order, OrderStatus.EXPIRED_IN_MATCH, execution, reason=reason)
 
     def shrink(self, order: Order, qty: Decimal, execution: Execution) -> None:
         """Lowers what an order can still fill, keeping its place, and says so."""

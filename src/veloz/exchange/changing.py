@@ -240,6 +240,7 @@ class Changing:
         filters.check_price(listing, price)
         filters.check_qty(listing, qty, is_market=False)
         if qty <= order.executed_qty:
+            order.qty = order.executed_qty
             self.end(order)
             return order
         self._requeue(order, qty, price)

@@ -106,6 +106,10 @@ class Floor:
         now_ns: The clock.
         random: Chance.
         scales: Decimals of an asset's balance.
+
+    Attributes:
+        prints: Trades that no trigger has seen yet.
+        moved: Futures accounts (with market and margin asset) whose margin a trade has changed.
     """
 
     def __init__(
@@ -123,6 +127,7 @@ class Floor:
         self.accounts: dict[str, Account] = {}
         self.outbox: deque[Event] = deque()
         self.prints: deque[tuple[Instrument, Decimal]] = deque()
+        self.moved: dict[tuple[str, Market, str], None] = {}
         self.counters: dict[str, int] = defaultdict(int)
         self.inflow: dict[tuple[Market, str], Decimal] = defaultdict(Decimal)
         self.dust: dict[tuple[Market, str], Decimal] = defaultdict(Decimal)

@@ -326,6 +326,9 @@ class Placing:
         except Refusal:
             self.booking.expire(order, ExpireReason.INSUFFICIENT_FUNDS)
             return
+        order.is_working, order.working_ns = True, order.trigger_ns
+        order.updated_ns = order.trigger_ns
+        self.booking.order_event(order, Execution.NEW)
         self.work(order)
 
     def judge_funds_at_trigger(self, order: Order) -> None:

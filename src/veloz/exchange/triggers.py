@@ -22,6 +22,7 @@ from veloz.exchange.words import (
     OrderType,
     Refusal,
     Side,
+    SymbolStatus,
     TimeInForce,
     Why,
     WorkingType,
@@ -142,6 +143,8 @@ class Triggers:
 
     def see(self, instrument: Instrument, source: WorkingType, price: Decimal) -> None:
         """A price was printed or set: whatever it reaches begins to work, nearest first."""
+        if instrument.listing.status is not SymbolStatus.TRADING:
+            return
         price = floor_to(price, instrument.listing.tick)
         if source is WorkingType.LAST:
             self._see_orders(instrument, price)

@@ -113,11 +113,11 @@ class Wiring:
         floor = self._floor
         while True:
             self._lists.settle()
+            self._liquidation.check_moved()
             if not floor.prints:
                 break
             instrument, price = floor.prints.popleft()
             self._triggers.see(instrument, WorkingType.LAST, price)
-            self._liquidation.check(instrument.listing.market, instrument.listing.settle)
         self._triggers.finish()
         for instrument in floor.instruments.values():
             floor.publish(instrument)
