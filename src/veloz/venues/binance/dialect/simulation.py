@@ -140,14 +140,21 @@ class Simulation:
                 del self.peers[name]
         self.faults.tick(self.levers)
 
-    async def run(self) -> None:
-        """Beats until it is cancelled, each time a tenth of a second after the last."""
+    async def run(self, step_ms: int = TICK_MS) -> None:
+        """Beats every 100 ms until it is cancelled; markets move every `step_ms`."""
         loop = asyncio.get_running_loop()
-        due = loop.time()
+        due, waited_ms = loop.time(), 0
         while True:
-            due = max(due + TICK_MS / 1000, loop.time())
+            due = max(due + step_ms / 1000, loop.time())
             await asyncio.sleep(due - loop.time())
-            self.beat()
+            waited_ms += step_ms
+            if waited_ms >= TICK_MS:
+                waited_ms = 0
+                self.beat()
+            else:
+                now_ns = self.venue.clock_ns()
+                for driver in self.drivers:
+                    driver.step(now_ns)
 
     async def serve(
         self, sockets: Sockets, host: str = "127.0.0.1", port: int = 0

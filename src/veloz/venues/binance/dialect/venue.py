@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from veloz.exchange.exchange import Exchange
+    from veloz.exchange.model import Depth
 
 __all__ = ["Call", "ListenKey", "Route", "Routes", "Security", "Venue", "Work"]
 
@@ -77,7 +78,8 @@ class Venue:
         }
         self.listen_keys: dict[str, ListenKey] = {}
         self.offset_ns = 0
-        self.last_snapshots: dict[tuple[Market, str], Any] = {}
+        # books that somebody else keeps: their streams are not fed by the exchange
+        self.books: dict[tuple[Market, str], Callable[[int], Depth]] = {}
 
     def now_ns(self) -> int:
         """The time that the venue shows: the clock and the offset of a fault."""
@@ -86,6 +88,11 @@ class Venue:
     def now_ms(self) -> int:
         """As `now_ns`, in milliseconds."""
         return self.now_ns() // MILLISECOND
+
+    def depth(self, market: Market, symbol: str, limit: int) -> Depth:
+        """The book that clients see."""
+        kept = self.books.get((market, symbol))
+        return kept(limit) if kept else self.exchange.depth(market, symbol, limit)
 
     def client_id(self) -> str:
         """A client id such as the venue draws: 22 letters and digits."""
