@@ -5,7 +5,6 @@ REST and the WebSocket API both end here, so a fault plan and a limit mean the s
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,7 +13,7 @@ from veloz.exchange.words import Market, Refusal
 from veloz.venues.binance.dialect.errors import VenueError, error
 from veloz.venues.binance.dialect.fault_effects import Answer, Treatment
 from veloz.venues.binance.dialect.params import Params
-from veloz.venues.binance.dialect.vocabulary import encode
+from veloz.venues.binance.dialect.vocabulary import decode, encode
 
 if TYPE_CHECKING:
     from veloz.venues.binance.dialect.faults import Faults
@@ -143,7 +142,7 @@ def _emptied(result: Any) -> Any:
 def _as_ws(answer: Answer) -> Body | Answer:
     """A planned refusal inside the envelope of the WebSocket API; what is no JSON goes as it is."""
     try:
-        body = json.loads(answer.body)
+        body = decode(answer.body)
     except ValueError:
         if answer.status == 200:
             return answer

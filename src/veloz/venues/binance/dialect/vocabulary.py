@@ -27,6 +27,7 @@ __all__ = [
     "TO_FUTURES_TYPE",
     "TO_SPOT_TYPE",
     "WORKING_TYPES",
+    "decode",
     "encode",
     "fixed",
     "plain",
@@ -118,6 +119,14 @@ def plain(value: Decimal) -> str:
     """A number without zeros at its end, never with an exponent."""
     text = f"{value:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def decode(text: bytes | str) -> Any:
+    """Reads JSON; ValueError for what is none, and for what is nested too deeply."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def encode(value: Any) -> bytes:
