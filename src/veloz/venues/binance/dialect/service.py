@@ -41,7 +41,7 @@ class Service:
         self.venue = venue
         self.routes = routes
         self.faults = faults
-        self._before: dict[tuple[str, str, str], Any] = {}
+        self._before: dict[tuple[str, str, str, str], Any] = {}
 
     def perform(self, route: Route, call: Call, reply: Reply) -> None:
         """Does a request and replies; a fault may reply otherwise, later or never."""
@@ -94,10 +94,11 @@ class Service:
         limits = venue.limits[call.market]
         weight = route.weigh(call.params)
         limits.take(call.peer, weight, now)
-        if route.orders:
+        orders = route.count(call.params)
+        if orders:
             if call.key is not None and not call.key.can_trade:
                 raise error(-2015)
-            limits.take_orders(call.account, route.orders, now)
+            limits.take_orders(call.account, orders, now)
         venue.exchange.advance()
         result = route.work(call)
         if route.free:
@@ -106,7 +107,9 @@ class Service:
 
     def _aged(self, route: Route, call: Call, treatment: Treatment, result: Any) -> Any:
         """The result, or with a fault the one before it, or one without rows."""
-        name = (call.market.value, route.kind, call.params.raw().get("symbol", ""))
+        account = call.key.account if call.key else ""
+        symbol = call.params.raw().get("symbol", "")
+        name = (call.market.value, route.kind, symbol, account)
         if treatment.stale and name in self._before:
             return self._before[name]
         if route.kind == "depth" or route.kind.startswith(("account", "positionRisk")):

@@ -60,6 +60,8 @@ PRIVATE = (
     TransferEvent,
 )
 WS_API_PATHS = {"spot": "/ws-api/v3", "usdm": "/ws-fapi/v1", "coinm": "/ws-dapi/v1"}
+CONNECT_WINDOW_MS = 300_000
+MOST_CONNECTS = 300
 ACCOUNT_NUMBER = "trader-{number}"
 
 
@@ -101,6 +103,7 @@ class Simulation:
         self.drivers: list[Driver] = []
         self.accounts: list[IssuedKey] = []
         self.refuses_until_ms = 0
+        self._connects: dict[tuple[Market, str], tuple[int, int]] = {}
         exchange.subscribe(self._hear)
         if plan:
             self.faults.load(plan)
@@ -119,6 +122,14 @@ class Simulation:
     def site(self, market: Market) -> MarketSite:
         """The server of one market."""
         return MarketSite(self, market)
+
+    def admits(self, market: Market, address: str, now_ms: int) -> bool:
+        """Counts an attempt to connect; False past 300 in five minutes at one market."""
+        window = now_ms // CONNECT_WINDOW_MS
+        known, count = self._connects.get((market, address), (window, 0))
+        count = count + 1 if known == window else 1
+        self._connects[market, address] = (window, count)
+        return count <= MOST_CONNECTS
 
     def welcome(self, peer: Peer) -> None:
         """Takes note of a new connection."""

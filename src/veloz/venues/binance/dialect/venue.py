@@ -188,7 +188,7 @@ class Route:
         work: Does it.
         security: What the client must prove.
         weight: Of one request, or a function of its parameters.
-        orders: Orders counted against the account.
+        orders: Orders counted against the account, or a function of the parameters.
         free: Costs no weight when it succeeds (spot trading, since April 2026).
         query: Only asks: an unknown order is -2013 then.
     """
@@ -197,13 +197,17 @@ class Route:
     work: Work
     security: Security = Security.NONE
     weight: int | Callable[[Params], int] = 1
-    orders: int = 0
+    orders: int | Callable[[Params], int] = 0
     free: bool = False
     query: bool = False
 
     def weigh(self, params: Params) -> int:
         """The weight of this request."""
         return self.weight if isinstance(self.weight, int) else self.weight(params)
+
+    def count(self, params: Params) -> int:
+        """The orders that this request would place."""
+        return self.orders if isinstance(self.orders, int) else self.orders(params)
 
 
 @dataclass(frozen=True)
