@@ -33,12 +33,14 @@ class Bench:
         goal: The least rate wanted on the machine that the goals were set on.
         size: `--n` of a quick run.
         peers: Scripts in `peers/` with their further arguments, and the package each needs.
+        words: Further arguments of ours.
     """
 
     script: str
     goal: float
     size: int
     peers: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    words: tuple[str, ...] = ()
 
 
 BENCHES = (
@@ -48,6 +50,10 @@ BENCHES = (
     Bench("l2.py", 12e6, 500_000, (("hftbacktest", ("l2_hftbacktest.py",)),)),
     Bench("depth.py", 0.9e6, 20_000),
     Bench("orders.py", 0.5e6, 100_000, (("hftbacktest", ("l2_hftbacktest.py", "--orders")),)),
+    Bench("sign.py", 0.4e6, 20_000),
+    Bench("journal.py", 1e6, 20_000, words=("append",)),
+    Bench("journal.py", 0, 50, words=("group",)),
+    Bench("journal.py", 0.5e6, 100_000, words=("recovery",)),
 )  # fmt: skip
 
 
@@ -58,7 +64,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a small part of each input")
     parser.add_argument("--peers", help="an interpreter that has the peers installed")
     parser.add_argument("--rounds", type=int, default=1, help="how often to alternate")
-    parser.add_argument("--only", choices=[b.script.removesuffix(".py") for b in BENCHES])
+    parser.add_argument("--only", choices=sorted({b.script.removesuffix(".py") for b in BENCHES}))
     args = parser.parse_args()
     provide(args.data, quick=args.quick)
     rows = []
@@ -86,7 +92,7 @@ def provide(folder: Path, *, quick: bool) -> None:
 
 def measured(bench: Bench, args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """One row for us and one for each peer: the best of all rounds, and the median of medians."""
-    sides = [(sys.executable, (bench.script,))]
+    sides = [(sys.executable, (bench.script, *bench.words))]
     for package, words in bench.peers if args.peers else ():
         if has_package(args.peers, package):
             sides.append((args.peers, (f"peers/{words[0]}", *words[1:])))

@@ -113,6 +113,7 @@ impl PyStrategy {
         argument: *mut ffi::PyObject,
         port: &mut Port<'_>,
     ) -> Result<(), Fault> {
+        self.wiring.link.note_call();
         let arguments = [self.object.as_ptr(), argument];
         let count = if argument.is_null() { 1 } else { 2 };
         let result = self.wiring.link.lend(port, || unsafe {
@@ -139,17 +140,27 @@ impl PyStrategy {
             .and_then(|module| module.call_method1("describe", (error.value(py),)))
             .and_then(|text| text.extract::<String>());
         let message = shown.unwrap_or_else(|_| error.to_string());
-        let link = Arc::clone(&self.wiring.link);
-        let object = self.object.clone_ref(py);
-        let value = error.value(py).clone();
         // A failing on_error must not hide the fault that it was told of.
-        let told = link.lend(port, || object.call_method1(py, "on_error", (value,)));
-        if let Err(second) = told {
-            let note = format!("on_error raised as well: {second}");
-            let _ = error.value(py).call_method1("add_note", (note,));
-        }
+        self.tell_error(error.value(py).as_any(), port);
         self.raised = Some(error);
         Fault { message }
+    }
+
+    /// Feeds indicators with a bar from before the start; no callback is called.
+    pub fn warm_up(&self, bar: &veloz_core::market::Bar) {
+        self.feed(bar);
+    }
+
+    /// Tells `on_error`; what it raises itself is noted on the error.
+    fn tell_error(&self, error: &Bound<'_, PyAny>, port: &mut Port<'_>) {
+        let py = error.py();
+        let object = self.object.clone_ref(py);
+        let link = Arc::clone(&self.wiring.link);
+        let told = link.lend(port, || object.call_method1(py, "on_error", (error.clone(),)));
+        if let Err(second) = told {
+            let note = format!("on_error raised as well: {second}");
+            let _ = error.call_method1("add_note", (note,));
+        }
     }
 
     fn feed(&self, bar: &veloz_core::market::Bar) -> bool {
@@ -209,6 +220,14 @@ macro_rules! deliver_renewed {
     }};
 }
 
+/// Values positions at the present prices, so that what is shown of them is of now.
+fn value(port: &mut Port<'_>, rows: std::ops::Range<u32>) -> Result<(), Fault> {
+    for row in rows {
+        port.desk_mut().value(row).map_err(|error| Fault { message: error.to_string() })?;
+    }
+    Ok(())
+}
+
 impl Strategy for PyStrategy {
     #[inline]
     fn on_event(&mut self, event: &Event<'_>, port: &mut Port<'_>) -> Result<(), Fault> {
@@ -258,10 +277,12 @@ impl Strategy for PyStrategy {
             }
             Event::Position(instrument) => {
                 let (account, strategy) = (port.account(), port.strategy());
+                value(port, *instrument..*instrument + 1)?;
                 let position = Position::read(port.desk(), account, strategy, *instrument);
                 deliver!(self, port, position, position)
             }
             Event::Account(account) => {
+                value(port, 0..self.wiring.link.instruments.len() as u32)?;
                 let account = Account::read(port.desk(), *account);
                 deliver!(self, port, account, account)
             }
@@ -306,5 +327,27 @@ impl Strategy for PyStrategy {
                 None => Ok(()),
             },
         }
+    }
+
+    fn on_breaker(&mut self, message: &str, port: &mut Port<'_>) {
+        // The engine runs inside a method that Python called: the thread is attached.
+        let py = unsafe { Python::assume_attached() };
+        let error = crate::errors::strategy_error(message);
+        self.tell_error(error.value(py).as_any(), port);
+        self.raised = Some(error);
+    }
+
+    fn save(&mut self) -> Result<Option<Vec<u8>>, Fault> {
+        let py = unsafe { Python::assume_attached() };
+        let saved = self.object.call_method0(py, "save");
+        let saved = saved.and_then(|state| state.extract::<Option<Vec<u8>>>(py));
+        saved.map_err(|error| Fault { message: error.to_string() })
+    }
+
+    fn load(&mut self, state: &[u8]) -> Result<(), Fault> {
+        let py = unsafe { Python::assume_attached() };
+        let state = pyo3::types::PyBytes::new(py, state);
+        let loaded = self.object.call_method1(py, "load", (state,));
+        loaded.map(|_| ()).map_err(|error| Fault { message: error.to_string() })
     }
 }

@@ -11,9 +11,8 @@ use veloz_core::engine::{Engine, StopPolicy};
 use veloz_core::facts::{self, number};
 use veloz_core::instrument::Asset;
 use veloz_core::journal::{Header, Journal, Stream as JournalStream};
-use veloz_core::matching::{assumptions, Bias, Channel, Latency, Level, Venue, VenueSettings};
+use veloz_core::matching::{assumptions, Bias, Channel, Latency, Venue};
 use veloz_core::replay::{Fetch, Replay, ReplayError, ReplaySettings, Source, Stream};
-use veloz_core::risk::Limits;
 use veloz_core::units::{format_decimal, COST_SCALE};
 
 use crate::adapter::PyStrategy;
@@ -21,7 +20,7 @@ use crate::columns::{bars_of, fundings_of, marks_of, quotes_of, ticks_of, trades
 use crate::errors;
 use crate::link::Link;
 use crate::numbers::parse;
-use crate::settings::{get, get_or, instrument_of, scaled_text};
+use crate::settings::{get, get_or, instrument_of, limits_of, venue_of};
 use crate::strategy::StrategyBase;
 use crate::wiring::Wiring;
 
@@ -114,35 +113,8 @@ impl Backtest {
         header.build = get_or(settings, "build", String::new())?;
         header.assets.clone_from(&assets);
         header.instruments.clone_from(&instruments);
-        let mut limits = Limits::default();
-        if let Some(given) = settings.get_item("limits")? {
-            let given = given.cast::<PyDict>()?;
-            limits.price_band_bps = get_or(given, "price_band_bps", limits.price_band_bps)?;
-            limits.max_orders_in_window =
-                get_or(given, "max_orders_per_second", limits.max_orders_in_window)?;
-            limits.max_leverage = get_or(given, "max_leverage", limits.max_leverage)?;
-            limits.check_funds = get_or(given, "check_funds", limits.check_funds)?;
-            limits.max_order_notional = scaled_text(given, "max_order_notional", COST_SCALE)?;
-            limits.max_order_qty = get_or(given, "max_order_qty", Vec::new())?;
-            limits.max_position = get_or(given, "max_position", Vec::new())?;
-        }
-        let mut venue = VenueSettings::default();
-        let choices: Vec<String> = get_or(settings, "venue", Vec::new())?;
-        for choice in &choices {
-            venue.set(choice).map_err(|error| errors::config_error(&error))?;
-        }
-        let levels: Vec<String> = get(settings, "levels")?;
-        for (row, level) in levels.iter().enumerate() {
-            let mut market = venue.market;
-            market.level = match level.as_str() {
-                "bar" => Level::Bar,
-                "trade" => Level::Trade,
-                "quote" => Level::Quote,
-                "book" => Level::Book,
-                other => return Err(PyValueError::new_err(format!("level {other:?} is unknown"))),
-            };
-            venue.overrides.insert(row as u32, market);
-        }
+        let limits = limits_of(settings)?;
+        let venue = venue_of(settings)?;
         let seed: u64 = get_or(settings, "seed", 0)?;
         let model = |key: &str| -> PyResult<Latency> {
             let text: String = get_or(settings, key, "0ns".to_owned())?;
@@ -279,7 +251,7 @@ impl Backtest {
         let raised = Arc::clone(&self.raised);
         self.replay.sink = Some(Box::new(move |bytes| {
             Python::attach(|py| {
-                sink.call1(py, (PyBytes::new(py, &bytes),)).map(|_| ()).map_err(|error| {
+                sink.call1(py, (PyBytes::new(py, bytes),)).map(|_| ()).map_err(|error| {
                     let text = error.to_string();
                     if let Ok(mut slot) = raised.lock() {
                         *slot = Some(error);

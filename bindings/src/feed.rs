@@ -54,6 +54,27 @@ fn unlisted(error: ListingError) -> PyErr {
     }
 }
 
+/// Lends the bytes of a frame to a call: of bytes, text, or any contiguous buffer of bytes, such as
+/// the view that a socket's callback has for its own time.
+#[inline]
+pub fn with_bytes<R>(
+    data: &Bound<'_, PyAny>,
+    call: impl FnOnce(&[u8]) -> PyResult<R>,
+) -> PyResult<R> {
+    if let Ok(bytes) = frame_bytes(data) {
+        return call(bytes);
+    }
+    let buffer = pyo3::buffer::PyBuffer::<u8>::get(data)
+        .map_err(|_| PyTypeError::new_err("a frame is bytes, str or a buffer of bytes"))?;
+    if !buffer.is_c_contiguous() {
+        return Err(PyTypeError::new_err("a frame's buffer is contiguous"));
+    }
+    // Sound: the buffer is held for the call, which runs under the interpreter's lock on the
+    // thread that owns the view; a view of a socket's frame is not written meanwhile.
+    let bytes = unsafe { std::slice::from_raw_parts(buffer.buf_ptr().cast(), buffer.len_bytes()) };
+    call(bytes)
+}
+
 /// The bytes of a frame given as bytes or as text.
 #[inline]
 pub fn frame_bytes<'a>(data: &'a Bound<'_, PyAny>) -> PyResult<&'a [u8]> {

@@ -17,6 +17,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
@@ -58,6 +59,8 @@ struct State {
     wanted: VecDeque<SyncMark>,
     /// How far the last sync reached.
     reached: SyncMark,
+    /// How long the device took for the last sync.
+    sync_ns: u64,
     failure: Option<Failure>,
     is_stopping: bool,
 }
@@ -234,6 +237,12 @@ impl JournalTail {
         self.shared.lock().reached.sequence
     }
 
+    /// int: How long the device took for the last sync, ns.
+    #[getter]
+    fn sync_ns(&self) -> u64 {
+        self.shared.lock().sync_ns
+    }
+
     /// int: Bytes of the segment that are written.
     #[getter]
     fn offset(&self) -> u64 {
@@ -284,8 +293,11 @@ fn keep_syncing(shared: &Shared, mark: &File, mut mouth: UnixStream) {
         };
         let files: Vec<Arc<File>> = state.files.iter().cloned().collect();
         drop(state);
+        let begun = Instant::now();
         let synced = files.iter().try_for_each(|file| file.sync_data());
+        let sync_ns = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let mut state = shared.lock();
+        state.sync_ns = sync_ns;
         match &synced {
             Ok(()) => {
                 state.reached = goal;

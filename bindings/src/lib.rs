@@ -15,6 +15,15 @@ mod journal_cursor;
 #[cfg(unix)]
 mod journal_tail;
 mod link;
+mod live;
+mod live_asking;
+mod live_feeding;
+mod live_fields;
+mod live_leaving;
+mod live_market;
+mod live_request;
+mod live_user;
+mod live_views;
 mod market;
 mod money;
 mod numbers;
@@ -23,6 +32,7 @@ mod settings;
 mod signer;
 mod strategy;
 mod user_data;
+mod views;
 mod wiring;
 mod words;
 
@@ -48,6 +58,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<order::Order>()?;
     bars::register(module)?;
     feed::register(module)?;
+    live::register(module)?;
     signer::register(module)?;
     user_data::register(module)?;
     module.add("__version__", env!("CARGO_PKG_VERSION"))

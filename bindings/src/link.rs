@@ -27,6 +27,8 @@ pub struct Link {
     pub assets: Vec<Asset>,
     pub faces: Vec<Face>,
     rows: HashMap<String, u32>,
+    /// When the first callback since it was asked for began, ns; 0 before, -1 if nobody asks.
+    called_ns: Cell<i64>,
     /// The last symbol that was looked up: strategies ask for the same one again and again.
     last: RefCell<Option<(Py<PyAny>, u32)>>,
 }
@@ -48,7 +50,29 @@ impl Link {
             assets,
             faces,
             rows,
+            called_ns: Cell::new(-1),
             last: RefCell::new(None),
+        }
+    }
+
+    /// Asks when the next callback begins.
+    #[inline]
+    pub fn await_call(&self) {
+        self.called_ns.set(0);
+    }
+
+    /// When it began, ns since the epoch; `None` if there was none.
+    #[inline]
+    pub fn called_ns(&self) -> Option<i64> {
+        let called = self.called_ns.replace(-1);
+        (called > 0).then_some(called)
+    }
+
+    /// A callback begins.
+    #[inline]
+    pub fn note_call(&self) {
+        if self.called_ns.get() == 0 {
+            self.called_ns.set(wall_ns());
         }
     }
 
@@ -125,4 +149,11 @@ impl Link {
         *self.last.borrow_mut() = Some((symbol.clone().unbind(), row));
         Ok(row)
     }
+}
+
+/// The wall clock, ns since the epoch: for measuring latency alone, never for a decision.
+#[inline]
+pub fn wall_ns() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(0, |since| since.as_nanos() as i64)
 }

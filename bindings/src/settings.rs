@@ -4,8 +4,11 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use veloz_core::instrument::{Asset, Filters, Instrument, Kind, Origin, Status};
+use veloz_core::matching::{Level, VenueSettings};
+use veloz_core::risk::Limits;
 use veloz_core::units::{COST_SCALE, RATE_SCALE};
 
+use crate::errors;
 use crate::numbers::parse;
 
 /// The value of a key that must be there.
@@ -121,4 +124,42 @@ pub fn instrument_of(row: &Bound<'_, PyDict>, assets: &[Asset]) -> PyResult<Inst
         )));
     }
     Ok(instrument)
+}
+
+/// The risk limits of a run: the key `limits` of its settings.
+pub fn limits_of(settings: &Bound<'_, PyDict>) -> PyResult<Limits> {
+    let mut limits = Limits::default();
+    let Some(given) = settings.get_item("limits")? else { return Ok(limits) };
+    let given = given.cast::<PyDict>()?;
+    limits.price_band_bps = get_or(given, "price_band_bps", limits.price_band_bps)?;
+    limits.max_orders_in_window =
+        get_or(given, "max_orders_per_second", limits.max_orders_in_window)?;
+    limits.max_leverage = get_or(given, "max_leverage", limits.max_leverage)?;
+    limits.check_funds = get_or(given, "check_funds", limits.check_funds)?;
+    limits.max_order_notional = scaled_text(given, "max_order_notional", COST_SCALE)?;
+    limits.max_order_qty = get_or(given, "max_order_qty", Vec::new())?;
+    limits.max_position = get_or(given, "max_position", Vec::new())?;
+    Ok(limits)
+}
+
+/// The simulated venue of a run: the keys `venue` and `levels` of its settings.
+pub fn venue_of(settings: &Bound<'_, PyDict>) -> PyResult<VenueSettings> {
+    let mut venue = VenueSettings::default();
+    let choices: Vec<String> = get_or(settings, "venue", Vec::new())?;
+    for choice in &choices {
+        venue.set(choice).map_err(|error| errors::config_error(&error))?;
+    }
+    let levels: Vec<String> = get(settings, "levels")?;
+    for (row, level) in levels.iter().enumerate() {
+        let mut market = venue.market;
+        market.level = match level.as_str() {
+            "bar" => Level::Bar,
+            "trade" => Level::Trade,
+            "quote" => Level::Quote,
+            "book" => Level::Book,
+            other => return Err(PyValueError::new_err(format!("level {other:?} is unknown"))),
+        };
+        venue.overrides.insert(row as u32, market);
+    }
+    Ok(venue)
 }

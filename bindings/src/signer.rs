@@ -8,7 +8,8 @@ use pyo3::types::{PyBytes, PyDict, PyString};
 use veloz_core::instrument::Instrument;
 use veloz_core::order::{OrderSpec, Side, Stp, Tif};
 use veloz_venues::binance::draft::{signed_query, ws_signature, Draft, Seal};
-use veloz_venues::binance::encode::{Action, Amend, Encoder, TradesOf, Unsupported};
+use veloz_venues::binance::encode::{Amend, Encoder, Target, TradesOf};
+use veloz_venues::binance::endpoint::{Action, Unsupported};
 use veloz_venues::binance::refusals::{judge, Asked, Limit, Verdict};
 use veloz_venues::binance::sign::Signer;
 use veloz_venues::binance::Market;
@@ -149,6 +150,13 @@ pub struct BinanceRequest {
     out: Vec<u8>,
 }
 
+impl BinanceRequest {
+    /// A request in the venue's words.
+    pub fn of(draft: Draft) -> Self {
+        BinanceRequest { draft, out: Vec::new() }
+    }
+}
+
 #[pymethods]
 impl BinanceRequest {
     /// bytes: Verb, path, and the parameters sorted by name, percent-encoded.
@@ -233,13 +241,15 @@ impl BinanceRequest {
     }
 }
 
+/// BinanceEncoder(market: str, *, response: str = "")
+///
 /// Turns orders and questions about them into requests of one market.
 ///
 /// Prices and quantities are whole numbers in the instrument's units, as the core has them.
 ///
 /// Args:
-///     market (str): "spot", "usdm" or "coinm".
-///     response (str): `newOrderRespType`: "ACK", "RESULT", "FULL", or "" for the venue's default.
+///     market: "spot", "usdm" or "coinm".
+///     response: `newOrderRespType`: "ACK", "RESULT", "FULL", or "" for the venue's default.
 ///
 /// Raises:
 ///     ValueError: If there is no such market or response.
@@ -386,13 +396,20 @@ impl BinanceEncoder {
         request(encoder.amend(instrument, &amend))
     }
 
-    /// cancel(symbol: str, client_id: str, *, is_algo: bool = False) -> BinanceRequest
+    /// cancel(symbol: str, client_id: str = "", *, venue_order_id: int = 0, is_algo: bool = False) -> BinanceRequest
     ///
-    /// The end of one order; `is_algo` while a conditional order of futures waits.
-    #[pyo3(signature = (symbol, client_id, *, is_algo = false))]
-    fn cancel(&mut self, symbol: &str, client_id: &str, is_algo: bool) -> PyResult<BinanceRequest> {
+    /// The end of one order, by its client id or the venue's number; `is_algo` while a conditional
+    /// order of futures waits.
+    #[pyo3(signature = (symbol, client_id = "", *, venue_order_id = 0, is_algo = false))]
+    fn cancel(
+        &mut self,
+        symbol: &str,
+        client_id: &str,
+        venue_order_id: i64,
+        is_algo: bool,
+    ) -> PyResult<BinanceRequest> {
         let (encoder, instrument) = self.at(symbol)?;
-        request(encoder.cancel(instrument, client_id, is_algo))
+        request(encoder.cancel(instrument, &Target { client_id, venue_order_id }, is_algo))
     }
 
     /// cancel_all(symbol: str, *, is_algo: bool = False) -> BinanceRequest
@@ -404,13 +421,19 @@ impl BinanceEncoder {
         request(encoder.cancel_all(instrument, is_algo))
     }
 
-    /// order(symbol: str, client_id: str, *, is_algo: bool = False) -> BinanceRequest
+    /// order(symbol: str, client_id: str = "", *, venue_order_id: int = 0, is_algo: bool = False) -> BinanceRequest
     ///
     /// What became of one order.
-    #[pyo3(signature = (symbol, client_id, *, is_algo = false))]
-    fn order(&mut self, symbol: &str, client_id: &str, is_algo: bool) -> PyResult<BinanceRequest> {
+    #[pyo3(signature = (symbol, client_id = "", *, venue_order_id = 0, is_algo = false))]
+    fn order(
+        &mut self,
+        symbol: &str,
+        client_id: &str,
+        venue_order_id: i64,
+        is_algo: bool,
+    ) -> PyResult<BinanceRequest> {
         let (encoder, instrument) = self.at(symbol)?;
-        request(encoder.order(instrument, client_id, is_algo))
+        request(encoder.order(instrument, &Target { client_id, venue_order_id }, is_algo))
     }
 
     /// open_orders(symbol: str | None = None, *, is_algo: bool = False) -> BinanceRequest

@@ -118,15 +118,15 @@ impl StrategyBase {
             if pair.len() != 2 {
                 return Err(PyValueError::new_err("a quoted level is a tuple (price, qty)"));
             }
-            let price = scaled(&pair.get_item(0)?, instrument, Meaning::Price)?;
-            let qty = scaled(&pair.get_item(1)?, instrument, Meaning::Qty)?;
+            let price = scaled(&*pair.get_borrowed_item(0)?, instrument, Meaning::Price)?;
+            let qty = scaled(&*pair.get_borrowed_item(1)?, instrument, Meaning::Qty)?;
             out.push((price, qty));
             Ok(())
         };
-        if let Ok(list) = levels.cast::<PyList>() {
-            list.iter().try_for_each(|level| push(&level))
-        } else if let Ok(tuple) = levels.cast::<PyTuple>() {
+        if let Ok(tuple) = levels.cast::<PyTuple>() {
             tuple.iter_borrowed().try_for_each(|level| push(&level))
+        } else if let Ok(list) = levels.cast::<PyList>() {
+            list.iter().try_for_each(|level| push(&level))
         } else {
             levels.try_iter()?.try_for_each(|level| push(&level?))
         }
@@ -380,15 +380,19 @@ impl StrategyBase {
         bids: &Bound<'_, PyAny>,
         asks: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        let link = self.link()?;
-        let row = link.row(symbol)?;
-        let (mut buys, mut sells) = (Vec::with_capacity(4), Vec::with_capacity(4));
+        let wiring = self.wiring()?;
+        let row = wiring.link.row(symbol)?;
+        // Taken out, since reading levels may run Python code that quotes as well.
+        let [mut buys, mut sells] = wiring.levels.take();
+        buys.clear();
+        sells.clear();
         self.levels(row, bids, &mut buys)?;
         self.levels(row, asks, &mut sells)?;
         if buys.len().max(sells.len()) > 64 {
             return Err(PyValueError::new_err("quote takes at most 64 levels a side"));
         }
-        link.port()?.quote(row, &buys, &sells);
+        wiring.link.port()?.quote(row, &buys, &sells);
+        wiring.levels.set([buys, sells]);
         Ok(())
     }
 

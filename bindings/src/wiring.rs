@@ -23,6 +23,8 @@ pub struct Wiring {
     pub timers: RefCell<Vec<(Py<PyAny>, bool)>>,
     /// True once every indicator is ready; then nobody asks again.
     pub warm: Cell<bool>,
+    /// Room for the levels of one `quote`, bids and asks, kept so that each call need not allocate.
+    pub levels: Cell<[Vec<(i64, i64)>; 2]>,
 }
 
 unsafe impl Send for Wiring {}
@@ -35,6 +37,7 @@ impl Wiring {
             fed: RefCell::new(Vec::new()),
             timers: RefCell::new(Vec::new()),
             warm: Cell::new(false),
+            levels: Cell::default(),
         }
     }
 }

@@ -19,11 +19,14 @@ pub fn side_of(text: &Bound<'_, PyString>) -> PyResult<Side> {
 
 /// The value that a word stands for; an error names all words.
 pub fn choice<T: Copy>(what: &str, text: &str, table: &[(&str, T)]) -> PyResult<T> {
-    let lower = text.to_ascii_lowercase();
-    table.iter().find(|(name, _)| *name == lower).map(|(_, value)| *value).ok_or_else(|| {
-        let known: Vec<&str> = table.iter().map(|(name, _)| *name).collect();
-        PyValueError::new_err(format!("{what} {text:?} is not one of {}", known.join(", ")))
-    })
+    table
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case(text))
+        .map(|(_, value)| *value)
+        .ok_or_else(|| {
+            let known: Vec<&str> = table.iter().map(|(name, _)| *name).collect();
+            PyValueError::new_err(format!("{what} {text:?} is not one of {}", known.join(", ")))
+        })
 }
 
 /// Order types.

@@ -4,8 +4,10 @@
 //! read. The first field of most is `order`, the handle that [`crate::order`] speaks of. Text (a
 //! reason, a tag) follows a record as one variable byte string.
 
+mod market;
 mod outside;
 
+pub use market::{market_number, BodyHeard, FrameHeard, StreamsMarked, MARKET_RECORDS};
 pub use outside::{
     AccountSetting, BalanceStated, CashMoved, CumulativeQty, Differs, Epoch, ExternalOrder, Frozen,
     OrderFound, ParkedReport, PositionStated, RequestAbsent, RequestDoubt, TimerDue, VenueId,

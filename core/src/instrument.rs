@@ -198,6 +198,13 @@ impl Instrument {
     #[inline]
     pub fn notional(&self, qty: i64, price: i64) -> Result<i128, Overflow> {
         let scales = self.qty_scale + self.multiplier_scale;
+        // Three numbers whose product fits 64 bits, which all but the largest orders are, need no
+        // 128-bit check; every order's verdict asks for a handful of notionals.
+        let small = qty.checked_mul(self.multiplier).and_then(|units| units.checked_mul(price));
+        if let (Some(value), Kind::Spot | Kind::Linear) = (small, self.kind) {
+            let up = pow10(COST_SCALE.checked_sub(scales + self.price_scale).ok_or(Overflow)?);
+            return Ok(i128::from(value) * i128::from(up as i64)); // up is 10^18 at most
+        }
         let units = i128::from(qty).checked_mul(i128::from(self.multiplier)).ok_or(Overflow)?;
         match self.kind {
             Kind::Spot | Kind::Linear => {

@@ -1,4 +1,4 @@
-//! One side of an order book: levels by price, dense around the touch and ordered beyond it.
+//! The sides of an order book: levels by price, dense around the touch and ordered beyond it.
 //!
 //! Prices are in the instrument's price units. Levels within a window of slots around the best
 //! price are found by index and scanned by bitmap; the rest lies in an ordered map, and moves into
@@ -8,7 +8,6 @@
 //! the window can hold, or because its price is not on the window's grid (a tick that changed).
 
 use std::collections::BTreeMap;
-use std::ops::Bound;
 
 /// Slots in the window; a power of two.
 const SLOTS: usize = 4096;
@@ -31,9 +30,115 @@ impl Level for i64 {
     }
 }
 
-/// The levels of one side; `BID` decides which price is best.
+/// Both sides of a book.
+///
+/// Which side a row of a feed is of is anybody's guess, so no code branches on it: both sides are
+/// ladders of the same kind, picked by number, and asks stand under their mirrored price, in which
+/// the lowest is the highest. The mirror turns every bit, which is its own way back and has no
+/// overflow.
 #[derive(Clone, Debug)]
-pub struct Ladder<L, const BID: bool> {
+pub struct Sides<L> {
+    /// Asks, bids.
+    ladders: [Ladder<L>; 2],
+}
+
+/// A price as the ladder of its side knows it, and the other way round.
+#[inline(always)]
+fn mirrored(is_bid: bool, price: i64) -> i64 {
+    price ^ (i64::from(is_bid) - 1)
+}
+
+impl<L: Level> Sides<L> {
+    /// Two empty sides whose neighbouring prices are `step` units apart.
+    #[must_use]
+    pub fn new(step: i64) -> Self {
+        Sides { ladders: [Ladder::new(step), Ladder::new(step)] }
+    }
+
+    #[inline(always)]
+    fn of(&self, is_bid: bool) -> &Ladder<L> {
+        &self.ladders[usize::from(is_bid)]
+    }
+
+    #[inline(always)]
+    fn of_mut(&mut self, is_bid: bool) -> &mut Ladder<L> {
+        &mut self.ladders[usize::from(is_bid)]
+    }
+
+    /// Number of levels of a side.
+    #[must_use]
+    pub fn len(&self, is_bid: bool) -> usize {
+        self.of(is_bid).len()
+    }
+
+    /// True if there is no level on either side.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ladders.iter().all(Ladder::is_empty)
+    }
+
+    /// Forgets all levels of both sides.
+    pub fn clear(&mut self) {
+        self.ladders.iter_mut().for_each(Ladder::clear);
+    }
+
+    /// What stands at a price; the default if nothing does.
+    #[inline]
+    #[must_use]
+    pub fn get(&self, is_bid: bool, price: i64) -> L {
+        self.of(is_bid).get(mirrored(is_bid, price))
+    }
+
+    /// Best price of a side, if any.
+    #[inline]
+    #[must_use]
+    pub fn best_price(&self, is_bid: bool) -> Option<i64> {
+        self.of(is_bid).best_price().map(|price| mirrored(is_bid, price))
+    }
+
+    /// Best price of a side and what stands there, if any.
+    #[inline]
+    #[must_use]
+    pub fn best(&self, is_bid: bool) -> Option<(i64, L)> {
+        self.of(is_bid).best().map(|(price, level)| (mirrored(is_bid, price), level))
+    }
+
+    /// Puts `level` at `price`; an absent one removes what stands there.
+    #[inline]
+    pub fn set(&mut self, is_bid: bool, price: i64, level: L) {
+        self.of_mut(is_bid).set(mirrored(is_bid, price), level);
+    }
+
+    /// Changes what stands at `price` in place, and does nothing if nothing stands there.
+    ///
+    /// `change` must leave a present level present.
+    #[inline]
+    pub fn alter(&mut self, is_bid: bool, price: i64, change: impl FnOnce(&mut L)) {
+        self.of_mut(is_bid).alter(mirrored(is_bid, price), change);
+    }
+
+    /// Puts at `price` what `next` makes of the level that stands there.
+    #[inline]
+    pub fn replace(&mut self, is_bid: bool, price: i64, next: impl FnOnce(L) -> L) {
+        self.of_mut(is_bid).replace(mirrored(is_bid, price), next);
+    }
+
+    /// The next level of a side behind `price`, if any.
+    #[must_use]
+    pub fn next_after(&self, is_bid: bool, price: i64) -> Option<(i64, L)> {
+        let next = self.of(is_bid).next_after(mirrored(is_bid, price));
+        next.map(|(price, level)| (mirrored(is_bid, price), level))
+    }
+
+    /// The levels of a side, best first.
+    pub fn iter(&self, is_bid: bool) -> impl Iterator<Item = (i64, L)> + '_ {
+        self.of(is_bid).iter().map(move |(price, level)| (mirrored(is_bid, price), level))
+    }
+}
+
+/// The levels of one side, of which the highest is the best.
+#[derive(Clone, Debug)]
+struct Ladder<L> {
     /// Price of slot 0, a multiple of `step`.
     base: i64,
     /// Price units between neighbouring slots: the tick.
@@ -48,16 +153,14 @@ pub struct Ladder<L, const BID: bool> {
     outside: BTreeMap<i64, L>,
     /// True if a level of `outside` may lie between slots of the window.
     off_grid: bool,
-    count: usize,
 }
 
-impl<L: Level, const BID: bool> Ladder<L, BID> {
+impl<L: Level> Ladder<L> {
     /// In place of the best slot if there is none: behind every slot.
-    const NONE: i64 = if BID { -1 } else { SLOTS as i64 };
+    const NONE: i64 = -1;
 
     /// An empty side whose neighbouring prices are `step` units apart.
-    #[must_use]
-    pub fn new(step: i64) -> Self {
+    fn new(step: i64) -> Self {
         let step = step.clamp(1, STEP_MAX);
         let step_twos = step.trailing_zeros();
         Ladder {
@@ -70,24 +173,23 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
             best: Self::NONE,
             outside: BTreeMap::new(),
             off_grid: false,
-            count: 0,
         }
     }
 
     /// Number of levels.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.count
+    fn len(&self) -> usize {
+        // Counted when asked: a running count would be paid for by every update.
+        let inside: u32 = self.present.iter().map(|word| word.count_ones()).sum();
+        inside as usize + self.outside.len()
     }
 
     /// True if there is no level.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
+    fn is_empty(&self) -> bool {
+        self.best == Self::NONE // the best level always has a slot
     }
 
     /// Forgets all levels.
-    pub fn clear(&mut self) {
+    fn clear(&mut self) {
         for word in 0..WORDS {
             let mut bits = self.present[word];
             while bits != 0 {
@@ -99,7 +201,6 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
         self.outside.clear();
         self.off_grid = false;
         self.best = Self::NONE;
-        self.count = 0;
         self.base = i64::MIN;
     }
 
@@ -117,8 +218,7 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
 
     /// What stands at a price; the default if nothing does.
     #[inline]
-    #[must_use]
-    pub fn get(&self, price: i64) -> L {
+    fn get(&self, price: i64) -> L {
         match self.slot(price) {
             Some(slot) => self.slots[slot],
             None => self.outside.get(&price).copied().unwrap_or_default(),
@@ -127,22 +227,20 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
 
     /// Best price, if any.
     #[inline]
-    #[must_use]
-    pub fn best_price(&self) -> Option<i64> {
+    fn best_price(&self) -> Option<i64> {
         (self.best != Self::NONE).then(|| self.base + self.best * self.step)
     }
 
     /// Best price and what stands there, if any.
     #[inline]
-    #[must_use]
-    pub fn best(&self) -> Option<(i64, L)> {
+    fn best(&self) -> Option<(i64, L)> {
         (self.best != Self::NONE)
             .then(|| (self.base + self.best * self.step, self.slots[self.best as usize]))
     }
 
     /// Puts `level` at `price`; an absent one removes what stands there.
     #[inline]
-    pub fn set(&mut self, price: i64, level: L) {
+    fn set(&mut self, price: i64, level: L) {
         match self.slot(price) {
             Some(slot) => self.set_slot(slot, level),
             None => self.set_outside(price, level),
@@ -153,7 +251,7 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
     ///
     /// `change` must leave a present level present.
     #[inline]
-    pub fn alter(&mut self, price: i64, change: impl FnOnce(&mut L)) {
+    fn alter(&mut self, price: i64, change: impl FnOnce(&mut L)) {
         let level = match self.slot(price) {
             Some(slot) => &mut self.slots[slot],
             None => match self.outside.get_mut(&price) {
@@ -168,7 +266,7 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
 
     /// Puts at `price` what `next` makes of the level that stands there.
     #[inline]
-    pub fn replace(&mut self, price: i64, next: impl FnOnce(L) -> L) {
+    fn replace(&mut self, price: i64, next: impl FnOnce(L) -> L) {
         match self.slot(price) {
             Some(slot) => self.set_slot(slot, next(self.slots[slot])),
             None => {
@@ -181,12 +279,11 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
     #[inline(always)]
     fn set_slot(&mut self, slot: usize, level: L) {
         let (word, bit) = (slot / 64, slot % 64);
-        let (was, is) = ((self.present[word] >> bit) & 1, u64::from(!level.is_absent()));
+        let is = u64::from(!level.is_absent());
         self.slots[slot] = level;
         // Whether a level comes or goes is anybody's guess, so there is no branch on it.
         self.present[word] = (self.present[word] & !(1 << bit)) | (is << bit);
-        self.count = self.count + is as usize - was as usize;
-        if !is_better::<BID>(self.best, slot as i64) {
+        if slot as i64 >= self.best {
             self.touch(slot as i64, is == 1);
         }
     }
@@ -224,27 +321,22 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
     #[inline]
     fn scan(&self, from: usize) -> Option<usize> {
         let mut word = from / 64;
-        let mask = if BID { u64::MAX >> (63 - from % 64) } else { u64::MAX << (from % 64) };
-        let mut bits = self.present[word] & mask;
+        let mut bits = self.present[word] & (u64::MAX >> (63 - from % 64));
         while bits == 0 {
-            if if BID { word == 0 } else { word == WORDS - 1 } {
-                return None;
-            }
-            word = if BID { word - 1 } else { word + 1 };
+            word = word.checked_sub(1)?;
             bits = self.present[word];
         }
-        let bit = if BID { 63 - bits.leading_zeros() } else { bits.trailing_zeros() };
-        Some(word * 64 + bit as usize)
+        Some(word * 64 + 63 - bits.leading_zeros() as usize)
     }
 
     #[cold]
     fn set_outside(&mut self, price: i64, level: L) {
         if level.is_absent() {
-            self.count -= usize::from(self.outside.remove(&price).is_some());
+            self.outside.remove(&price);
             return;
         }
-        self.count += usize::from(self.outside.insert(price, level).is_none());
-        if self.best_price().is_none_or(|best| is_better::<BID>(price, best)) {
+        self.outside.insert(price, level);
+        if self.best_price().is_none_or(|best| price > best) {
             self.recenter();
         } else {
             self.off_grid |= (self.base..=self.top()).contains(&price);
@@ -261,16 +353,9 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
     #[cold]
     fn recenter(&mut self) {
         let inside = self.drain_slots();
-        let nearest = if BID { inside.last() } else { inside.first() }.map(|&(price, _)| price);
-        let beyond =
-            if BID { self.outside.last_key_value() } else { self.outside.first_key_value() }
-                .map(|(&price, _)| price);
-        let best = match (nearest, beyond) {
-            (Some(a), Some(b)) if is_better::<BID>(b, a) => b,
-            (Some(a), _) => a,
-            (None, Some(b)) => b,
-            (None, None) => return,
-        };
+        let nearest = inside.last().map(|&(price, _)| price);
+        let beyond = self.outside.last_key_value().map(|(&price, _)| price);
+        let Some(best) = nearest.max(beyond) else { return };
         self.base = self.base_for(best);
         for (price, level) in inside {
             match self.slot(price) {
@@ -294,7 +379,7 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
 
     /// Takes all levels out of the window, by rising price.
     fn drain_slots(&mut self) -> Vec<(i64, L)> {
-        let mut levels = Vec::with_capacity(self.count);
+        let mut levels = Vec::with_capacity(self.len());
         for word in 0..WORDS {
             let mut bits = self.present[word];
             while bits != 0 {
@@ -323,7 +408,7 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
     fn base_for(&self, best: i64) -> i64 {
         let (step, best, last) = (i128::from(self.step), i128::from(best), SLOTS as i128 - 1);
         let ahead = SLOTS as i128 / 4;
-        let wanted = if BID { last - ahead } else { ahead };
+        let wanted = last - ahead;
         // At the ends of the number range the window stops short.
         let below = wanted.min((best - i128::from(i64::MIN)) / step);
         let below = below.max(last - (i128::from(i64::MAX) - best) / step);
@@ -331,24 +416,19 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
     }
 
     /// The levels, best first.
-    pub fn iter(&self) -> impl Iterator<Item = (i64, L)> + '_ {
+    fn iter(&self) -> impl Iterator<Item = (i64, L)> + '_ {
         Levels { side: self, next: self.best() }
     }
 
     /// The next level behind `price`, if any.
-    #[must_use]
-    pub fn next_after(&self, price: i64) -> Option<(i64, L)> {
+    fn next_after(&self, price: i64) -> Option<(i64, L)> {
         let inside = self.next_slot(price);
         if inside.is_some() && !self.off_grid {
             return inside;
         }
-        let beyond = if BID {
-            self.outside.range(..price).next_back()
-        } else {
-            self.outside.range((Bound::Excluded(price), Bound::Unbounded)).next()
-        };
+        let beyond = self.outside.range(..price).next_back();
         match (inside, beyond.map(|(&price, &level)| (price, level))) {
-            (Some(a), Some(b)) => Some(if is_better::<BID>(a.0, b.0) { a } else { b }),
+            (Some(a), Some(b)) => Some(if a.0 > b.0 { a } else { b }),
             (a, b) => a.or(b),
         }
     }
@@ -360,13 +440,11 @@ impl<L: Level, const BID: bool> Ladder<L, BID> {
         // The first slot strictly behind `price`; prices may lie anywhere in the number range.
         let distance = i128::from(price) - i128::from(self.base);
         let step = i128::from(self.step);
-        let from =
-            if BID { (distance - 1).div_euclid(step) } else { distance.div_euclid(step) + 1 };
-        let last = SLOTS as i128 - 1;
-        if if BID { from < 0 } else { from > last } {
+        let from = (distance - 1).div_euclid(step);
+        if from < 0 {
             return None;
         }
-        let slot = self.scan(from.clamp(0, last) as usize)?;
+        let slot = self.scan(from.min(SLOTS as i128 - 1) as usize)?;
         Some((self.price(slot), self.slots[slot]))
     }
 }
@@ -378,22 +456,12 @@ fn inverse(odd: u64) -> u64 {
     })
 }
 
-/// True if price `a` comes before price `b` on this side.
-#[inline]
-fn is_better<const BID: bool>(a: i64, b: i64) -> bool {
-    if BID {
-        a > b
-    } else {
-        a < b
-    }
-}
-
-struct Levels<'a, L, const BID: bool> {
-    side: &'a Ladder<L, BID>,
+struct Levels<'a, L> {
+    side: &'a Ladder<L>,
     next: Option<(i64, L)>,
 }
 
-impl<L: Level, const BID: bool> Iterator for Levels<'_, L, BID> {
+impl<L: Level> Iterator for Levels<'_, L> {
     type Item = (i64, L);
 
     fn next(&mut self) -> Option<(i64, L)> {

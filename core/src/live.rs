@@ -170,6 +170,21 @@ impl<S: Strategy> Live<S> {
         }
     }
 
+    /// One row of a book feed, as a whole message.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the desk cannot go on.
+    pub fn tick(&mut self, row: &Tick, now_ns: i64) -> Result<(), EngineError> {
+        self.ticks(std::slice::from_ref(row), now_ns)
+    }
+
+    /// True if some request is to leave.
+    #[must_use]
+    pub fn has_requests(&self) -> bool {
+        !self.requests.is_empty()
+    }
+
     /// Takes the requests that are to leave, oldest first.
     pub fn take_requests(&mut self) -> Vec<Request> {
         std::mem::take(&mut self.requests)

@@ -226,6 +226,11 @@ impl Order {
     #[inline]
     #[must_use]
     pub fn is_open(&self) -> bool {
+        // Asked several times an input; without an ending only the quantity can have ended it.
+        if self.ending.is_none() {
+            let filled = self.filled_qty.max(self.venue_filled_qty);
+            return filled < self.spec.qty || self.spec.qty <= 0;
+        }
         !self.status().is_final()
     }
 
@@ -344,12 +349,13 @@ impl Order {
 }
 
 /// The orders of a desk: by handle in O(1), rows re-used once nobody can ask for them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct OrderTable {
     rows: Vec<Order>,
     free: Vec<u32>,
-    /// Row of each handle, from `first` on; `GONE` once the row was re-used.
-    index: std::collections::VecDeque<u32>,
+    /// Row of each handle from `first` to before `next`, at the handle modulo its length, which is
+    /// a power of two; `GONE` once the row was re-used.
+    index: Vec<u32>,
     first: OrderId,
     next: OrderId,
     /// Handles of open orders, oldest first.
@@ -359,11 +365,25 @@ pub struct OrderTable {
 
 const GONE: u32 = u32::MAX;
 
+impl Default for OrderTable {
+    fn default() -> Self {
+        OrderTable {
+            rows: Vec::new(),
+            free: Vec::new(),
+            index: vec![GONE; 64],
+            first: 1,
+            next: 1,
+            open: Vec::new(),
+            afterlife: afterlife::Afterlife::default(),
+        }
+    }
+}
+
 impl OrderTable {
     /// An empty table whose first handle is 1.
     #[must_use]
     pub fn new() -> Self {
-        OrderTable { first: 1, next: 1, ..OrderTable::default() }
+        OrderTable::default()
     }
 
     /// The handle that the next order will get.
@@ -375,7 +395,7 @@ impl OrderTable {
     /// Adds an order in state New and gives its handle.
     pub fn insert(&mut self, account: u16, strategy: u16, spec: OrderSpec, now_ns: i64) -> OrderId {
         let id = self.next;
-        self.next += 1;
+        self.cover(id);
         let order = Order::new(id, account, strategy, spec, now_ns);
         let row = match self.free.pop() {
             Some(row) => {
@@ -391,15 +411,50 @@ impl OrderTable {
                 (self.rows.len() - 1) as u32
             }
         };
-        self.index.push_back(row);
+        let at = self.place(id);
+        self.index[at] = row;
         self.open.push(id);
         id
     }
 
+    /// Where a handle stands in the index.
+    #[inline]
+    fn place(&self, id: OrderId) -> usize {
+        id as usize & (self.index.len() - 1)
+    }
+
+    /// Makes the index hold a handle; those between it and the others are of no order.
+    #[inline]
+    fn cover(&mut self, id: OrderId) {
+        let (first, next) = (self.first.min(id), self.next.max(id + 1));
+        if next - first > self.index.len() as u64 {
+            self.widen(next - first);
+        }
+        for id in (first..self.first).chain(self.next..next) {
+            let at = self.place(id);
+            self.index[at] = GONE;
+        }
+        (self.first, self.next) = (first, next);
+    }
+
+    /// Gives the index room for so many handles.
+    #[cold]
+    fn widen(&mut self, handles: u64) {
+        let wider = vec![GONE; (handles as usize).next_power_of_two()];
+        let old = std::mem::replace(&mut self.index, wider);
+        for id in self.first..self.next {
+            let at = self.place(id);
+            self.index[at] = old[id as usize & (old.len() - 1)];
+        }
+    }
+
     #[inline]
     fn row(&self, id: OrderId) -> Option<usize> {
-        let at = id.checked_sub(self.first)?;
-        self.index.get(at as usize).copied().filter(|&row| row != GONE).map(|row| row as usize)
+        if id.wrapping_sub(self.first) >= self.next - self.first {
+            return None;
+        }
+        let row = self.index[self.place(id)];
+        (row != GONE).then_some(row as usize)
     }
 
     /// The order, unless it is unknown or long forgotten.
@@ -443,10 +498,10 @@ impl OrderTable {
             return;
         }
         self.bury(row);
-        self.index[(id - self.first) as usize] = GONE;
+        let at = self.place(id);
+        self.index[at] = GONE;
         self.free.push(row as u32);
-        while self.index.front() == Some(&GONE) {
-            self.index.pop_front();
+        while self.first < self.next && self.index[self.place(self.first)] == GONE {
             self.first += 1;
         }
     }

@@ -3,42 +3,42 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use veloz_core::ladder::Ladder;
+use veloz_core::ladder::Sides;
 
-fn check<const BID: bool>(ladder: &Ladder<i64, BID>, model: &BTreeMap<i64, i64>) {
+fn check<const BID: bool>(ladder: &Sides<i64>, model: &BTreeMap<i64, i64>) {
     let mut expected: Vec<(i64, i64)> = model.iter().map(|(&p, &q)| (p, q)).collect();
     if BID {
         expected.reverse();
     }
-    assert_eq!(ladder.len(), model.len());
-    assert_eq!(ladder.best(), expected.first().copied());
-    assert_eq!(ladder.iter().collect::<Vec<_>>(), expected);
+    assert_eq!(ladder.len(BID), model.len());
+    assert_eq!(ladder.best(BID), expected.first().copied());
+    assert_eq!(ladder.iter(BID).collect::<Vec<_>>(), expected);
     for &(price, qty) in expected.iter().take(5) {
-        assert_eq!(ladder.get(price), qty);
+        assert_eq!(ladder.get(BID, price), qty);
     }
     // From a price where nothing stands, too: halfway between levels and beyond both ends.
     for probe in expected.iter().flat_map(|&(p, _)| [p.saturating_sub(3), p.saturating_add(5)]) {
         let behind = expected.iter().find(|&&(p, _)| if BID { p < probe } else { p > probe });
-        assert_eq!(ladder.next_after(probe), behind.copied());
+        assert_eq!(ladder.next_after(BID, probe), behind.copied());
     }
 }
 
 fn play<const BID: bool>(step: i64, words: &[(i64, i64)]) {
-    let (mut ladder, mut model) = (Ladder::<i64, BID>::new(step), BTreeMap::new());
+    let (mut ladder, mut model) = (Sides::<i64>::new(step), BTreeMap::new());
     for &(price, qty) in words {
-        ladder.set(price, qty);
+        ladder.set(BID, price, qty);
         if qty == 0 {
             model.remove(&price);
         } else {
             model.insert(price, qty);
         }
         let best = if BID { model.last_key_value() } else { model.first_key_value() };
-        assert_eq!(ladder.best(), best.map(|(&p, &q)| (p, q)), "after {price} x {qty}");
+        assert_eq!(ladder.best(BID), best.map(|(&p, &q)| (p, q)), "after {price} x {qty}");
     }
     check(&ladder, &model);
     ladder.clear();
     check(&ladder, &BTreeMap::new());
-    ladder.set(7, 7);
+    ladder.set(BID, 7, 7);
     check(&ladder, &BTreeMap::from([(7, 7)]));
 }
 

@@ -460,7 +460,7 @@ fn the_sink_gets_the_journal_whole_and_in_order() {
         if sink {
             let into = Rc::clone(&poured);
             replay.sink = Some(Box::new(move |bytes| {
-                into.borrow_mut().push(bytes);
+                into.borrow_mut().push(bytes.to_vec());
                 Ok(())
             }));
         }

@@ -353,8 +353,8 @@ class BinanceEncoder:
     Prices and quantities are whole numbers in the instrument's units, as the core has them.
 
     Args:
-        market (str): "spot", "usdm" or "coinm".
-        response (str): `newOrderRespType`: "ACK", "RESULT", "FULL", or "" for the venue's default.
+        market: "spot", "usdm" or "coinm".
+        response: `newOrderRespType`: "ACK", "RESULT", "FULL", or "" for the venue's default.
 
     Raises:
         ValueError: If there is no such market or response.
@@ -383,15 +383,21 @@ class BinanceEncoder:
             ValueError: If the market cannot do it.
             KeyError: If the symbol is not known.
         """
-    def cancel(self, symbol: str, client_id: str, *, is_algo: bool = False) -> BinanceRequest:
-        """The end of one order; `is_algo` while a conditional order of futures waits."""
+    def cancel(
+        self, symbol: str, client_id: str = "", *, venue_order_id: int = 0, is_algo: bool = False
+    ) -> BinanceRequest:
+        """The end of one order, by its client id or the venue's number; `is_algo` while a conditional
+        order of futures waits.
+        """
     def cancel_all(self, symbol: str, *, is_algo: bool = False) -> BinanceRequest:
         """The end of all orders of an instrument; futures have conditional ones apart."""
     def countdown(self, symbol: str, countdown_ms: int) -> BinanceRequest:
         """Arms the venue's dead-man switch of an instrument; 0 disarms it."""
     def open_orders(self, symbol: str | None = None, *, is_algo: bool = False) -> BinanceRequest:
         """All open orders of an instrument, or of the account."""
-    def order(self, symbol: str, client_id: str, *, is_algo: bool = False) -> BinanceRequest:
+    def order(
+        self, symbol: str, client_id: str = "", *, venue_order_id: int = 0, is_algo: bool = False
+    ) -> BinanceRequest:
         """What became of one order."""
     def place(
         self,
@@ -1361,6 +1367,9 @@ class JournalTail:
 
         Raises OSError if the device did not take it.
         """
+    @property
+    def sync_ns(self) -> int:
+        """How long the device took for the last sync, ns."""
     @property
     def synced(self) -> int:
         """The last batch that is on the device."""

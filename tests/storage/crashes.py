@@ -71,6 +71,26 @@ def saved(opened: Opened) -> dict[int, bytes]:
     return {row["batch_sequence"]: row["text"] for row in rows}
 
 
+def writer_of(
+    doors: Doors,
+    opened: Opened,
+    policy: Policy,
+    *,
+    room: Room = SMALL,
+    heard: list[Trouble] | None = None,
+) -> JournalWriter:
+    """A writer over the doors; troubles go to `heard`."""
+    return JournalWriter(
+        doors.files,
+        doors.threads,
+        opened,
+        make_tail=door_tail(doors.files, doors.threads),
+        policy=policy,
+        room=room,
+        on_trouble=([] if heard is None else heard).append,
+    )
+
+
 async def life(
     doors: Doors,
     memory: Memory,
@@ -85,11 +105,7 @@ async def life(
     opened = open_journal(doors.files, FOLDER, account=ACCOUNT)
     memory.compare(opened)
     journal = Journal(ACCOUNT, "test", opened.last, opened.epoch)
-    tail = door_tail(doors.files, doors.threads)
-    writer = JournalWriter(
-        doors.files, doors.threads, opened,
-        make_tail=tail, policy=policy, room=room, on_trouble=memory.troubles.append,
-    )  # fmt: skip
+    writer = writer_of(doors, opened, policy, room=room, heard=memory.troubles)
     for number in range(batches):
         state = dice.randbytes(dice.randint(0, 600))
         sequence = journal.save(number, state)

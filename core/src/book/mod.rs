@@ -9,7 +9,7 @@ mod sync;
 
 pub use sync::{BookSync, Chain, Outcome, SyncCounts, SyncState, UpdateIds};
 
-use crate::ladder::Ladder;
+use crate::ladder::Sides;
 
 /// One price and the quantity that stands there; quantity 0 means that the level is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
@@ -59,78 +59,69 @@ impl Walk {
 /// Levels by price, both sides.
 #[derive(Clone, Debug)]
 pub struct Book {
-    bids: Ladder<i64, true>,
-    asks: Ladder<i64, false>,
+    sides: Sides<i64>,
 }
 
 impl Book {
     /// An empty book whose neighbouring prices are `tick` price units apart.
     #[must_use]
     pub fn new(tick: i64) -> Self {
-        Book { bids: Ladder::new(tick), asks: Ladder::new(tick) }
+        Book { sides: Sides::new(tick) }
     }
 
     /// Forgets all levels.
     pub fn clear(&mut self) {
-        self.bids.clear();
-        self.asks.clear();
+        self.sides.clear();
     }
 
     /// Sets absolute quantities; 0 removes a level, and removing an absent one is normal.
     #[inline]
     pub fn apply(&mut self, bids: &[PriceLevel], asks: &[PriceLevel]) {
         for level in bids {
-            self.bids.set(level.price, level.qty);
+            self.sides.set(true, level.price, level.qty);
         }
         for level in asks {
-            self.asks.set(level.price, level.qty);
+            self.sides.set(false, level.price, level.qty);
         }
     }
 
     /// Sets the absolute quantity of one level; 0 removes it.
     #[inline]
     pub fn set(&mut self, is_bid: bool, price: i64, qty: i64) {
-        if is_bid {
-            self.bids.set(price, qty);
-        } else {
-            self.asks.set(price, qty);
-        }
+        self.sides.set(is_bid, price, qty);
     }
 
     /// Best bid and best ask prices, if both sides have one.
     #[inline]
     #[must_use]
     pub fn touch(&self) -> Option<(i64, i64)> {
-        Some((self.bids.best_price()?, self.asks.best_price()?))
+        Some((self.sides.best_price(true)?, self.sides.best_price(false)?))
     }
 
     /// Number of levels of a side.
     #[must_use]
     pub fn len(&self, side: BookSide) -> usize {
-        match side {
-            BookSide::Bids => self.bids.len(),
-            BookSide::Asks => self.asks.len(),
-        }
+        self.sides.len(side == BookSide::Bids)
     }
 
     /// True if there is no level at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.bids.is_empty() && self.asks.is_empty()
+        self.sides.is_empty()
     }
 
     /// Best bid, if any.
     #[inline]
     #[must_use]
     pub fn best_bid(&self) -> Option<PriceLevel> {
-        self.bids.best().map(PriceLevel::from)
+        self.sides.best(true).map(PriceLevel::from)
     }
 
     /// Best ask, if any.
     #[inline]
     #[must_use]
     pub fn best_ask(&self) -> Option<PriceLevel> {
-        self.asks.best().map(PriceLevel::from)
+        self.sides.best(false).map(PriceLevel::from)
     }
 
     /// Best bid and best ask; `None` while a side is empty.
@@ -150,18 +141,12 @@ impl Book {
     /// Quantity that stands at a price, in quantity units.
     #[must_use]
     pub fn qty_at(&self, side: BookSide, price: i64) -> i64 {
-        match side {
-            BookSide::Bids => self.bids.get(price),
-            BookSide::Asks => self.asks.get(price),
-        }
+        self.sides.get(side == BookSide::Bids, price)
     }
 
     /// The levels of a side, best first.
     pub fn levels(&self, side: BookSide) -> Box<dyn Iterator<Item = PriceLevel> + '_> {
-        match side {
-            BookSide::Bids => Box::new(self.bids.iter().map(PriceLevel::from)),
-            BookSide::Asks => Box::new(self.asks.iter().map(PriceLevel::from)),
-        }
+        Box::new(self.sides.iter(side == BookSide::Bids).map(PriceLevel::from))
     }
 
     /// The best `n` levels of a side, best first.

@@ -4,19 +4,32 @@ use super::{Desk, DeskError};
 use crate::instrument::{InstrumentId, Kind};
 use crate::order::{OrderId, OrderSpec, Side};
 use crate::risk::{Exposure, RateWindow, Refusal};
-use crate::units::{pow10, rescale, Rounding, COST_SCALE};
+use crate::units::{pow10, rescale, Overflow, Rounding, COST_SCALE};
+
+/// What an account's open orders in an instrument add up to, the order that is judged left out.
+#[derive(Default)]
+struct OpenSums {
+    /// Quantities of the strategy that asks.
+    own_buys: i64,
+    own_sells: i64,
+    /// Quantity of the whole account.
+    sells: i64,
+    /// Notionals of the whole account, at cost scale.
+    buy_value: i128,
+    sell_value: i128,
+}
 
 impl Desk {
     /// The verdict of the risk gate on what an order asks, or would ask once amended.
     pub(super) fn judge(
         &mut self,
         id: OrderId,
-        spec: OrderSpec,
+        spec: &OrderSpec,
     ) -> Result<Result<(), Refusal>, DeskError> {
         let Some(order) = self.orders.get(id) else { return Ok(Ok(())) };
         let (account, strategy) = (order.account, order.strategy);
         let row = spec.instrument as usize;
-        if let Some(refusal) = self.refuse_outright(account, strategy, &spec) {
+        if let Some(refusal) = self.refuse_outright(account, strategy, spec) {
             return Ok(Err(refusal));
         }
         let is_spot = self.instruments[row].kind == Kind::Spot;
@@ -37,94 +50,39 @@ impl Desk {
             reference
         };
         let overflow = |_| self.broken(spec.instrument, "an order's value does not fit");
-        let (mut own_buys, mut own_sells, mut sells) = (0_i64, 0_i64, 0_i64);
-        let (mut buy_value, mut sell_value) = (0_i128, 0_i128);
-        // Orders that ended count as well while fills of them are missing.
-        let ended = self.outside.missing.iter();
-        let ended = ended.filter(|id| self.orders.get(**id).is_some_and(|order| !order.is_open()));
-        for &other in self.orders.open().iter().chain(ended) {
-            let Some(other) = self.orders.get(other) else { continue };
-            if other.id == id
-                || other.account != account
-                || other.spec.instrument != spec.instrument
-            {
-                continue;
-            }
-            if other.spec.reduce_only || other.is_unborn() {
-                continue;
-            }
-            let (leaves, price) = other.worst_case();
-            let at = if price > 0 { price } else { reference };
-            let value =
-                if at > 0 { instrument.notional(leaves, at).map_err(overflow)? } else { 0 };
-            let own = if other.strategy == strategy { leaves } else { 0 };
-            match other.spec.side {
-                Side::Buy => (own_buys, buy_value) = (own_buys + own, buy_value + value),
-                Side::Sell => {
-                    (own_sells, sells) = (own_sells + own, sells + leaves);
-                    sell_value += value;
-                }
-            }
-        }
-        let notional =
-            if price > 0 { instrument.notional(spec.qty, price).map_err(overflow)? } else { 0 };
+        let mut open =
+            self.open_sums(id, (account, strategy), spec, reference).map_err(overflow)?;
+        let worth = |qty, price| if price > 0 { instrument.notional(qty, price) } else { Ok(0) };
+        let notional = worth(spec.qty, price).map_err(overflow)?;
         let account_position = self.net_qty(account, spec.instrument);
-        let held = if reference > 0 {
-            let value = instrument.notional(account_position.abs(), reference).map_err(overflow)?;
-            if account_position < 0 {
-                -value
-            } else {
-                value
-            }
-        } else {
-            0
-        };
-        let before = (held + buy_value).abs().max((held - sell_value).abs());
+        let held = worth(account_position.abs(), reference).map_err(overflow)?;
+        let held = if account_position < 0 { -held } else { held };
+        let larger_side =
+            |open: &OpenSums| (held + open.buy_value).abs().max((held - open.sell_value).abs());
+        let notional_before = larger_side(&open);
         if !spec.reduce_only {
             match spec.side {
-                Side::Buy => buy_value += notional,
-                Side::Sell => sell_value += notional,
+                Side::Buy => open.buy_value += notional,
+                Side::Sell => open.sell_value += notional,
             }
         }
-        let after = (held + buy_value).abs().max((held - sell_value).abs());
-        let (paid_asset, spoken_for) = match (is_spot, spec.side) {
-            (true, Side::Sell) => {
-                (instrument.base, i128::from(sells) * pow10(18 - instrument.qty_scale))
-            }
-            (true, Side::Buy) => (instrument.quote, buy_value - notional),
-            (false, _) => (settle, 0),
-        };
-        let free = if is_spot {
-            let balance = self.accounts.balance(account, paid_asset);
-            let balance = balance.map_err(|e| self.broken(spec.instrument, &e.to_string()))?;
-            let wallet = balance.wallet();
-            let scale = self.assets[paid_asset as usize].scale;
-            rescale(wallet, scale, COST_SCALE, Rounding::TowardZero).map_err(overflow)? - spoken_for
-        } else {
-            0
-        };
-        // A spot order pays in what it gives: quote for a buy, base for a sell.
-        let notional_paid = if is_spot && spec.side == Side::Sell {
-            i128::from(spec.qty) * pow10(18 - instrument.qty_scale)
-        } else {
-            notional
-        };
-        let leverage_at = account as usize * self.instruments.len() + row;
+        let (paid, free) =
+            if is_spot { self.spot_funds(account, spec, &open, notional)? } else { (notional, 0) };
         let exposure = Exposure {
             instrument,
-            spec: &spec,
+            spec,
             strategy_position: self.strategy_position(strategy, spec.instrument),
             account_position,
-            open_buy_qty: own_buys,
-            open_sell_qty: own_sells,
+            open_buy_qty: open.own_buys,
+            open_sell_qty: open.own_sells,
             reference_price: reference,
-            notional: if is_spot { notional_paid } else { notional },
-            notional_after: after,
-            notional_before: before,
+            notional: paid,
+            notional_after: larger_side(&open),
+            notional_before,
             equity,
             other_margin: self.margin_elsewhere(account, spec.instrument).map_err(overflow)?,
             free,
-            leverage: self.leverage.get(leverage_at).copied().unwrap_or(1),
+            leverage: self.leverage_of(account, row),
             now_ns: self.now_ns,
             orders_in_window,
         };
@@ -133,6 +91,78 @@ impl Desk {
             self.rate[account as usize].push(self.now_ns);
         }
         Ok(verdict)
+    }
+
+    /// Adds up the orders that may have reached the venue and may grow a position.
+    #[inline]
+    fn open_sums(
+        &self,
+        id: OrderId,
+        (account, strategy): (u16, u16),
+        spec: &OrderSpec,
+        reference: i64,
+    ) -> Result<OpenSums, Overflow> {
+        let instrument = &self.instruments[spec.instrument as usize];
+        let mut sums = OpenSums::default();
+        // Orders that ended count as well while fills of them are missing.
+        let ended = self.outside.missing.iter();
+        let ended = ended.filter(|id| self.orders.get(**id).is_some_and(|order| !order.is_open()));
+        for &other in self.orders.open().iter().chain(ended) {
+            let Some(other) = self.orders.get(other) else { continue };
+            if other.id == id
+                || other.account != account
+                || other.spec.instrument != spec.instrument
+                || other.spec.reduce_only
+                || other.is_unborn()
+            {
+                continue;
+            }
+            let (leaves, price) = other.worst_case();
+            let at = if price > 0 { price } else { reference };
+            let value = if at > 0 { instrument.notional(leaves, at)? } else { 0 };
+            let own = if other.strategy == strategy { leaves } else { 0 };
+            match other.spec.side {
+                Side::Buy => {
+                    sums.own_buys += own;
+                    sums.buy_value += value;
+                }
+                Side::Sell => {
+                    sums.own_sells += own;
+                    sums.sells += leaves;
+                    sums.sell_value += value;
+                }
+            }
+        }
+        Ok(sums)
+    }
+
+    /// What a spot order gives, quote for a buy and base for a sale, and what of that asset no
+    /// open order speaks for, at cost scale.
+    fn spot_funds(
+        &self,
+        account: u16,
+        spec: &OrderSpec,
+        open: &OpenSums,
+        notional: i128,
+    ) -> Result<(i128, i128), DeskError> {
+        let instrument = &self.instruments[spec.instrument as usize];
+        let coins = |qty: i64| i128::from(qty) * pow10(18 - instrument.qty_scale);
+        // `open` holds the order itself where it buys.
+        let (asset, paid, spoken_for) = match spec.side {
+            Side::Sell => (instrument.base, coins(spec.qty), coins(open.sells)),
+            Side::Buy => (instrument.quote, notional, open.buy_value - notional),
+        };
+        let balance = self.accounts.balance(account, asset);
+        let balance = balance.map_err(|e| self.broken(spec.instrument, &e.to_string()))?;
+        let scale = self.assets[asset as usize].scale;
+        let held = rescale(balance.wallet(), scale, COST_SCALE, Rounding::TowardZero)
+            .map_err(|_| self.broken(spec.instrument, "an order's value does not fit"))?;
+        Ok((paid, held - spoken_for))
+    }
+
+    fn leverage_of(&self, account: u16, row: usize) -> i64 {
+        let at = account as usize * self.instruments.len() + row;
+        self.leverage.get(at).copied().unwrap_or(1)
     }
 
     /// What no figure can change: a frozen scope, or a market that is not to be believed.
@@ -159,17 +189,11 @@ impl Desk {
     #[inline]
     #[must_use]
     pub fn net_qty(&self, account: u16, instrument: InstrumentId) -> i64 {
-        use crate::order::PositionSide::{Both, Long, Short};
-        let leg = |side| self.accounts.account_position(account, instrument, side).qty;
-        leg(Both) + leg(Long) + leg(Short)
+        self.accounts.net_qty(account, instrument)
     }
 
     /// Initial margin that an account's other contracts with the same settlement need (A24).
-    fn margin_elsewhere(
-        &self,
-        account: u16,
-        instrument: InstrumentId,
-    ) -> Result<i128, crate::units::Overflow> {
+    fn margin_elsewhere(&self, account: u16, instrument: InstrumentId) -> Result<i128, Overflow> {
         let settle = self.instruments[instrument as usize].settle;
         let mut sum = 0;
         for (row, other) in self.instruments.iter().enumerate() {
@@ -179,8 +203,7 @@ impl Desk {
             let held = self.net_qty(account, row as InstrumentId);
             let price = self.reference_price(row as InstrumentId);
             if held != 0 && price > 0 {
-                let at = account as usize * self.instruments.len() + row;
-                let leverage = self.leverage.get(at).copied().unwrap_or(1);
+                let leverage = self.leverage_of(account, row);
                 sum += other.notional(held.abs(), price)? / i128::from(leverage);
             }
         }

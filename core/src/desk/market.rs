@@ -1,11 +1,31 @@
 //! What the desk learns of markets: bars, levels, prints, quotes and marks.
 
-use super::{Desk, DeskError};
+use super::{Desk, DeskError, MarketView};
 use crate::instrument::{InstrumentId, Kind};
 use crate::market::{
     Bar, MarkPrice, Quote, Tick, Trade, TICK_BUY, TICK_CLEAR, TICK_EMPTY, TICK_TRADE,
 };
 use crate::units::{rescale, Rounding, MARK_SCALE};
+
+impl MarketView {
+    /// One row of a book feed.
+    #[inline(always)]
+    fn apply(&mut self, row: &Tick) {
+        if row.flags & (TICK_TRADE | TICK_CLEAR | TICK_EMPTY) != 0 {
+            if row.flags & TICK_CLEAR != 0 {
+                self.book.clear();
+            }
+            if row.flags & TICK_TRADE != 0 {
+                self.last = row.price;
+                return;
+            }
+            if row.flags & TICK_EMPTY != 0 {
+                return;
+            }
+        }
+        self.book.set(row.flags & TICK_BUY != 0, row.price, row.qty);
+    }
+}
 
 impl Desk {
     /// A finished bar.
@@ -26,28 +46,32 @@ impl Desk {
     #[inline]
     pub fn ticks(&mut self, rows: &[Tick]) {
         self.count_market(rows.len());
-        let Some(first) = rows.first() else { return };
-        let mut market = &mut self.markets[first.instrument as usize];
-        let mut instrument = first.instrument;
         for row in rows {
+            self.markets[row.instrument as usize].apply(row);
+        }
+    }
+
+    /// The rows of a book feed that arrived before `before_ns`; says how many.
+    ///
+    /// Arrivals never go back, so the end is found by stepping up to it.
+    #[inline]
+    pub fn ticks_before(&mut self, rows: &[Tick], before_ns: i64) -> usize {
+        let Some(first) = rows.first() else { return 0 };
+        let mut market = &mut self.markets[first.instrument as usize];
+        let (mut instrument, mut count) = (first.instrument, 0);
+        for row in rows {
+            if row.ts_recv >= before_ns {
+                break;
+            }
+            count += 1;
             if row.instrument != instrument {
                 instrument = row.instrument;
                 market = &mut self.markets[instrument as usize];
             }
-            if row.flags & (TICK_TRADE | TICK_CLEAR | TICK_EMPTY) != 0 {
-                if row.flags & TICK_CLEAR != 0 {
-                    market.book.clear();
-                }
-                if row.flags & TICK_TRADE != 0 {
-                    market.last = row.price;
-                    continue;
-                }
-                if row.flags & TICK_EMPTY != 0 {
-                    continue;
-                }
-            }
-            market.book.set(row.flags & TICK_BUY != 0, row.price, row.qty);
+            market.apply(row);
         }
+        self.count_market(count);
+        count
     }
 
     /// A public trade outside a book feed.

@@ -356,7 +356,7 @@ impl Desk {
         let fact = facts::PlaceCommand::of(id, account, strategy, &spec, order.arrival_mid2);
         self.journal.begin(self.market_seq, self.now_ns);
         self.journal.record_with_text(number::PLACE, &fact, text);
-        let verdict = self.judge(id, spec)?;
+        let verdict = self.judge(id, &spec)?;
         let Some(order) = self.orders.get_mut(id) else { return Ok(()) };
         match verdict {
             Ok(()) => {
@@ -454,7 +454,7 @@ impl Desk {
             let detail = "another one is under way; wait for its answer".to_owned();
             Err(crate::risk::Refusal { rule: "amend_pending", detail })
         } else {
-            self.judge(id, asked)?
+            self.judge(id, &asked)?
         };
         let Some(order) = self.orders.get_mut(id) else { return Ok(()) };
         self.journal.begin(self.market_seq, self.now_ns);

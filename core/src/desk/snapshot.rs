@@ -175,6 +175,7 @@ impl Desk {
         self.orders.sort_ended();
         self.orders.continue_at(u64::take(bytes)?);
         self.accounts.restore(bytes)?;
+        self.settled = None;
         self.positions = take_list(bytes)?;
         self.leverage = take_list(bytes)?;
         for account in 0..u32::take(bytes)? as usize {

@@ -53,6 +53,16 @@ impl Desk {
         Some(Settled { account, asset, held, positions })
     }
 
+    /// What a simple account is worth; works out the settled part if money moved since.
+    #[inline]
+    fn settled_worth(&mut self, account: u16, asset: AssetId) -> Option<Worth> {
+        let known = self.settled.as_ref().is_some_and(|s| s.account == account && s.asset == asset);
+        if !known {
+            self.settled = self.settle(account, asset);
+        }
+        self.worth_of(self.settled.as_ref()?)
+    }
+
     /// What the settled part is worth at the present prices; `None` if a price is no tick.
     fn worth_of(&self, settled: &Settled) -> Option<Worth> {
         let (mut equity, mut net, mut gross) = (settled.held, 0_i128, 0_i128);
@@ -79,8 +89,7 @@ impl Desk {
         account: u16,
         asset: AssetId,
     ) -> Result<i128, DeskError> {
-        let known = self.settled.as_ref().filter(|s| s.account == account && s.asset == asset);
-        if let Some(equity) = known.and_then(|settled| self.worth_of(settled)?.equity) {
+        if let Some(equity) = self.settled_worth(account, asset).and_then(|worth| worth.equity) {
             return Ok(equity);
         }
         for row in 0..self.instruments.len() as InstrumentId {
@@ -97,11 +106,7 @@ impl Desk {
     ///
     /// [`DeskError`] if a value does not fit.
     pub fn worth(&mut self, account: u16, asset: AssetId) -> Result<Worth, DeskError> {
-        let known = self.settled.as_ref().is_some_and(|s| s.account == account && s.asset == asset);
-        if !known {
-            self.settled = self.settle(account, asset);
-        }
-        if let Some(worth) = self.settled.as_ref().and_then(|settled| self.worth_of(settled)) {
+        if let Some(worth) = self.settled_worth(account, asset) {
             return Ok(worth);
         }
         for row in 0..self.instruments.len() as InstrumentId {

@@ -54,26 +54,39 @@ pub(super) struct Frame<'a> {
     pub end: usize,
 }
 
-/// Appends all of a batch's frame that stands before its rows; [`close_frame`] completes it.
+/// Appends all of a batch's frame that stands before the fields of its first row;
+/// [`close_frame`] completes it.
 #[inline]
-pub(super) fn open_batch(bytes: &mut Vec<u8>, sequence: u64, market_sequence: u64, now_ns: i64) {
+pub(super) fn open_batch(
+    bytes: &mut Vec<u8>,
+    (sequence, market_sequence, now_ns): (u64, u64, i64),
+    number: u16,
+    length: usize,
+) {
     // Filled in place, not copied: a copy would wait for the narrow stores before it.
-    bytes.extend_from_slice(&[0; FRAME_HEAD + BATCH_HEAD]);
-    let Some(head) = bytes.last_chunk_mut::<{ FRAME_HEAD + BATCH_HEAD }>() else { return };
+    const SIZE: usize = FRAME_HEAD + BATCH_HEAD + ROW_HEAD;
+    bytes.extend_from_slice(&[0; SIZE]);
+    let Some(head) = bytes.last_chunk_mut::<SIZE>() else { return };
     head[8] = FrameKind::Batch as u8;
     head[9..17].copy_from_slice(&sequence.to_le_bytes());
     head[17..25].copy_from_slice(&market_sequence.to_le_bytes());
-    head[25..].copy_from_slice(&now_ns.to_le_bytes());
+    head[25..33].copy_from_slice(&now_ns.to_le_bytes());
+    head[33..35].copy_from_slice(&number.to_le_bytes());
+    head[35..].copy_from_slice(&row_length(length).to_le_bytes());
 }
 
-/// Appends what stands before a row's fields.
+/// Appends what stands before the fields of a further row.
 #[inline]
 pub(super) fn open_row(bytes: &mut Vec<u8>, number: u16, length: usize) {
-    let length = u32::try_from(length).expect("a record stays below 4 GiB");
     bytes.extend_from_slice(&[0; ROW_HEAD]);
     let Some(head) = bytes.last_chunk_mut::<ROW_HEAD>() else { return };
     head[..2].copy_from_slice(&number.to_le_bytes());
-    head[2..].copy_from_slice(&length.to_le_bytes());
+    head[2..].copy_from_slice(&row_length(length).to_le_bytes());
+}
+
+#[inline]
+fn row_length(length: usize) -> u32 {
+    u32::try_from(length).expect("a record stays below 4 GiB")
 }
 
 /// Appends a link or seal; [`close_frame`] completes it.

@@ -157,7 +157,7 @@ impl Journal {
         self.discard();
     }
 
-    /// Drops the pending bytes: for a run whose journal nobody keeps.
+    /// Drops the pending bytes: they were taken from [`pending`](Self::pending), or nobody keeps them.
     pub fn discard(&mut self) {
         self.drained = self.committed;
         // What no link covers yet is still to be hashed. Once per block, not once per drain.
@@ -216,9 +216,11 @@ impl Journal {
         assert!(self.is_open, "a record was written outside a batch");
         debug_assert!(self.header.schema(number).is_some(), "record {number} is not declared");
         if self.bytes.len() == self.committed {
-            open_batch(&mut self.bytes, self.sequence + 1, self.market_sequence, self.now_ns);
+            let place = (self.sequence + 1, self.market_sequence, self.now_ns);
+            open_batch(&mut self.bytes, place, number, length);
+        } else {
+            open_row(&mut self.bytes, number, length);
         }
-        open_row(&mut self.bytes, number, length);
     }
 
     #[cold]

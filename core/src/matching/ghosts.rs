@@ -3,7 +3,7 @@
 //! Open to a taker is `displayed - taken - printed`: printed is what public trades took since the
 //! level's last update, taken what our own takers took and the replay still shows.
 
-use crate::ladder::{Ladder, Level as LadderLevel};
+use crate::ladder::{Level as LadderLevel, Sides};
 use crate::order::Side;
 use crate::units::pow10;
 
@@ -56,8 +56,7 @@ pub(super) struct Held {
 /// Both sides of a replayed book.
 #[derive(Clone, Debug)]
 pub(super) struct Ghosts {
-    pub bids: Ladder<Ghost, true>,
-    pub asks: Ladder<Ghost, false>,
+    pub sides: Sides<Ghost>,
     /// Levels as they stood before the snapshot that is being applied.
     pub before_snapshot: Vec<(Side, i64, Ghost)>,
     /// Between the first and the last row of a snapshot.
@@ -70,8 +69,7 @@ pub(super) struct Ghosts {
 impl Ghosts {
     pub fn new(tick: i64) -> Ghosts {
         Ghosts {
-            bids: Ladder::new(tick),
-            asks: Ladder::new(tick),
+            sides: Sides::new(tick),
             before_snapshot: Vec::new(),
             in_snapshot: false,
             stale: false,
@@ -81,33 +79,25 @@ impl Ghosts {
 
     #[inline]
     pub fn get(&self, side: Side, price: i64) -> Ghost {
-        match side {
-            Side::Buy => self.bids.get(price),
-            Side::Sell => self.asks.get(price),
-        }
+        self.sides.get(side == Side::Buy, price)
     }
 
     #[inline]
     pub fn set(&mut self, side: Side, price: i64, ghost: Ghost) {
-        match side {
-            Side::Buy => self.bids.set(price, ghost),
-            Side::Sell => self.asks.set(price, ghost),
-        }
+        self.sides.set(side == Side::Buy, price, ghost);
     }
 
     /// The first level, or the next behind `price`.
     pub fn next(&self, side: Side, behind: Option<i64>) -> Option<(i64, Ghost)> {
-        match (side, behind) {
-            (Side::Buy, None) => self.bids.best(),
-            (Side::Buy, Some(price)) => self.bids.next_after(price),
-            (Side::Sell, None) => self.asks.best(),
-            (Side::Sell, Some(price)) => self.asks.next_after(price),
+        match behind {
+            None => self.sides.best(side == Side::Buy),
+            Some(price) => self.sides.next_after(side == Side::Buy, price),
         }
     }
 
     /// True if the replayed book offers below its own bid.
     pub fn is_crossed(&self) -> bool {
-        match (self.bids.best_price(), self.asks.best_price()) {
+        match (self.sides.best_price(true), self.sides.best_price(false)) {
             (Some(bid), Some(ask)) => bid >= ask,
             _ => false,
         }
@@ -118,7 +108,7 @@ impl Ghosts {
         let side = match taker {
             1 => Side::Sell,
             -1 => Side::Buy,
-            _ if self.asks.get(price).qty > 0 => Side::Sell,
+            _ if self.get(Side::Sell, price).qty > 0 => Side::Sell,
             _ => Side::Buy,
         };
         let mut rest = qty;
@@ -137,12 +127,11 @@ impl Ghosts {
     /// Empties the book for a snapshot and remembers what stood there.
     pub fn begin_snapshot(&mut self) {
         self.before_snapshot.clear();
-        let bids = self.bids.iter().map(|(price, ghost)| (Side::Buy, price, ghost));
-        self.before_snapshot.extend(bids);
-        let asks = self.asks.iter().map(|(price, ghost)| (Side::Sell, price, ghost));
-        self.before_snapshot.extend(asks);
-        self.bids.clear();
-        self.asks.clear();
+        for side in [Side::Buy, Side::Sell] {
+            let levels = self.sides.iter(side == Side::Buy);
+            self.before_snapshot.extend(levels.map(|(price, ghost)| (side, price, ghost)));
+        }
+        self.sides.clear();
         self.in_snapshot = true;
     }
 

@@ -273,11 +273,12 @@ impl RestingSide {
     }
 
     /// Orders at one price, oldest first.
+    #[inline]
     pub fn at(&self, price: i64) -> impl Iterator<Item = Slot> + '_ {
         let key = price * self.sign;
-        let from = self.rows.partition_point(|(p, _)| p * self.sign < key);
         let to = self.rows.partition_point(|(p, _)| p * self.sign <= key);
-        self.rows[from..to].iter().rev().map(|(_, slot)| *slot)
+        let oldest_first = self.rows[..to].iter().rev();
+        oldest_first.take_while(move |(p, _)| *p == price).map(|(_, slot)| *slot)
     }
 }
 

@@ -123,12 +123,8 @@ impl Venue {
             }
             market.last = Some(price);
             let Some(ghosts) = market.ghosts.as_deref_mut() else { return false };
-            // A print on a level that nobody shows leaves no trace.
-            if flags & TICK_BUY != 0 {
-                ghosts.asks.alter(price, |ghost| ghost.printed += qty);
-            } else {
-                ghosts.bids.alter(price, |ghost| ghost.printed += qty);
-            }
+            // A buyer took from the asks. A print on a level that nobody shows leaves no trace.
+            ghosts.sides.alter(flags & TICK_BUY == 0, price, |ghost| ghost.printed += qty);
             return false;
         }
         if !market.plain || flags & (TICK_CLEAR | TICK_EMPTY) != 0 {
@@ -136,29 +132,25 @@ impl Venue {
             return true;
         }
         let Some(ghosts) = market.ghosts.as_deref_mut() else { return false };
-        let mut concerned = false;
-        if flags & TICK_BUY != 0 {
-            if price <= market.own_best[BUY] && price >= market.own_worst[BUY] {
-                let old = ghosts.bids.get(price);
-                ghosts.bids.set(price, old.updated(qty));
-                self.move_queue(at, Side::Buy, price, old, qty);
-                concerned = true;
-            } else {
-                ghosts.bids.replace(price, |old| old.updated(qty));
-            }
-        } else if price >= market.own_best[SELL] && price <= market.own_worst[SELL] {
-            let old = ghosts.asks.get(price);
-            ghosts.asks.set(price, old.updated(qty));
-            self.move_queue(at, Side::Sell, price, old, qty);
-            concerned = true;
+        let is_bid = flags & TICK_BUY != 0;
+        let side = usize::from(!is_bid);
+        let (worst, best) = (market.own_worst[side], market.own_best[side]);
+        // Between the own orders' prices; no branch on the side, which nobody can guess.
+        let (low, high) = if is_bid { (worst, best) } else { (best, worst) };
+        let concerned = low <= price && price <= high;
+        if concerned {
+            let side = if is_bid { Side::Buy } else { Side::Sell };
+            let old = ghosts.get(side, price);
+            ghosts.set(side, price, old.updated(qty));
+            self.move_queue(at, side, price, old, qty);
         } else {
-            ghosts.asks.replace(price, |old| old.updated(qty));
+            ghosts.sides.replace(is_bid, price, |old| old.updated(qty));
         }
         if flags & TICK_LAST != 0 {
             let market = &self.markets[at];
             let Some(ghosts) = market.ghosts.as_deref() else { return concerned };
-            let bid = ghosts.bids.best_price().unwrap_or(i64::MIN);
-            let ask = ghosts.asks.best_price().unwrap_or(i64::MAX);
+            let bid = ghosts.sides.best_price(true).unwrap_or(i64::MIN);
+            let ask = ghosts.sides.best_price(false).unwrap_or(i64::MAX);
             let met = (ask <= market.own_best[BUY] && market.own_best[BUY] != i64::MIN)
                 || (bid >= market.own_best[SELL] && market.own_best[SELL] != i64::MAX);
             if met {
@@ -436,4 +428,5 @@ impl Venue {
     }
 }
 
+const _: () = assert!(BUY == 0 && SELL == 1); // a row's side is computed in `tick`
 const _: () = assert!(std::mem::size_of::<Ghost>() == 32); // four levels share two cache lines

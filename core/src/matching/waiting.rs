@@ -29,7 +29,12 @@ impl Market {
     /// Whole lots in millionths of a lot, as quantity units.
     #[inline]
     pub fn whole(&self, micro: i128) -> i64 {
-        (micro / MICRO) as i64 * self.lot
+        // Dividing 64 bits by a constant is a multiplication; dividing 128 bits is a call.
+        let lots = match i64::try_from(micro) {
+            Ok(small) => small / MICRO as i64,
+            Err(_) => (micro / MICRO) as i64,
+        };
+        lots * self.lot
     }
 
     /// What an order that joins now has before it at a price.

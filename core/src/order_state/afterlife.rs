@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::{Order, OrderTable, GONE};
+use super::{Order, OrderTable};
 use crate::order::OrderId;
 
 /// Ended orders whose rows are used again, and when each ended.
@@ -71,13 +71,7 @@ impl OrderTable {
     /// Adds an order under its own handle, as a journal names it.
     pub fn insert_as(&mut self, order: Order) {
         let id = order.id;
-        while id < self.first {
-            self.index.push_front(GONE);
-            self.first -= 1;
-        }
-        while self.index.len() as u64 <= id - self.first {
-            self.index.push_back(GONE);
-        }
+        self.cover(id);
         let is_open = order.is_open();
         let row = match self.free.pop() {
             Some(row) => {
@@ -89,8 +83,8 @@ impl OrderTable {
                 (self.rows.len() - 1) as u32
             }
         };
-        self.index[(id - self.first) as usize] = row;
-        self.next = self.next.max(id + 1);
+        let at = self.place(id);
+        self.index[at] = row;
         if is_open {
             self.reopen(id);
         }
@@ -111,12 +105,10 @@ impl OrderTable {
 
     /// The next order gets this handle, or a later one.
     pub fn continue_at(&mut self, id: OrderId) {
-        self.next = self.next.max(id);
-        if self.index.is_empty() {
-            self.first = self.first.max(id);
-        }
-        while self.first + (self.index.len() as u64) < self.next {
-            self.index.push_back(GONE);
+        if self.first == self.next {
+            (self.first, self.next) = (self.first.max(id), self.next.max(id));
+        } else if id > self.next {
+            self.cover(id - 1);
         }
     }
 

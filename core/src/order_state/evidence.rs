@@ -126,6 +126,12 @@ impl Order {
         unknown || self.disputed || self.missing_qty() > 0
     }
 
+    /// True if a fill of that number is booked.
+    #[must_use]
+    pub fn knows_trade(&self, trade_id: u64) -> bool {
+        self.trades.iter().any(|&(id, ..)| id == trade_id)
+    }
+
     /// What the venue counts as filled beyond the fills that we have.
     #[must_use]
     pub fn missing_qty(&self) -> i64 {

@@ -2,10 +2,10 @@
 
 use std::collections::VecDeque;
 
-use super::{Replay, ReplayError};
+use super::{Replay, ReplayError, SINK_BYTES};
 use crate::instrument::InstrumentId;
 use crate::matching::timeline::{Key, Timeline, TIMER};
-use crate::matching::{AccountReport, VenueEvent};
+use crate::matching::{AccountReport, Venue, VenueEvent};
 use crate::order::{Request, RequestKind};
 use crate::strategy::Strategy;
 
@@ -29,53 +29,96 @@ pub(super) struct Later {
     pub(super) timers: Timeline<DueTimer>,
 }
 
+/// Which of the replay's own queues holds the next item.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Due {
+    Request,
+    Report,
+    Timer,
+}
+
 impl Later {
+    /// Place of the next item, [`Key::MAX`] if there is none, and the queue that holds it.
+    #[inline]
+    pub(super) fn next(&self) -> (Key, Due) {
+        let mut next = (self.timers.next_key(), Due::Timer);
+        if let Some((key, _)) = self.reports.front().filter(|(key, _)| *key < next.0) {
+            next = (*key, Due::Report);
+        }
+        if let Some((key, _)) = self.requests.front().filter(|(key, _)| *key < next.0) {
+            next = (*key, Due::Request);
+        }
+        next
+    }
+
     /// Place of the next item, [`Key::MAX`] if there is none.
     #[inline]
     pub(super) fn next_key(&self) -> Key {
-        let request = self.requests.front().map_or(Key::MAX, |(key, _)| *key);
-        let report = self.reports.front().map_or(Key::MAX, |(key, _)| *key);
-        request.min(report).min(self.timers.next_key())
+        self.next().0
     }
 }
 
 impl<S: Strategy> Replay<S> {
-    /// Lets the next of the items that the replay itself made happen.
+    /// Lets one of the items that the replay itself made happen: the next, as `next` found it.
+    ///
+    /// Requests and reports are large, so they are read where they stand and dropped afterwards.
     #[inline]
-    pub(super) fn act(&mut self) -> Result<(), ReplayError> {
-        let next = self.later.next_key();
-        let now = next.time_ns();
-        if self.later.requests.front().is_some_and(|(key, _)| *key == next) {
-            if let Some((_, request)) = self.later.requests.pop_front() {
-                self.arrive(now, &request);
+    pub(super) fn act(&mut self, next: (Key, Due)) -> Result<(), ReplayError> {
+        let now = next.0.time_ns();
+        match next.1 {
+            Due::Request => {
+                if let Some((_, request)) = self.later.requests.front() {
+                    arrive(&mut self.venue, now, request);
+                }
+                self.later.requests.pop_front();
+                self.schedule();
+                Ok(())
             }
-        } else if self.later.reports.front().is_some_and(|(key, _)| *key == next) {
-            if let Some((_, report)) = self.later.reports.pop_front() {
-                return self.hear(now, &report);
+            Due::Report => {
+                let heard = match self.later.reports.front() {
+                    Some((_, AccountReport { event: VenueEvent::Order(report), .. })) => {
+                        self.engine.report(report, now).map_err(ReplayError::from)
+                    }
+                    Some(&(_, report)) => self.hear(now, &report),
+                    None => Ok(()),
+                };
+                self.later.reports.pop_front();
+                heard
             }
-        } else if let Some((_, due)) = self.later.timers.pop() {
-            return self.ring(now, due);
+            Due::Timer => match self.later.timers.pop() {
+                Some((_, due)) => self.ring(now, due),
+                None => Ok(()),
+            },
         }
-        Ok(())
     }
 
-    /// A request reaches the venue.
+    /// Lets what the replay itself made happen up to the next row or equity sample: what
+    /// [`step`](Self::step) would do, without asking the feeds at each item whose turn it is.
     #[inline]
-    fn arrive(&mut self, now: i64, request: &Request) {
-        let (account, id) = (request.account, request.order);
-        match request.kind {
-            RequestKind::Place(ref spec) => self.venue.place(now, account, id, spec),
-            RequestKind::Amend { qty, price } => self.venue.amend(now, account, id, qty, price),
-            RequestKind::Cancel => self.venue.cancel(now, account, id),
-            RequestKind::CancelAll { instrument } => {
-                self.venue.cancel_all(now, account, Some(instrument));
+    pub(super) fn act_until_rows(&mut self) -> Result<(), ReplayError> {
+        let (mut bound, mut local) = (self.next_sample(), Key::MAX);
+        for lane in &self.lanes {
+            bound = bound.min(lane.venue_head);
+            local = local.min(lane.local_head);
+        }
+        if local == Key::MAX {
+            return Ok(()); // the run ends with its data
+        }
+        bound = bound.min(local);
+        loop {
+            let next = self.later.next();
+            if next.0 >= bound || next.0 > self.venue.next_key() {
+                return Ok(());
+            }
+            self.act(next)?;
+            self.collect();
+            if self.engine.has_fault || self.engine.desk.journal.pending().len() > SINK_BYTES {
+                return Ok(());
             }
         }
-        self.schedule();
     }
 
-    /// A report reaches the engine.
-    #[inline]
+    /// What the venue says reaches the engine.
     fn hear(&mut self, now: i64, report: &AccountReport) -> Result<(), ReplayError> {
         match report.event {
             VenueEvent::Order(ref order_report) => {
@@ -130,5 +173,17 @@ impl<S: Strategy> Replay<S> {
         }
         self.engine.funding_paid(account, &funding, now)?;
         Ok(())
+    }
+}
+
+/// A request reaches the venue.
+#[inline]
+fn arrive(venue: &mut Venue, now: i64, request: &Request) {
+    let (account, id) = (request.account, request.order);
+    match request.kind {
+        RequestKind::Place(ref spec) => venue.place(now, account, id, spec),
+        RequestKind::Amend { qty, price } => venue.amend(now, account, id, qty, price),
+        RequestKind::Cancel => venue.cancel(now, account, id),
+        RequestKind::CancelAll { instrument } => venue.cancel_all(now, account, Some(instrument)),
     }
 }

@@ -78,8 +78,8 @@ pub struct Sample {
     pub gross_exposure: f64,
 }
 
-/// Takes journal bytes off the engine's hands, in order.
-pub type JournalSink = Box<dyn FnMut(Vec<u8>) -> Result<(), String>>;
+/// Takes journal bytes off the engine's hands, in order; it copies what it wants to keep.
+pub type JournalSink = Box<dyn FnMut(&[u8]) -> Result<(), String>>;
 
 /// Journal bytes that may wait before the sink gets them.
 const SINK_BYTES: usize = 1 << 20;
@@ -192,6 +192,7 @@ impl<S: Strategy> Replay<S> {
         self.collect();
         while !self.engine.has_fault {
             self.walk_quiet_bars()?;
+            self.act_until_rows()?;
             if self.engine.has_fault || !self.step()? {
                 break;
             }
@@ -208,7 +209,9 @@ impl<S: Strategy> Replay<S> {
     #[cold]
     fn pour(&mut self) -> Result<(), ReplayError> {
         if let Some(sink) = &mut self.sink {
-            sink(self.engine.desk.journal.drain()).map_err(ReplayError::Source)?;
+            let journal = &mut self.engine.desk.journal;
+            sink(journal.pending()).map_err(ReplayError::Source)?;
+            journal.discard();
         }
         Ok(())
     }
@@ -225,7 +228,7 @@ impl<S: Strategy> Replay<S> {
             }
             self.venue_until(key)?;
             self.schedule();
-            self.act()?;
+            self.act(self.later.next())?;
             self.collect();
             self.later.timers = Timeline::default();
         }
@@ -255,11 +258,20 @@ impl<S: Strategy> Replay<S> {
         }
     }
 
+    /// Place of the next equity sample, [`Key::MAX`] if none is taken.
+    #[inline]
+    fn next_sample(&self) -> Key {
+        if self.next_sample_ns == i64::MAX {
+            return Key::MAX;
+        }
+        Key::new(self.next_sample_ns, SAMPLE, 0)
+    }
+
     /// One thing that the engine sees; false when nothing is left.
     #[inline]
     fn step(&mut self) -> Result<bool, ReplayError> {
-        let generated = self.later.next_key();
-        let (mut bound, mut lane, mut feeds_left) = (generated, usize::MAX, false);
+        let generated = self.later.next();
+        let (mut bound, mut lane, mut feeds_left) = (generated.0, usize::MAX, false);
         for (at, candidate) in self.lanes.iter().enumerate() {
             feeds_left |= candidate.local_head != Key::MAX;
             if candidate.watched != 0 && candidate.local_head < bound {
@@ -269,8 +281,8 @@ impl<S: Strategy> Replay<S> {
         if !feeds_left {
             return Ok(false);
         }
-        let sample = Key::new(self.next_sample_ns, SAMPLE, 0);
-        let sampling = self.next_sample_ns != i64::MAX && sample < bound;
+        let sample = self.next_sample();
+        let sampling = sample < bound;
         if sampling {
             bound = sample;
         }
@@ -278,7 +290,7 @@ impl<S: Strategy> Replay<S> {
             self.schedule();
             return Ok(true);
         }
-        self.catch_up(bound)?;
+        self.catch_up(bound);
         if lane == usize::MAX && self.lanes.iter().all(|lane| lane.local_head == Key::MAX) {
             // The run ends with its data, also where the last rows were applied lazily.
             return Ok(false);
@@ -289,8 +301,8 @@ impl<S: Strategy> Replay<S> {
         } else if lane != usize::MAX {
             self.deliver(lane)?;
             self.collect();
-        } else if generated != Key::MAX {
-            self.act()?;
+        } else if generated.0 != Key::MAX {
+            self.act(generated)?;
             self.collect();
         }
         Ok(true)
@@ -467,11 +479,22 @@ impl<S: Strategy> Replay<S> {
     #[inline]
     fn collect(&mut self) {
         let outbox = &mut self.engine.desk.outbox;
-        for request in outbox.requests.drain(..) {
-            let arrival = self.settings.entry.arrival(request.ts_sent);
-            self.later.requests.push_back((Key::new(arrival, REQUEST, 0), request));
+        if !outbox.requests.is_empty() {
+            for request in outbox.requests.drain(..) {
+                let arrival = self.settings.entry.arrival(request.ts_sent);
+                self.later.requests.push_back((Key::new(arrival, REQUEST, 0), request));
+            }
         }
-        for timer in outbox.timers.drain(..) {
+        if !outbox.timers.is_empty() {
+            self.set_timers();
+        }
+        if !self.venue.reports.is_empty() {
+            self.schedule();
+        }
+    }
+
+    fn set_timers(&mut self) {
+        for timer in self.engine.desk.outbox.timers.drain(..) {
             let version = self.timers.entry((timer.strategy, timer.timer)).or_insert(0);
             *version += 1;
             if timer.at_ns != i64::MAX {
@@ -485,14 +508,11 @@ impl<S: Strategy> Replay<S> {
                 self.later.timers.push(at, TIMER, 0, due);
             }
         }
-        if !self.venue.reports.is_empty() {
-            self.schedule();
-        }
     }
 
     /// Lets the engine learn the rows of unwatched feeds that arrived before `bound`.
     #[inline]
-    fn catch_up(&mut self, bound: Key) -> Result<(), ReplayError> {
+    fn catch_up(&mut self, bound: Key) {
         for at in 0..self.lanes.len() {
             let lane = &mut self.lanes[at];
             if lane.watched != 0 || lane.local_head >= bound {
@@ -502,20 +522,11 @@ impl<S: Strategy> Replay<S> {
             let before = bound.time_ns().saturating_add(i64::from(bound.rank() > FEED));
             loop {
                 let rows = stream.local_rows();
-                // Arrivals never go back, so the end of the batch is found by stepping over it.
-                let mut count = 0;
-                for row in rows {
-                    if row.ts_recv >= before {
-                        break;
-                    }
-                    count += 1;
-                }
+                let count = self.engine.ticks_before(rows, before);
                 if count == 0 {
                     break;
                 }
-                let last = rows[count - 1].ts_recv;
-                self.engine.ticks(&rows[..count], last)?;
-                self.ended_ns = self.ended_ns.max(last);
+                self.ended_ns = self.ended_ns.max(rows[count - 1].ts_recv);
                 let all = count == rows.len();
                 stream.local_passed(count);
                 if !all || stream.local_rows().is_empty() {
@@ -524,7 +535,6 @@ impl<S: Strategy> Replay<S> {
             }
             self.prime_local(at);
         }
-        Ok(())
     }
 
     /// Delivers the next row, or message, of a watched lane.

@@ -15,6 +15,7 @@ pub struct Funds {
 }
 
 impl Rule for Funds {
+    #[inline]
     fn check(&self, e: &Exposure<'_>) -> Result<(), Refusal> {
         if !self.on {
             return Ok(());
@@ -25,7 +26,12 @@ impl Rule for Funds {
                 if e.notional_after <= e.notional_before {
                     return Ok(());
                 }
-                (e.notional_after / i128::from(e.leverage), e.equity - e.other_margin)
+                // A division of 128 bits is dear, and most accounts trade without leverage.
+                let margin = match e.leverage {
+                    1 => e.notional_after,
+                    leverage => e.notional_after / i128::from(leverage),
+                };
+                (margin, e.equity - e.other_margin)
             }
         };
         if need <= have {

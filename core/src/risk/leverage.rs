@@ -11,6 +11,7 @@ pub struct MaxLeverage {
 }
 
 impl Rule for MaxLeverage {
+    #[inline]
     fn check(&self, e: &Exposure<'_>) -> Result<(), Refusal> {
         if self.limit == 0 || e.instrument.kind == Kind::Spot {
             return Ok(());

@@ -155,15 +155,12 @@ impl Gate {
     /// The first [`Refusal`].
     #[inline]
     pub fn check(&self, exposure: &Exposure<'_>) -> Result<(), Refusal> {
-        let rules: [&dyn Rule; 7] = [
-            &self.size,
-            &self.notional,
-            &self.position,
-            &self.band,
-            &self.rate,
-            &self.leverage,
-            &self.funds,
-        ];
-        rules.iter().try_for_each(|rule| rule.check(exposure))
+        self.size.check(exposure)?;
+        self.notional.check(exposure)?;
+        self.position.check(exposure)?;
+        self.band.check(exposure)?;
+        self.rate.check(exposure)?;
+        self.leverage.check(exposure)?;
+        self.funds.check(exposure)
     }
 }

@@ -11,6 +11,7 @@ pub struct MaxNotional {
 }
 
 impl Rule for MaxNotional {
+    #[inline]
     fn check(&self, e: &Exposure<'_>) -> Result<(), Refusal> {
         if self.limit == 0 || e.notional <= self.limit {
             return Ok(());

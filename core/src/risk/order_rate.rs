@@ -14,6 +14,7 @@ pub struct OrderRate {
 }
 
 impl Rule for OrderRate {
+    #[inline]
     fn check(&self, e: &Exposure<'_>) -> Result<(), Refusal> {
         if self.limit == 0 || e.orders_in_window < self.limit {
             return Ok(());

@@ -10,6 +10,7 @@ pub struct MaxOrderQty {
 }
 
 impl Rule for MaxOrderQty {
+    #[inline]
     fn check(&self, e: &Exposure<'_>) -> Result<(), Refusal> {
         let limit = self.limits.get(e.spec.instrument as usize).copied().unwrap_or(0);
         if limit == 0 || e.spec.qty <= limit {

@@ -12,6 +12,7 @@ pub struct MaxPosition {
 }
 
 impl Rule for MaxPosition {
+    #[inline]
     fn check(&self, e: &Exposure<'_>) -> Result<(), Refusal> {
         let limit = self.limits.get(e.spec.instrument as usize).copied().unwrap_or(0);
         if limit == 0 || e.spec.reduce_only {

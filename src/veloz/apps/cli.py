@@ -44,6 +44,7 @@ VERBS = {
     "report": ("veloz.apps.report", "write the report of a run"),
     "verify": ("veloz.apps.verify", "run again elsewhere and name the first difference"),
     "explain": ("veloz.apps.explain", "say why a run traded, or did not"),
+    "journal": ("veloz.apps.journal", "list, follow and check the journal of a run"),
     "exchange": ("veloz.apps.exchange", "serve a simulated Binance on this host"),
     "bench": ("veloz.apps.bench", "measure the speed of this machine"),
     "doctor": ("veloz.apps.doctor", "look at this installation and say what to do"),

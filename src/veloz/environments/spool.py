@@ -12,7 +12,10 @@ MEMORY_BYTES = 128 * 1024 * 1024
 
 
 class JournalSpool:
-    """Takes journal bytes in order and gives them back whole."""
+    """Takes journal bytes in order and gives them back whole.
+
+    The first `MEMORY_BYTES` stay in memory; only what follows them goes to a file.
+    """
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -21,17 +24,17 @@ class JournalSpool:
 
     def write(self, data: bytes) -> None:
         """Appends bytes."""
-        self._size += len(data)
         if self._file is not None:
             self._file.write(data)
             return
-        self._parts.append(data)
-        if self._size > MEMORY_BYTES:
-            self._file = tempfile.TemporaryFile(prefix="veloz-journal-")  # noqa: SIM115
-            # Read until nobody holds the spool; only then may the file go.
-            weakref.finalize(self, self._file.close)
-            self._file.writelines(self._parts)
-            self._parts = []
+        self._size += len(data)
+        if self._size <= MEMORY_BYTES:
+            self._parts.append(data)
+            return
+        self._file = tempfile.TemporaryFile(prefix="veloz-journal-")  # noqa: SIM115
+        # Read until nobody holds the spool; only then may the file go.
+        weakref.finalize(self, self._file.close)
+        self._file.write(data)
 
     def close(self) -> None:
         """Flushes what a file holds; reading stays possible."""
@@ -43,13 +46,12 @@ class JournalSpool:
         if self._file is None:
             return b"".join(self._parts)
         self._file.seek(0)
-        return self._file.read()
+        return b"".join([*self._parts, self._file.read()])
 
     def save(self, path: Path) -> None:
         """Writes all bytes to a new file."""
         with path.open("xb") as out:
-            if self._file is None:
-                out.writelines(self._parts)
-            else:
+            out.writelines(self._parts)
+            if self._file is not None:
                 self._file.seek(0)
                 shutil.copyfileobj(self._file, out, 1 << 20)

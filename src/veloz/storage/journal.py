@@ -19,7 +19,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from veloz._core import JournalReader, TornHeader
+from veloz._core import JournalReader, TornHeader, newest_sync_mark
 
 __all__ = [
     "JournalBroken",
@@ -29,6 +29,7 @@ __all__ = [
     "first_difference",
     "header",
     "read_columns",
+    "readers",
     "records",
     "segments",
     "verify",
@@ -293,6 +294,19 @@ def records(path: Path | str, stream: str = "trading") -> Iterator[dict[str, Any
             yield from found
 
 
+def readers(path: Path | str, stream: str = "trading") -> Iterator[tuple[Path, JournalReader]]:
+    """Yield each segment's file and reader, in order, checked as far as it was read.
+
+    Raises:
+        JournalBroken: If the journal is damaged; a torn tail alone is not damage.
+    """
+    for segment in _walk(path, stream):
+        if segment.is_damage:
+            raise JournalBroken(segment.trouble)
+        if segment.reader is not None:
+            yield segment.path, segment.reader
+
+
 def first_difference(path_a: Path | str, path_b: Path | str, stream: str = "trading") -> str | None:
     """Name the first thing in which two journals differ.
 
@@ -323,6 +337,7 @@ def first_difference(path_a: Path | str, path_b: Path | str, stream: str = "trad
 class _Segment:
     """One segment and its place in the journal; no reader if it ends inside its header."""
 
+    path: Path
     reader: JournalReader | None
     torn_bytes: int
     first_broken: int | None
@@ -333,6 +348,8 @@ class _Segment:
 def _walk(path: Path | str, stream: str) -> Iterator[_Segment]:
     """Check segment after segment, and each against the one before."""
     paths = segments(path, stream)
+    mark_file = Path(path) / f"{stream}.mark"
+    mark = newest_sync_mark(mark_file.read_bytes()) if mark_file.is_file() else None
     before: JournalReader | None = None
     for number, file in enumerate(paths, start=1):
         data = file.read_bytes()
@@ -340,7 +357,9 @@ def _walk(path: Path | str, stream: str) -> Iterator[_Segment]:
         try:
             reader = JournalReader(data)
         except TornHeader as error:
-            yield _Segment(None, len(data), None, f"{file.name}: {error}", not is_last)
+            if is_last and number > 1 and not any(data):
+                continue  # room that a live writer made ahead
+            yield _Segment(file, None, len(data), None, f"{file.name}: {error}", not is_last)
             continue
         check = reader.check()
         broken, torn = check["first_broken"], check["torn_bytes"]
@@ -360,19 +379,22 @@ def _walk(path: Path | str, stream: str) -> Iterator[_Segment]:
                 f"{file.name} does not continue the segment before it: a segment is missing, cut "
                 "or of another journal; restore the folder from a copy"
             )
+        elif mark is not None and mark[0] == number and reader.whole_bytes() < mark[1]:
+            broken = check["last_sequence"] + 1
+            trouble = (
+                f"{file.name} was on the disk up to byte {mark[1]} and is whole up to byte "
+                f"{reader.whole_bytes()} only; restore it from a copy"
+            )
         elif torn and is_last:
             # Behind any other segment the next header proves that the rest was never a batch.
             trouble = f"{file.name} ends in {torn} bytes of a batch that was not written whole"
-        yield _Segment(reader, torn, broken, trouble, broken is not None)
+        yield _Segment(file, reader, torn, broken, trouble, broken is not None)
         before = reader
 
 
 def _trusted(path: Path | str, stream: str) -> Iterator[JournalReader]:
-    for segment in _walk(path, stream):
-        if segment.is_damage:
-            raise JournalBroken(segment.trouble)
-        if segment.reader is not None:
-            yield segment.reader
+    for _, reader in readers(path, stream):
+        yield reader
 
 
 def _array(kind: str, values: Any) -> Column:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import errno
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from veloz._core import (
     SYNC_MARK_BYTES,
@@ -54,8 +54,7 @@ class Opened:
         sequence: The last batch; 0 for a new journal.
         segment: Number of the last segment; 0 for a new journal.
         epoch: For the next run: one more than any that is in the journal.
-        cut_batches: Whole batches that stood behind a hole, unacknowledged, and were cut.
-        cut_bytes: Bytes that were cut, of a torn batch or behind a hole.
+        cut_bytes: Bytes that were cut: of a torn batch, or behind a hole, never acknowledged.
         lock: For `Files.close`.
     """
 
@@ -67,7 +66,6 @@ class Opened:
     sequence: int
     segment: int
     epoch: int
-    cut_batches: int
     cut_bytes: int
     lock: int
 
@@ -86,7 +84,6 @@ class _Found:
     sizes: list[int] = field(default_factory=list[int])
     dropped: list[int] = field(default_factory=list[int])
     snapshot: Snapshot | None = None
-    cut_batches: int = 0
     cut_bytes: int = 0
 
 
@@ -133,7 +130,6 @@ def open_journal(
         sequence=last,
         segment=found.numbers[-1] if found.numbers else 0,
         epoch=1 + max((header["epoch"] for header in headers), default=0),
-        cut_batches=found.cut_batches,
         cut_bytes=found.cut_bytes,
         lock=lock,
     )
@@ -211,7 +207,7 @@ def _read(
     if mark is not None and mark[0] > len(numbers):
         raise _older(folder, f"segment {mark[0]} was written and is not there")
     snapshots = read_snapshots(files, folder, stream=stream, account=account, build=build)
-    judge = _Judge(files, folder, stream, account, mark, has_mark)
+    judge = _Judge(files, folder, stream, account, mark)
     for snapshot in [*snapshots, None]:
         first = 1 if snapshot is None or is_thorough else judge.segment_of(numbers, snapshot)
         found = judge.judged(numbers[first - 1 :])
@@ -231,7 +227,6 @@ class _Judge:
         stream: str,
         account: str,
         mark: tuple[int, int, int] | None,
-        has_mark: bool,
     ) -> None:
         self._files = files
         self._folder = folder
@@ -239,7 +234,7 @@ class _Judge:
         self._account = account
         self._mark = mark or _NO_MARK
         # Without a mark nothing is known to be unacknowledged: only a torn end is then cut.
-        self._knows = has_mark
+        self._knows = mark is not None
 
     def judged(self, numbers: list[int]) -> _Found:
         """The journal in these segments, and what stands behind its end.
@@ -346,12 +341,7 @@ class _Judge:
         if self._mark[0] >= number:
             raise _damaged(self._folder, f"segment {number} follows one that is damaged")
         found.dropped.append(number)
-        written = data.rstrip(b"\0")
-        found.cut_bytes += len(written)
-        try:
-            found.cut_batches += JournalReader(data).check()["batches"]
-        except ValueError:
-            return
+        found.cut_bytes += len(data.rstrip(b"\0"))
 
 
 def _repair(files: Files, folder: Path, stream: str, found: _Found) -> None:
@@ -369,7 +359,9 @@ def _repair(files: Files, folder: Path, stream: str, found: _Found) -> None:
             # Written anew and not cut: after a failed sync nobody knows what the disk has of it.
             files.write_atomic(path, data[:whole])
         mark = (number, whole, check["last_sequence"])
-    both = b"".join(sync_mark(place, *mark)[1].ljust(SYNC_MARK_BYTES // 2, b"\0") for place in (0, 1))
+    both = b"".join(
+        sync_mark(place, *mark)[1].ljust(SYNC_MARK_BYTES // 2, b"\0") for place in (0, 1)
+    )
     files.write_atomic(mark_path(folder, stream), both)
 
 
@@ -387,15 +379,3 @@ def _older(folder: Path, what: str) -> DataError:
         hint="a backup that was put back lacks what happened since: start in an empty folder, so "
         "that orders and positions are taken over from the venue",
     )
-
-
-def facts_of(opened: Opened) -> dict[str, Any]:
-    """What was found, for logs and `--json`."""
-    return {
-        "segment": opened.segment,
-        "sequence": opened.sequence,
-        "epoch": opened.epoch,
-        "snapshot": None if opened.snapshot is None else opened.snapshot.sequence,
-        "cut_batches": opened.cut_batches,
-        "cut_bytes": opened.cut_bytes,
-    }

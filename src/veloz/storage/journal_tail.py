@@ -5,9 +5,9 @@ append ─► one write ─► os: released
                        group, fsync: wanted ─► sync thread ─► released ─► `heard` on the loop
 ```
 
-There are two tails with one behaviour: `native_tail` for real disks, where write and sync run in the
-core, and `DoorTail` over the doors, for disks in memory. A newcomer expects the loop to wait for the
-disk; only the request waits, until its batch is released.
+There are two tails with one behaviour: `native_tail` for real disks, where write and sync run in
+the core, and `DoorTail` over the doors, for disks in memory. A newcomer expects the loop to wait
+for the disk; only the request waits, until its batch is released.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["DoorTail", "MakeTail", "NativeTail", "Policy", "Tail", "door_tail", "native_tail"]
 
 Policy = Literal["os", "group", "fsync"]
-"""When a batch may be acted upon: once it is written, once it is synced with its neighbours, or once
-it is synced by a sync of its own."""
+"""When a batch may be acted upon: once it is written, once it is synced with its neighbours, or
+once it is synced by a sync of its own."""
 
 
 class Tail(Protocol):
@@ -154,6 +154,11 @@ class NativeTail:
         """Bytes of the segment that are written."""
         return self._core.offset
 
+    @property
+    def sync_ns(self) -> int:
+        """How long the device took for the last sync, ns."""
+        return self._core.sync_ns
+
     def start_sync(self) -> None:
         """Asks for a sync that reaches what is written."""
         self._core.start_sync()
@@ -200,7 +205,6 @@ class DoorTail:
         self._failure: OSError | None = None
         self._turn = 0
         self._is_syncing = False
-        self._task: asyncio.Task[None] | None = None
 
     def start(self, path: Path, number: int, mark: Path, sequence: int) -> None:
         """Opens the segment and the mark's file, which exist."""
@@ -266,8 +270,7 @@ class DoorTail:
 
     def close(self) -> None:
         """Closes the files; syncs the mark only."""
-        if self._task is not None:
-            self._task.cancel()
+        self._wanted.clear()
         if self._turn and self._failure is None:
             self._files.fdatasync(self._mark_fd)
         for fd in (*self._fds, self._mark_fd):
@@ -284,22 +287,31 @@ class DoorTail:
             self._wanted.clear()
         self._wanted.append(self._here())
         if not self._is_syncing:
-            self._is_syncing = True
-            self._task = asyncio.get_running_loop().create_task(self._keep_syncing())
+            self._sync_next()
 
-    async def _keep_syncing(self) -> None:
-        while self._wanted and self._failure is None:
-            goal, fds = self._wanted.popleft(), list(self._fds)
-            try:
-                for fd in fds:
-                    await self._threads.run(self._files.fdatasync, fd)
-            except OSError as error:
-                self._failure = error
-                self._heard(error)
-                break
-            self._reach(goal, fds[:-1])
-            self._heard(None)
+    def _sync_next(self) -> None:
+        goal, fds = self._wanted.popleft(), list(self._fds)
+        self._is_syncing = True
+        done = asyncio.ensure_future(self._threads.run(self._sync_all, fds))
+        done.add_done_callback(lambda done: self._synced(done, goal, fds))
+
+    def _sync_all(self, fds: list[int]) -> None:
+        for fd in fds:
+            self._files.fdatasync(fd)
+
+    def _synced(
+        self, done: asyncio.Future[None], goal: tuple[int, int, int], fds: list[int]
+    ) -> None:
         self._is_syncing = False
+        error = None if done.cancelled() else done.exception()
+        if error is not None:
+            self._failure = error if isinstance(error, OSError) else OSError(str(error))
+            self._heard(self._failure)
+        elif self._fds:  # else it was closed meanwhile
+            self._reach(goal, fds[:-1])
+            if self._wanted:
+                self._sync_next()
+            self._heard(None)
 
     def _reach(self, goal: tuple[int, int, int], superseded: list[int]) -> None:
         """Remembers and marks how far a sync reached, and closes the segments behind it."""

@@ -7,8 +7,8 @@ runtime ─► tend() every second: room for the next segment, alarms
 ```
 
 What a newcomer gets wrong: a failure is not repaired here. After a write or a sync has failed
-nobody knows what the disk holds of the file, so the journal is sealed: nothing more is released, every
-call raises, and the process starts again by recovery, on a new file.
+nobody knows what the disk holds of the file, so the journal is sealed: nothing more is released,
+every call raises, and the process starts again by recovery, on a new file.
 """
 
 from __future__ import annotations
@@ -238,7 +238,9 @@ class JournalWriter:
         while self._tail.synced < sequence:
             await self._next_sync()
         opened = self._opened
-        head = read_head(self._files, self._path(self._number))
+        # A segment that was just begun has no header yet; the one before says the same.
+        number = self._number if self._tail.offset else self._number - 1
+        head = read_head(self._files, self._path(number))
         data = snapshot_bytes(head, sequence, chain, state)
         await self._threads.run(
             write_snapshot, self._files, opened.folder, opened.stream, sequence, data
@@ -292,12 +294,9 @@ class JournalWriter:
             self.append(rest, self.appended_sequence if sequence is None else sequence)
         try:
             self._tail.sync()
-            fd = self._files.open_segment(self._path(self._number), 0)
-            try:
-                self._files.truncate(fd, self._tail.offset)
-                self._files.fdatasync(fd)
-            finally:
-                self._files.close(fd)
+            # Written anew and not cut: who reads beyond the end of a mapped file is killed.
+            path = self._path(self._number)
+            self._files.write_atomic(path, self._files.read(path)[: self._tail.offset])
             if self._next is not None:
                 self._files.remove(self._path(self._next))
         except OSError as error:
@@ -310,11 +309,11 @@ class JournalWriter:
         try:
             self._files.close(await self._threads.run(self._files.open_segment, path, size))
         except OSError as error:
-            if not self._lacks_room:
-                self._lacks_room = True
-                self._tell("no_room", f"no room for the next segment of the journal: {error}")
             if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 self._seal(error)
+            elif not self._lacks_room:
+                self._lacks_room = True
+                self._tell("no_room", f"no room for the next segment of the journal: {error}")
             return
         self._next = number
         if self._lacks_room:

@@ -165,6 +165,11 @@ class RealFiles:
         room = os.statvfs(folder)
         return room.f_bavail * room.f_frsize
 
+    def disk_bytes(self, folder: Path) -> int:
+        """See `Files.disk_bytes`."""
+        room = os.statvfs(folder)
+        return room.f_blocks * room.f_frsize
+
 
 def _reserve(fd: int, size: int) -> None:
     there = os.fstat(fd).st_size

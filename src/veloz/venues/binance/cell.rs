@@ -163,7 +163,7 @@ impl<'a> Cell<'a> {
     }
 
     /// Text; nothing for null and for an empty one.
-    pub fn text(&self, field: &'static str) -> Result<Option<Cow<'a, str>>, DecodeError> {
+    pub(super) fn text(&self, field: &'static str) -> Result<Option<Cow<'a, str>>, DecodeError> {
         let Some(span) = self.span(field)?.filter(|span| !span.is_empty()) else {
             return Ok(None);
         };
@@ -176,7 +176,10 @@ impl<'a> Cell<'a> {
     }
 
     /// Text, or the digits of a number.
-    pub fn loose_text(&self, field: &'static str) -> Result<Option<Cow<'a, str>>, DecodeError> {
+    pub(super) fn loose_text(
+        &self,
+        field: &'static str,
+    ) -> Result<Option<Cow<'a, str>>, DecodeError> {
         if self.value.kind != Type::Number {
             return self.text(field);
         }
@@ -185,7 +188,7 @@ impl<'a> Cell<'a> {
     }
 
     /// A decimal in quotes; nothing for null and for an empty text.
-    pub fn number(&self, field: &'static str) -> Result<Option<Number>, DecodeError> {
+    pub(super) fn number(&self, field: &'static str) -> Result<Option<Number>, DecodeError> {
         match self.value.kind {
             Type::Null => Ok(None),
             Type::String if self.value.start == self.value.end => Ok(None),
@@ -195,7 +198,7 @@ impl<'a> Cell<'a> {
     }
 
     /// A decimal, in quotes or not, where the venue's own pages differ.
-    pub fn loose_number(&self, field: &'static str) -> Result<Option<Number>, DecodeError> {
+    pub(super) fn loose_number(&self, field: &'static str) -> Result<Option<Number>, DecodeError> {
         match self.value.kind {
             Type::Number => self.digits(field).map(Some),
             _ => self.number(field),
@@ -211,7 +214,7 @@ impl<'a> Cell<'a> {
     }
 
     /// A whole number, with a sign; nothing for null.
-    pub fn whole(&self, field: &'static str) -> Result<Option<i64>, DecodeError> {
+    pub(super) fn whole(&self, field: &'static str) -> Result<Option<i64>, DecodeError> {
         if self.is_null() {
             return Ok(None);
         }
@@ -227,14 +230,14 @@ impl<'a> Cell<'a> {
     }
 
     /// A whole number, in quotes or not; nothing for null and an empty text.
-    pub fn loose_whole(&self, field: &'static str) -> Result<Option<i64>, DecodeError> {
+    pub(super) fn loose_whole(&self, field: &'static str) -> Result<Option<i64>, DecodeError> {
         let Some(number) = self.loose_number(field)? else { return Ok(None) };
         let units = number.units(0);
         units.map(Some).map_err(|_| self.fail(field, Problem::WrongType("a whole number")))
     }
 
     /// True or false; nothing for null.
-    pub fn flag(&self, field: &'static str) -> Result<Option<bool>, DecodeError> {
+    pub(super) fn flag(&self, field: &'static str) -> Result<Option<bool>, DecodeError> {
         match self.value.kind {
             Type::Null => Ok(None),
             Type::True => Ok(Some(true)),
@@ -244,7 +247,7 @@ impl<'a> Cell<'a> {
     }
 
     /// True or false, in quotes or not.
-    pub fn loose_flag(&self, field: &'static str) -> Result<Option<bool>, DecodeError> {
+    pub(super) fn loose_flag(&self, field: &'static str) -> Result<Option<bool>, DecodeError> {
         match (self.value.kind, self.value.of(self.bytes)) {
             (Type::String, b"true") => Ok(Some(true)),
             (Type::String, b"false") => Ok(Some(false)),
@@ -253,7 +256,7 @@ impl<'a> Cell<'a> {
     }
 
     /// A time in ns; nothing for null, and for zero or less, which the venue writes for "never".
-    pub fn stamp(&self, field: &'static str) -> Result<Option<i64>, DecodeError> {
+    pub(super) fn stamp(&self, field: &'static str) -> Result<Option<i64>, DecodeError> {
         match self.whole(field)? {
             None | Some(..=0) => Ok(None),
             Some(_) => number::stamp(self.bytes, self.value, field).map(Some),
@@ -261,12 +264,12 @@ impl<'a> Cell<'a> {
     }
 
     /// A word as it came; nothing for null and for an empty one.
-    pub fn raw(&self, field: &'static str) -> Result<Option<&'a str>, DecodeError> {
+    pub(super) fn raw(&self, field: &'static str) -> Result<Option<&'a str>, DecodeError> {
         Ok(self.span(field)?.filter(|span| !span.is_empty()))
     }
 
     /// Where an object or list stands.
-    pub fn nested(&self, _: &'static str) -> Result<Option<Value>, DecodeError> {
+    pub(super) fn nested(&self, _: &'static str) -> Result<Option<Value>, DecodeError> {
         Ok(Some(self.value).filter(|value| value.kind != Type::Null))
     }
 }

@@ -3,6 +3,8 @@
 //! ```text
 //!  exchangeInfo ─► listing ──► instruments          (or infer: the steps seen in the data)
 //!  frame, body  ─► decode, rest ─► events, levels ─► feed: books, counts, columns
+//!  order        ─► encode ─► draft ─► sign ─► frame or form
+//!  private frame, answer ─► user, bodies ─► reports; refusals: what an error means
 //! ```
 
 pub mod bodies;
@@ -10,11 +12,15 @@ pub mod cell;
 pub mod decode;
 pub mod draft;
 pub mod encode;
+pub mod endpoint;
 pub mod feed;
 mod fields;
+mod holdings;
 pub mod infer;
+pub mod inputs;
 pub mod json;
 pub mod listing;
+mod mac;
 mod message;
 pub mod number;
 pub mod refusals;
@@ -52,6 +58,16 @@ impl Market {
     #[must_use]
     pub fn named(name: &str) -> Option<Market> {
         [Market::Spot, Market::UsdM, Market::CoinM].into_iter().find(|m| m.name() == name)
+    }
+
+    /// What its instruments are.
+    #[must_use]
+    pub fn kind(self) -> veloz_core::instrument::Kind {
+        match self {
+            Market::Spot => veloz_core::instrument::Kind::Spot,
+            Market::UsdM => veloz_core::instrument::Kind::Linear,
+            Market::CoinM => veloz_core::instrument::Kind::Inverse,
+        }
     }
 
     /// How depth updates of the market follow each other.

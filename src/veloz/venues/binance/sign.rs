@@ -2,7 +2,7 @@
 //!
 //! The secret enters once and never leaves: no type here shows it, compares it or hands it out, and
 //! the bytes are zeroed when the signer is dropped. An HMAC key is kept as the two hash states that
-//! follow its inner and outer pad, so that a signature costs the payload's own blocks and two more.
+//! follow its inner and outer pad, so that a signature costs the payload's own blocks and one more.
 //!
 //! What is signed is the caller's business: REST signs the query and body as they are sent, already
 //! percent-encoded; the WebSocket API signs the sorted, raw parameters ([`encode`](super::encode)).
@@ -11,13 +11,13 @@ use std::fmt;
 
 use ed25519_dalek::pkcs8::DecodePrivateKey as _;
 use ed25519_dalek::Signer as _;
-use hmac::{Hmac, KeyInit, Mac};
 use rand_core::OsRng;
 use rsa::pkcs1::DecodeRsaPrivateKey as _;
 use rsa::pkcs8::DecodePrivateKey as _;
 use rsa::signature::{RandomizedSigner as _, SignatureEncoding as _};
 use rsa::traits::PublicKeyParts as _;
-use sha2::Sha256;
+
+use super::mac::Mac;
 
 /// Why a key cannot be used. No message repeats any part of the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +76,7 @@ impl KeyKind {
 
 /// Each of these zeroes its memory when it is dropped.
 enum Key {
-    Hmac(Hmac<Sha256>),
+    Hmac(Mac),
     Rsa(Box<rsa::pkcs1v15::SigningKey<rsa::sha2::Sha256>>),
     Ed25519(Box<ed25519_dalek::SigningKey>),
 }
@@ -104,8 +104,7 @@ impl Signer {
         } else if text.is_empty() {
             return Err(KeyError::Empty);
         } else {
-            let state = Hmac::<Sha256>::new_from_slice(text.as_bytes());
-            Key::Hmac(state.map_err(|_| KeyError::Empty)?)
+            Key::Hmac(Mac::new(text.as_bytes()))
         };
         Ok(Signer { api_key: api_key.into(), key })
     }
@@ -129,11 +128,7 @@ impl Signer {
     /// Appends the signature of `payload` as the WebSocket API wants it: hex or plain base64.
     pub fn sign(&self, payload: &[u8], out: &mut Vec<u8>) {
         match &self.key {
-            Key::Hmac(state) => {
-                let mut mac = state.clone();
-                mac.update(payload);
-                hex(&mac.finalize().into_bytes(), out);
-            }
+            Key::Hmac(mac) => hex(&mac.of(payload), out),
             // The random number blinds the exponentiation; the signature does not depend on it.
             Key::Rsa(key) => base64(&key.sign_with_rng(&mut OsRng, payload).to_vec(), out),
             Key::Ed25519(key) => base64(&key.sign(payload).to_bytes(), out),
@@ -176,10 +171,14 @@ fn pem_key(text: &str) -> Result<Key, KeyError> {
     Ok(Key::Rsa(Box::new(rsa::pkcs1v15::SigningKey::new(rsa))))
 }
 
-fn hex(bytes: &[u8], out: &mut Vec<u8>) {
+/// The digits of a code, in small letters.
+fn hex(code: &[u8; 32], out: &mut Vec<u8>) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let pairs = bytes.iter().map(|b| [DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]]);
-    out.extend(pairs.flatten());
+    let mut text = [[0; 2]; 32];
+    for (pair, byte) in text.iter_mut().zip(code) {
+        *pair = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
+    }
+    out.extend_from_slice(text.as_flattened());
 }
 
 fn base64(bytes: &[u8], out: &mut Vec<u8>) {

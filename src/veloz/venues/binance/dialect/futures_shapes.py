@@ -11,6 +11,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from veloz.exchange.money import shown
 from veloz.exchange.words import ContractType, Market, OrderType, TimeInForce
 from veloz.venues.binance.dialect.vocabulary import (
     FUTURES_STATUSES,
@@ -114,7 +115,7 @@ def order_shape(order: Order, listing: Listing) -> dict[str, Any]:
 
 def _value(order: Order, listing: Listing) -> dict[str, Any]:
     if listing.market is Market.COINM:
-        average = plain(round(order.average_price, listing.price_precision + 1))
+        average = plain(shown(order.average_price, listing.price_precision + 1))
         return {"avgPrice": average, "cumBase": fixed(order.executed_quote)}
     average = fixed(order.average_price, max(5, listing.price_precision))
     return {"avgPrice": average, "cumQuote": fixed(order.executed_quote, 5)}

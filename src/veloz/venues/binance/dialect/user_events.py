@@ -26,6 +26,7 @@ from veloz.exchange.events import (
 )
 from veloz.exchange.listing import Listing
 from veloz.exchange.model import Position
+from veloz.exchange.money import shown
 from veloz.exchange.words import ExpireReason, MarginType, Market
 from veloz.venues.binance.dialect.futures_shapes import (
     algo_type,
@@ -212,7 +213,7 @@ def _order_words(event: OrderEvent, listing: Listing) -> Message:
         "f": order.tif.value,
         "q": qty_text(listing, order.qty),
         "p": price_text(listing, order.price),
-        "ap": price_text(listing, order.average_price),
+        "ap": price_text(listing, shown(order.average_price, listing.price_precision + 1)),
         "sp": price_text(listing, order.stop_price),
         "x": event.execution.value,
         "X": order.status.value,

@@ -1,0 +1,271 @@
+//! What leaves a `LiveEngine`: requests, journals, snapshots; recovery; and views.
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+use veloz_core::desk::Recovery;
+use veloz_core::journal::{Header, Journal, Reader};
+use veloz_core::order::{Request, RequestKind};
+
+use crate::errors;
+use crate::live::LiveEngine;
+use crate::live_market::MarketReplay;
+use crate::live_request::LiveRequest;
+use crate::live_views;
+
+#[pymethods]
+impl LiveEngine {
+    /// take_requests() -> list[LiveRequest]
+    ///
+    /// Hands over the requests that are to leave, in order. Of a poisoned engine: a cancel of every
+    /// order that may be open, once. What the venue cannot be asked goes back as never sent.
+    fn take_requests(&mut self, py: Python<'_>) -> PyResult<Vec<LiveRequest>> {
+        let requests = match &self.poison {
+            None => self.live.take_requests(),
+            Some(_) => self.rescue(),
+        };
+        let mut leaving = Vec::with_capacity(requests.len());
+        for request in requests {
+            let (desk, number) = (&self.live.engine.desk, self.next_number);
+            self.next_number += 1;
+            self.asked.insert(number, request);
+            let sequence = desk.journal.sequence();
+            let encoders = &mut self.encoders;
+            let made = LiveRequest::new(py, desk, encoders, number, sequence, request)?;
+            leaving.push(made);
+        }
+        Ok(leaving)
+    }
+
+    /// journal_pending() -> bytes
+    ///
+    /// Takes the journal's bytes since the last call. They go to disk before any request leaves.
+    fn journal_pending<'py>(&mut self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        let journal = &mut self.live.engine.desk.journal;
+        let bytes = PyBytes::new(py, journal.pending());
+        journal.discard();
+        bytes
+    }
+
+    /// market_pending() -> bytes
+    ///
+    /// As `journal_pending`, of the market journal; empty if the market is not recorded.
+    fn market_pending<'py>(&mut self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        let Some(market) = &mut self.market else { return PyBytes::new(py, b"") };
+        let bytes = PyBytes::new(py, market.0.pending());
+        market.0.discard();
+        bytes
+    }
+
+    /// int: Sequence of the last batch of the trading journal.
+    #[getter]
+    fn journal_sequence(&self) -> u64 {
+        self.desk().journal.sequence()
+    }
+
+    /// roll_journal() -> bytes
+    ///
+    /// Seals the segment and starts the next: what is left of the old one.
+    fn roll_journal<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        self.refuse_poisoned()?;
+        let desk = &mut self.live.engine.desk;
+        let mut rest = Vec::new();
+        desk.journal.roll(&desk.assets, &desk.instruments, &mut rest);
+        Ok(PyBytes::new(py, &rest))
+    }
+
+    /// snapshot() -> bytes
+    ///
+    /// The trading state after the last batch, with its sequence.
+    fn snapshot<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        self.refuse_poisoned()?;
+        Ok(PyBytes::new(py, &self.desk().snapshot()))
+    }
+
+    /// recover(segments: Sequence[bytes], snapshot: bytes | None = None) -> dict[str, Any]
+    ///
+    /// Applies a journal to a fresh engine with the same tables and accounts, from the snapshot on.
+    /// No strategy runs. The journal then goes on in a new segment, under the engine's own epoch.
+    ///
+    /// Returns:
+    ///     dict[str, Any]: `sequence`, `batches`, `epoch`, `next_order`, `states` and `saved` by strategy.
+    #[pyo3(signature = (segments, snapshot = None))]
+    fn recover<'py>(
+        &mut self,
+        py: Python<'py>,
+        segments: Vec<Vec<u8>>,
+        snapshot: Option<Vec<u8>>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let own = self.desk().journal.header().clone();
+        let recovery = self.recover_from(segments, snapshot, &own)?;
+        let told = live_views::recovery(py, self.desk(), &recovery)?;
+        self.recovery = Some(recovery);
+        Ok(told)
+    }
+
+    /// verify(trading: bytes, market: bytes | None = None) -> int
+    ///
+    /// Runs the seated strategies of a fresh engine again on what the journals hold, and compares
+    /// every batch; the last sequence.
+    ///
+    /// Raises:
+    ///     StrategyError: Names the first batch that does not come again.
+    #[pyo3(signature = (trading, market = None))]
+    fn verify(&mut self, trading: Vec<u8>, market: Option<Vec<u8>>) -> PyResult<u64> {
+        let read =
+            |bytes| Reader::new(bytes).map_err(|error| errors::data_error(&error.to_string()));
+        let (trading, market) = (read(trading)?, market.map(read).transpose()?);
+        let mut again = market.as_ref().map(MarketReplay::new);
+        let verified = self.guarded(|live, feeds| {
+            Ok(live.engine.verify(&trading, |engine, to| match &mut again {
+                Some(again) => again.until(feeds, engine, to),
+                None => Ok(()),
+            }))
+        })?;
+        verified.map_err(|error| errors::strategy_error(&error.to_string()))
+    }
+
+    /// state_hash() -> str
+    ///
+    /// Hash of the trading state after the last batch, in hexadecimal.
+    fn state_hash(&self) -> String {
+        live_views::hex(&self.desk().state_hash())
+    }
+
+    /// journal_hash() -> str
+    ///
+    /// Digest of the trading journal so far, in hexadecimal.
+    fn journal_hash(&self) -> String {
+        live_views::hex(&self.desk().journal.chain_hash())
+    }
+
+    /// view(name: str, account: int = 0) -> Any
+    ///
+    /// What the engine holds, as plain values with exact text.
+    ///
+    /// Args:
+    ///     name: "orders" (open ones), "positions" (by strategy), "balances", "needs_query",
+    ///         "needs_trades", "frozen", "differences", "parked", "counts", "latency", "pending" (requests awaited).
+    ///     account: Row of the account table.
+    #[pyo3(signature = (name, account = 0))]
+    fn view<'py>(&self, py: Python<'py>, name: &str, account: u16) -> PyResult<Bound<'py, PyAny>> {
+        live_views::view(py, self, name, account)
+    }
+
+    /// open_orders(account: int) -> dict[str, tuple[str, Decimal]]
+    ///
+    /// By client order id, the venue symbol and the filled quantity; conditional ones too.
+    fn open_orders<'py>(&self, py: Python<'py>, account: u16) -> PyResult<Bound<'py, PyDict>> {
+        live_views::open_orders(py, self.desk(), account)
+    }
+
+    /// knows_order(account: int, client_order_id: str) -> bool
+    ///
+    /// True if the order is or was one of ours; remembered ones count.
+    #[allow(unused_variables)] // the id names the account's order
+    fn knows_order(&self, account: u16, client_order_id: &str) -> bool {
+        live_views::order_of(self.desk(), client_order_id)
+            .is_some_and(|order| self.desk().orders.get(order).is_some())
+    }
+
+    /// positions(account: int) -> dict[tuple[str, str], Decimal]
+    ///
+    /// Signed quantity by venue symbol and side ("BOTH", "LONG", "SHORT"), zeros left out.
+    fn positions<'py>(&self, py: Python<'py>, account: u16) -> PyResult<Bound<'py, PyDict>> {
+        live_views::positions(py, self.desk(), account)
+    }
+
+    /// balances(account: int) -> dict[str, Decimal]
+    ///
+    /// What is held by asset, locked amounts included.
+    fn balances<'py>(&self, py: Python<'py>, account: u16) -> PyResult<Bound<'py, PyDict>> {
+        live_views::balances(py, self.desk(), account)
+    }
+
+    /// confirmed_ns(account: int) -> int
+    ///
+    /// Venue time of the last private event or listing that is booked, ns.
+    fn confirmed_ns(&mut self, account: u16) -> PyResult<i64> {
+        Ok(self.seat(account)?.confirmed_ns)
+    }
+
+    /// latency(name: str) -> tuple[int, int, int, int]
+    ///
+    /// Count, p50, p99 and maximum in ns from receipt to "callback", or to "request".
+    fn latency(&self, name: &str) -> PyResult<(u64, i64, i64, i64)> {
+        let histogram = match name {
+            "callback" => &self.latency[0],
+            "request" => &self.latency[1],
+            other => return Err(PyValueError::new_err(format!("no latency is named {other:?}"))),
+        };
+        let [half, most] = [0.5, 0.99].map(|share| histogram.quantile_ns(share));
+        Ok((histogram.count(), half, most, histogram.max_ns()))
+    }
+
+    /// str | None: Why the engine stopped for good; None while it runs.
+    #[getter]
+    fn poison(&self) -> Option<&str> {
+        self.poison.as_deref()
+    }
+
+    /// bool: True once a strategy was stopped by a fault or a breaker.
+    #[getter]
+    fn has_fault(&self) -> bool {
+        self.live.engine.has_fault
+    }
+
+    /// fault(strategy: int) -> tuple[str, BaseException | None] | None
+    ///
+    /// Why a strategy was stopped: message and exception; None if it was not.
+    fn fault(&mut self, py: Python<'_>, strategy: u16) -> Option<(String, Option<Py<PyAny>>)> {
+        let message = self.live.engine.fault(strategy)?.message.clone();
+        let raised = self.live.engine.strategy_mut(strategy).raised.take();
+        Some((message, raised.map(|error| error.into_value(py).into_any())))
+    }
+}
+
+impl LiveEngine {
+    /// A cancel of every order that may be open, once for each.
+    fn rescue(&mut self) -> Vec<Request> {
+        let desk = &self.live.engine.desk;
+        let open: Vec<u64> = desk.orders.open().to_vec();
+        let fresh: Vec<u64> = open.into_iter().filter(|id| self.rescued.insert(*id)).collect();
+        let cancel = |order: u64| {
+            let account = desk.orders.get(order)?.account;
+            Some(Request { order, account, ts_sent: desk.now_ns, kind: RequestKind::Cancel })
+        };
+        fresh.into_iter().filter_map(cancel).collect()
+    }
+
+    fn recover_from(
+        &mut self,
+        segments: Vec<Vec<u8>>,
+        snapshot: Option<Vec<u8>>,
+        own: &Header,
+    ) -> PyResult<Recovery> {
+        let broken = |text: String| errors::data_error(&text);
+        let desk = &mut self.live.engine.desk;
+        let mut recovery = match snapshot {
+            Some(bytes) => desk.restore(&bytes).map_err(broken)?,
+            None => Recovery::default(),
+        };
+        let mut next = None;
+        for segment in segments {
+            let reader = Reader::new(segment).map_err(|error| broken(error.to_string()))?;
+            desk.recover(&reader, &mut recovery).map_err(|error| broken(error.to_string()))?;
+            let check = reader.check();
+            let mut header = reader.header().after(check.last_sequence, check.chain);
+            header.epoch = own.epoch;
+            header.instance.clone_from(&own.instance);
+            header.build.clone_from(&own.build);
+            header.schemas.clone_from(&own.schemas);
+            next = Some(header);
+        }
+        if let Some(header) = next {
+            let committed_ns = desk.journal.committed_ns();
+            desk.journal = Journal::new(&header);
+            desk.journal.resume_clock(committed_ns);
+        }
+        Ok(recovery)
+    }
+}

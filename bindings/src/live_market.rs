@@ -1,0 +1,339 @@
+//! What a live engine hears of markets: frames and bodies to the desk and the strategies, with no
+//! Python object in between; and the journal of them.
+
+use std::collections::BTreeSet;
+
+use veloz_core::book::SyncState;
+use veloz_core::engine::{Engine, EngineError};
+use veloz_core::facts::{market_number, BodyHeard, FrameHeard, StreamsMarked};
+use veloz_core::instrument::{Asset, Instrument};
+use veloz_core::journal::{Batch, Header, Journal, Reader};
+use veloz_core::live::Live;
+use veloz_core::market::{Bar, Funding, MarkPrice, Quote, Tick, Trade, TICK_LAST, TICK_TRADE};
+use veloz_core::record::Record;
+use veloz_venues::binance::decode::MessageKind;
+use veloz_venues::binance::feed::{Columns, Feed};
+use veloz_venues::binance::json::DecodeError;
+use veloz_venues::binance::listing::Listing;
+use veloz_venues::binance::Market;
+
+use crate::adapter::PyStrategy;
+
+/// Who hears decoded events: a live engine, or one that is verified.
+pub trait Hears {
+    /// The desk's market views.
+    fn engine(&mut self) -> &mut Engine<PyStrategy>;
+    fn ticks(&mut self, rows: &[Tick], now_ns: i64) -> Result<(), EngineError>;
+    fn trade(&mut self, trade: &Trade, now_ns: i64) -> Result<(), EngineError>;
+    fn quote(&mut self, quote: &Quote, now_ns: i64) -> Result<(), EngineError>;
+    fn bar(&mut self, bar: &Bar, now_ns: i64) -> Result<(), EngineError>;
+    fn mark(&mut self, mark: &MarkPrice, now_ns: i64) -> Result<(), EngineError>;
+    fn funding(&mut self, funding: &Funding, now_ns: i64) -> Result<(), EngineError>;
+}
+
+macro_rules! hears {
+    ($who:ty, $self:ident => $engine:expr, $ticks:ident) => {
+        impl Hears for $who {
+            fn engine(&mut $self) -> &mut Engine<PyStrategy> {
+                $engine
+            }
+            fn ticks(&mut self, rows: &[Tick], now_ns: i64) -> Result<(), EngineError> {
+                self.$ticks(rows, now_ns)
+            }
+            fn trade(&mut self, trade: &Trade, now_ns: i64) -> Result<(), EngineError> {
+                self.trade(trade, now_ns)
+            }
+            fn quote(&mut self, quote: &Quote, now_ns: i64) -> Result<(), EngineError> {
+                self.quote(quote, now_ns)
+            }
+            fn bar(&mut self, bar: &Bar, now_ns: i64) -> Result<(), EngineError> {
+                self.bar(bar, now_ns)
+            }
+            fn mark(&mut self, mark: &MarkPrice, now_ns: i64) -> Result<(), EngineError> {
+                self.mark(mark, now_ns)
+            }
+            fn funding(&mut self, funding: &Funding, now_ns: i64) -> Result<(), EngineError> {
+                self.funding(funding, now_ns)
+            }
+        }
+    };
+}
+hears!(Live<PyStrategy>, self => &mut self.engine, ticks);
+hears!(Engine<PyStrategy>, self => self, watched_ticks);
+
+/// Why something that was heard could not be taken.
+pub enum Fault {
+    Decode(DecodeError),
+    Engine(EngineError),
+}
+
+impl From<EngineError> for Fault {
+    fn from(error: EngineError) -> Self {
+        Fault::Engine(error)
+    }
+}
+
+/// One feed of a live engine.
+pub struct FeedSeat {
+    feed: Feed,
+    /// The engine's row of each row of the feed.
+    rows: Vec<u32>,
+    /// Streams that the shell does not trust, by row of the feed.
+    stale: Vec<BTreeSet<String>>,
+}
+
+impl FeedSeat {
+    /// A feed of some of the engine's instruments.
+    pub fn new(market: Market, assets: &[Asset], all: &[Instrument], rows: Vec<u32>) -> Self {
+        let mut feed = Feed::new(market, true);
+        let instruments = rows.iter().map(|row| all[*row as usize].clone()).collect();
+        feed.add(&Listing { assets: assets.to_vec(), instruments });
+        let stale = vec![BTreeSet::new(); rows.len()];
+        FeedSeat { feed, rows, stale }
+    }
+
+    /// Venue symbols whose book has had an update and is not live.
+    pub fn books_to_rebuild(&self) -> Vec<String> {
+        let waiting = |row: &u32| {
+            let sync = self.feed.sync(*row);
+            sync.is_some_and(|s| s.state() != SyncState::Live && s.counts().diffs > 0)
+        };
+        (0..self.rows.len() as u32)
+            .filter(waiting)
+            .map(|row| self.feed.instruments()[row as usize].venue_symbol.clone())
+            .collect()
+    }
+
+    /// Decodes a frame and lets it be heard; the message's kind, -1 for an unknown symbol.
+    pub fn frame(
+        &mut self,
+        hears: &mut impl Hears,
+        bytes: &[u8],
+        now_ns: i64,
+    ) -> Result<i64, Fault> {
+        let kind = self.feed.frame(bytes, now_ns).map_err(Fault::Decode)?;
+        self.tell(hears, now_ns)?;
+        Ok(kind.map_or(-1, |kind: MessageKind| kind as i64))
+    }
+
+    /// The same of the body of an answer.
+    pub fn body(
+        &mut self,
+        hears: &mut impl Hears,
+        url: &str,
+        bytes: &[u8],
+        now_ns: i64,
+    ) -> Result<i64, Fault> {
+        let kind = self.feed.rest(url, bytes, now_ns).map_err(Fault::Decode)?;
+        self.tell(hears, now_ns)?;
+        Ok(kind.map_or(-1, |kind| kind as i64))
+    }
+
+    /// The same of rows from before the start: indicators warm up, nobody is told.
+    pub fn history(
+        &mut self,
+        hears: &mut impl Hears,
+        url: &str,
+        bytes: &[u8],
+        now_ns: i64,
+    ) -> Result<i64, Fault> {
+        let kind = self.feed.rest(url, bytes, now_ns).map_err(Fault::Decode)?;
+        for bar in self.feed.take_columns().bars {
+            let bar = Bar { instrument: self.rows[bar.instrument as usize], ..bar };
+            let engine = hears.engine();
+            engine.desk.now_ns = now_ns;
+            engine.desk.bar(&bar).map_err(EngineError::from)?;
+            for row in 1..=engine.len() as u16 {
+                engine.strategy(row).warm_up(&bar);
+            }
+        }
+        Ok(kind.map_or(-1, |kind| kind as i64))
+    }
+
+    /// Marks streams as not to be trusted, or as trusted again.
+    pub fn mark(&mut self, hears: &mut impl Hears, streams: &str, is_stale: bool) {
+        for stream in streams.lines() {
+            let symbol = stream.split('@').next().unwrap_or_default().to_ascii_uppercase();
+            let Some(row) = self.feed.find(&symbol) else { continue };
+            let marks = &mut self.stale[row as usize];
+            if is_stale {
+                marks.insert(stream.to_owned());
+            } else {
+                marks.remove(stream);
+            }
+            self.show_state(hears, row);
+        }
+    }
+
+    /// Shows the desk whether a row's market is to be believed.
+    fn show_state(&self, hears: &mut impl Hears, row: u32) {
+        let sync = self.feed.sync(row);
+        let is_stale = !self.stale[row as usize].is_empty()
+            || sync.is_some_and(|sync| sync.state() != SyncState::Live);
+        let at = self.rows[row as usize] as usize;
+        hears.engine().desk.markets[at].is_stale = is_stale;
+    }
+
+    /// Lets the events of the last message be heard.
+    fn tell(&mut self, hears: &mut impl Hears, now_ns: i64) -> Result<(), Fault> {
+        let mut columns = self.feed.take_columns();
+        for row in 0..self.rows.len() as u32 {
+            if self.feed.sync(row).is_some() {
+                self.show_state(hears, row);
+            }
+        }
+        self.rename(&mut columns);
+        let mut prints = columns.trades.iter();
+        let by_aggregate = columns.trades.is_empty();
+        let mut rows = &columns.ticks[..];
+        while !rows.is_empty() {
+            let end = rows.iter().position(|row| row.flags & TICK_LAST != 0);
+            let (message, rest) = rows.split_at(end.map_or(rows.len(), |at| at + 1));
+            rows = rest;
+            if message[0].flags & TICK_TRADE == 0 {
+                hears.ticks(message, now_ns)?;
+                continue;
+            }
+            let mut trade = veloz_core::engine::trade_of(&message[0]);
+            // A row of a book feed has no number; its trade has.
+            if by_aggregate {
+                trade.trade_id = columns.agg_trades.first().map_or(0, |t| t.last_trade_id);
+            } else if let Some(print) = prints.next() {
+                trade = *print;
+            }
+            hears.trade(&trade, now_ns)?;
+        }
+        columns.quotes.iter().try_for_each(|quote| hears.quote(quote, now_ns))?;
+        columns.mark_prices.iter().try_for_each(|mark| hears.mark(mark, now_ns))?;
+        columns.bars.iter().try_for_each(|bar| hears.bar(bar, now_ns))?;
+        columns.fundings.iter().try_for_each(|funding| hears.funding(funding, now_ns))?;
+        Ok(())
+    }
+
+    /// The feed's rows by the engine's numbers.
+    fn rename(&self, columns: &mut Columns) {
+        let to = |row: &mut u32| *row = self.rows[*row as usize];
+        columns.ticks.iter_mut().for_each(|r| to(&mut r.instrument));
+        columns.trades.iter_mut().for_each(|r| to(&mut r.instrument));
+        columns.quotes.iter_mut().for_each(|r| to(&mut r.instrument));
+        columns.bars.iter_mut().for_each(|r| to(&mut r.instrument));
+        columns.mark_prices.iter_mut().for_each(|r| to(&mut r.instrument));
+        columns.fundings.iter_mut().for_each(|r| to(&mut r.instrument));
+    }
+}
+
+/// The journal of what was heard.
+pub struct MarketJournal(pub Journal);
+
+impl MarketJournal {
+    pub fn new(header: &Header) -> Self {
+        MarketJournal(Journal::new(header))
+    }
+
+    /// Notes one thing that was heard; its sequence is the market sequence from then on.
+    pub fn note<R: Record>(&mut self, number: u16, fact: &R, text: Option<&[u8]>, now: i64) -> u64 {
+        self.0.begin(0, now);
+        match text {
+            Some(text) => self.0.record_with_text(number, fact, text),
+            None => self.0.record(number, fact),
+        }
+        self.0.commit()
+    }
+}
+
+/// Reads a market journal again, event by event.
+pub struct MarketReplay<'a> {
+    header: Header,
+    batches: std::iter::Peekable<Box<dyn Iterator<Item = Batch<'a>> + 'a>>,
+}
+
+impl<'a> MarketReplay<'a> {
+    pub fn new<B: AsRef<[u8]>>(reader: &'a Reader<B>) -> Self {
+        let batches: Box<dyn Iterator<Item = Batch<'a>> + 'a> = Box::new(reader.batches());
+        MarketReplay { header: reader.header().clone(), batches: batches.peekable() }
+    }
+
+    /// Lets everything up to and with a sequence be heard.
+    pub fn until(
+        &mut self,
+        feeds: &mut [FeedSeat],
+        engine: &mut Engine<PyStrategy>,
+        sequence: u64,
+    ) -> Result<(), String> {
+        while let Some(batch) = self.batches.next_if(|batch| batch.sequence <= sequence) {
+            engine.desk.pin_market(batch.sequence);
+            for row in batch.rows() {
+                let schema = self.header.schema(row.number);
+                let text = schema.and_then(|schema| schema.text(row.bytes)).unwrap_or_default();
+                hear_again(feeds, engine, row.number, row.bytes, text, batch.now_ns).map_err(
+                    |fault| match fault {
+                        Fault::Decode(error) => error.to_string(),
+                        Fault::Engine(error) => error.to_string(),
+                    },
+                )?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn hear_again(
+    feeds: &mut [FeedSeat],
+    engine: &mut Engine<PyStrategy>,
+    number: u16,
+    bytes: &[u8],
+    text: &[u8],
+    now_ns: i64,
+) -> Result<(), Fault> {
+    let mut bytes = bytes;
+    macro_rules! event {
+        ($record:ident, $method:ident) => {
+            if let Some(event) = $record::take(&mut bytes) {
+                engine.$method(&event, now_ns)?;
+            }
+        };
+    }
+    match number {
+        market_number::FRAME => {
+            let Some(fact) = FrameHeard::take(&mut bytes) else { return Ok(()) };
+            // What could not be decoded then changed nothing, and does not now.
+            match feeds[usize::from(fact.feed)].frame(engine, text, fact.ts_recv) {
+                Ok(_) | Err(Fault::Decode(_)) => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        market_number::BODY => {
+            let Some(fact) = BodyHeard::take(&mut bytes) else { return Ok(()) };
+            let cut = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
+            let url = std::str::from_utf8(&text[..cut]).unwrap_or_default();
+            let body = text.get(cut + 1..).unwrap_or_default();
+            let feed = &mut feeds[usize::from(fact.feed)];
+            let heard = if fact.is_history {
+                feed.history(engine, url, body, fact.ts_recv)
+            } else {
+                feed.body(engine, url, body, fact.ts_recv)
+            };
+            match heard {
+                Ok(_) | Err(Fault::Decode(_)) => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        market_number::STREAMS => {
+            let Some(fact) = StreamsMarked::take(&mut bytes) else { return Ok(()) };
+            let streams = std::str::from_utf8(text).unwrap_or_default();
+            feeds[usize::from(fact.feed)].mark(engine, streams, fact.is_stale);
+        }
+        market_number::BAR => event!(Bar, bar),
+        market_number::TICK => {
+            if let Some(row) = Tick::take(&mut bytes) {
+                engine.watched_ticks(&[row], now_ns)?;
+            }
+        }
+        market_number::TRADE => event!(Trade, trade),
+        market_number::QUOTE => event!(Quote, quote),
+        market_number::MARK_PRICE => event!(MarkPrice, mark),
+        market_number::FUNDING_RATE => event!(Funding, funding),
+        _ => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,229 @@
+//! `LiveRequest`: a request that a live engine has journalled and lets go.
+
+use pyo3::prelude::*;
+use veloz_core::desk::Desk;
+use veloz_core::instrument::Kind;
+use veloz_core::order::{Request, RequestKind, Side};
+use veloz_core::order_state::Asked;
+use veloz_venues::binance::encode::{Amend, Encoder, Target};
+use veloz_venues::binance::Market;
+use veloz_venues::wire_id::WireId;
+
+use crate::order::type_text;
+use crate::signer::BinanceRequest;
+
+/// The wire id of an order of ours, or the client id that an external one has.
+pub fn client_id(desk: &Desk, order: u64) -> String {
+    if let Some((_, text)) = desk.origin(order) {
+        return text.to_owned();
+    }
+    let Some((epoch, instance)) = desk.wire_of(order) else { return String::new() };
+    let id = WireId { epoch, instance, counter: order };
+    String::from_utf8_lossy(&id.text()).into_owned()
+}
+
+/// A request that the engine has journalled and lets go.
+#[pyclass(module = "veloz._core")]
+pub struct LiveRequest {
+    number: u64,
+    sequence: u64,
+    request: Request,
+    kind: &'static str,
+    client_order_id: String,
+    symbol: String,
+    is_conditional: bool,
+    draft: Option<Py<BinanceRequest>>,
+    refusal: String,
+    terms: Terms,
+}
+
+/// Terms as text, for a venue whose encoder is not in Rust.
+#[derive(Clone)]
+struct Terms {
+    side: &'static str,
+    order_type: &'static str,
+    qty: String,
+    price: String,
+}
+
+impl LiveRequest {
+    /// A request as it leaves: `number` names it to the shell, `sequence` is the last batch that
+    /// must be durable before.
+    pub fn new(
+        py: Python<'_>,
+        desk: &Desk,
+        encoder: &mut [Encoder; 3],
+        number: u64,
+        sequence: u64,
+        request: Request,
+    ) -> PyResult<Self> {
+        let order = desk.orders.get(request.order);
+        let row = match request.kind {
+            RequestKind::CancelAll { instrument } => instrument,
+            _ => order.map_or(0, |order| order.spec.instrument),
+        };
+        let instrument = &desk.instruments[row as usize];
+        let encoder = match instrument.kind {
+            Kind::Spot => &mut encoder[Market::Spot as usize],
+            Kind::Linear => &mut encoder[Market::UsdM as usize],
+            Kind::Inverse => &mut encoder[Market::CoinM as usize],
+        };
+        let id = client_id(desk, request.order);
+        let is_conditional = order.is_some_and(|o| o.spec.kind.is_conditional() && !o.triggered);
+        let is_algo = is_conditional && instrument.kind != Kind::Spot;
+        let draft = match request.kind {
+            RequestKind::Place(spec) => encoder.place(instrument, &spec, &id),
+            RequestKind::Amend { qty, price } => {
+                let spec = order.map(|order| order.spec);
+                let filled = order.map_or(0, |order| order.filled_qty);
+                let Some(spec) = spec else {
+                    return Err(crate::errors::strategy_error("an unknown order was amended"));
+                };
+                encoder.amend(
+                    instrument,
+                    &Amend { spec: &spec, qty, price, filled, client_id: &id, new_client_id: &id },
+                )
+            }
+            RequestKind::Cancel => {
+                // An order that is not ours is named by its number at the venue.
+                let number = desk.venue_id(request.order).and_then(|id| i64::try_from(id).ok());
+                let target = Target { client_id: &id, venue_order_id: number.unwrap_or(0) };
+                encoder.cancel(instrument, &target, is_algo)
+            }
+            RequestKind::CancelAll { .. } => encoder.cancel_all(instrument, is_algo),
+        };
+        // What the venue cannot do is told as a refusal by the caller: it never leaves.
+        let (draft, refusal) = match draft {
+            Ok(draft) => (Some(Py::new(py, BinanceRequest::of(draft.clone()))?), String::new()),
+            Err(unsupported) => (None, unsupported.0.to_owned()),
+        };
+        let (qty, price) = match request.kind {
+            RequestKind::Place(spec) => (spec.qty, spec.price),
+            RequestKind::Amend { qty, price } => (qty, price),
+            _ => (0, 0),
+        };
+        let side = order.map_or(Side::Buy, |order| order.spec.side);
+        let terms = Terms {
+            side: if side == Side::Buy { "buy" } else { "sell" },
+            order_type: order.map_or("", |order| type_text(order.spec.kind)),
+            qty: instrument.qty_text(qty),
+            price: instrument.price_text(price),
+        };
+        Ok(LiveRequest {
+            number,
+            sequence,
+            request,
+            kind: match request.kind {
+                RequestKind::Place(_) => "place",
+                RequestKind::Amend { .. } => "amend",
+                RequestKind::Cancel => "cancel",
+                RequestKind::CancelAll { .. } => "cancel_all",
+            },
+            client_order_id: id,
+            symbol: instrument.venue_symbol.clone(),
+            is_conditional,
+            draft,
+            refusal,
+            terms,
+        })
+    }
+
+    /// Which request of which order it is; none for a cancel-all.
+    pub fn asked(request: &Request) -> Option<(u64, Asked)> {
+        let asked = match request.kind {
+            RequestKind::Place(_) => Asked::Place,
+            RequestKind::Amend { .. } => Asked::Amend,
+            RequestKind::Cancel => Asked::Cancel,
+            RequestKind::CancelAll { .. } => return None,
+        };
+        Some((request.order, asked))
+    }
+}
+
+#[pymethods]
+impl LiveRequest {
+    /// int: The engine's number of the request, unique in this process.
+    #[getter]
+    fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// int: The last batch of the journal that must be durable before it leaves.
+    #[getter]
+    fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// int: The order's handle; 0 for a cancel-all.
+    #[getter]
+    fn order(&self) -> u64 {
+        self.request.order
+    }
+
+    /// int: Row of the account table.
+    #[getter]
+    fn account(&self) -> u16 {
+        self.request.account
+    }
+
+    /// int: Event time at which it was asked, ns.
+    #[getter]
+    fn ts_asked(&self) -> i64 {
+        self.request.ts_sent
+    }
+
+    /// str: "place", "amend", "cancel" or "cancel_all".
+    #[getter]
+    fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    /// str: Wire id of the order; empty for a cancel-all.
+    #[getter]
+    fn client_order_id(&self) -> &str {
+        &self.client_order_id
+    }
+
+    /// str: The venue's symbol.
+    #[getter]
+    fn symbol(&self) -> &str {
+        &self.symbol
+    }
+
+    /// bool: True if the order waits for a trigger.
+    #[getter]
+    fn is_conditional(&self) -> bool {
+        self.is_conditional
+    }
+
+    /// str: Why the venue cannot be asked this; empty if it can.
+    #[getter]
+    fn refusal(&self) -> &str {
+        &self.refusal
+    }
+
+    /// BinanceRequest | None: The request in the venue's words, before key, time and signature.
+    #[getter]
+    fn encoded(&self, py: Python<'_>) -> Option<Py<BinanceRequest>> {
+        self.draft.as_ref().map(|draft| draft.clone_ref(py))
+    }
+
+    /// dict[str, str]: Side, type, quantity and price as exact text; of a cancel the order's side.
+    #[getter]
+    fn terms<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, pyo3::types::PyDict>> {
+        let terms = pyo3::types::PyDict::new(py);
+        terms.set_item("side", self.terms.side)?;
+        terms.set_item("type", self.terms.order_type)?;
+        terms.set_item("qty", &self.terms.qty)?;
+        terms.set_item("price", &self.terms.price)?;
+        Ok(terms)
+    }
+
+    fn __repr__(&self) -> String {
+        let t = &self.terms;
+        format!(
+            "LiveRequest({}: {} {} {} {} {} @ {})",
+            self.number, self.kind, self.client_order_id, self.symbol, t.side, t.qty, t.price
+        )
+    }
+}

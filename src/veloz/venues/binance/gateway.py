@@ -1,0 +1,457 @@
+"""Order entry: by the WebSocket API, by REST where that cannot be, never twice.
+
+```text
+ engine.take_requests ─► queue (cancels first) ─► budget ─► sign ─► write ─► pending
+        deadline past ─► not_sent                                      │
+                                      answer ─► answered, refused ◄────┤
+                    silence, lost connection ─► unknown ─► Resolver ◄──┘
+```
+
+REST is taken only for a request of which no byte was written. A request that was written and not
+answered is unknown, and stays so until the venue has given evidence; nothing here sends it again.
+
+Source: Binance Spot API "WebSocket API", "Trading requests"; futures "WebSocket API General Info".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import json
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from veloz.errors import NotSent, OutcomeUnknown
+from veloz.net.doors import ConnectionLost
+from veloz.net.limits import Priority
+from veloz.venues.binance.capabilities import CAPABILITIES
+from veloz.venues.binance.ws_api import ApiSession, SessionTimes
+from veloz.venues.venue import Difference, FollowUp, Freeze, Outcome, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from veloz.net.backoff import Backoff
+    from veloz.net.doors import Doors
+    from veloz.venues.binance.hosts import Hosts
+    from veloz.venues.binance.resolve import Resolver
+    from veloz.venues.binance.rest import BinanceRest, Budget, RestAnswer
+    from veloz.venues.binance.ws_api import ApiSocket
+    from veloz.venues.venue import Codec, EngineInputs, VenueRequest
+
+__all__ = ["BinanceGateway", "GatewayTimes", "TrustedTime"]
+
+_STALLED_BYTES = 65536
+
+# (weight, orders) of one request that succeeds; failures are read back from the venue's headers.
+_COSTS = {"place": (0, 1), "amend": (1, 1), "cancel": (1, 0), "cancel_all": (1, 0)}
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayTimes:
+    """Limits of waiting, in seconds unless named otherwise.
+
+    Attributes:
+        queue_s: A request that could not be written by then is dropped as not sent.
+        answer_s: An answer that takes longer makes the request unknown.
+        recv_window_ms: How long after its timestamp the venue may still accept a request.
+    """
+
+    queue_s: float = 2.0
+    answer_s: float = 5.0
+    recv_window_ms: int = 3000
+
+
+class TrustedTime(Protocol):
+    """The venue's clock and how far it may be wrong."""
+
+    def now_ms(self) -> int:
+        """The venue's time, ms since the epoch."""
+        ...
+
+    def may_sign(self, window_ms: int) -> bool:
+        """Whether a request stamped now is surely within a receive window of that width."""
+        ...
+
+    def distrust(self) -> None:
+        """The venue disagrees with the time: measure anew at once."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A request that was written and not answered."""
+
+    request: VenueRequest
+    due_ns: int
+    timestamp_ms: int
+    socket: int
+
+
+class BinanceGateway:
+    """Sends one account's requests to one market until cancelled.
+
+    Args:
+        hosts: Where to.
+        doors: Sockets, time and chance.
+        engine: Gives requests, takes what becomes of them.
+        account: The engine's number of the account.
+        codec: Encodes and signs.
+        rest: The other way.
+        budget: The venue's limits.
+        time: The venue's clock.
+        resolver: Finds out about requests without an answer.
+        pace: Spaces connection attempts.
+        on_done: Called when the venue did what was asked: a private event must follow.
+        times: Limits of waiting.
+        session_times: When the connection does things by itself.
+
+    Attributes:
+        counts: `sent`, `answered`, `refused`, `not_sent`, `unknown`, `late`, `unreadable`,
+            `by_rest`: how often each happened.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts are peers; a bag for them would have no meaning
+        self,
+        hosts: Hosts,
+        doors: Doors,
+        engine: EngineInputs,
+        account: int,
+        *,
+        codec: Codec,
+        rest: BinanceRest,
+        budget: Budget,
+        time: TrustedTime,
+        resolver: Resolver,
+        pace: Backoff,
+        on_done: Callable[[], None] = lambda: None,
+        times: GatewayTimes | None = None,
+        session_times: SessionTimes | None = None,
+    ) -> None:
+        self.counts = dict.fromkeys(
+            (
+                "sent",
+                "answered",
+                "refused",
+                "not_sent",
+                "unknown",
+                "late",
+                "unreadable",
+                "by_rest",
+            ),
+            0,
+        )
+        self._hosts = hosts
+        self._doors = doors
+        self._engine = engine
+        self._account = account
+        self._codec = codec
+        self._rest = rest
+        self._budget = budget
+        self._time = time
+        self._resolver = resolver
+        self._on_done = on_done
+        self._times = times or GatewayTimes()
+        self._session = ApiSession(
+            self._address, doors, self, pace, proxy=hosts.proxy, times=session_times
+        )
+        self._queue: list[tuple[int, int, int, VenueRequest]] = []
+        self._sequence = 0
+        self._pending: dict[int, _Pending] = {}
+        self._due: deque[int] = deque()
+        self._doubtful: dict[int, VenueRequest] = {}
+        self._tasks: asyncio.TaskGroup | None = None
+        self._wake = asyncio.Event()
+
+    @property
+    def is_open(self) -> bool:
+        """True while the order connection is up."""
+        return self._session.socket is not None
+
+    @property
+    def pending(self) -> int:
+        """Requests that were written and not answered."""
+        return len(self._pending)
+
+    def pump(self) -> None:
+        """Takes what the engine lets go and writes what may be written now."""
+        now_ns = self._doors.clock.monotonic_ns()
+        for request in self._engine.take_requests():
+            is_cancel = request.kind in {"cancel", "cancel_all"}
+            rank = Priority.CANCEL if is_cancel else Priority.ORDER
+            self._sequence += 1
+            heapq.heappush(self._queue, (rank, self._sequence, now_ns, request))
+        if self._queue:
+            self._drain()
+
+    async def run(self) -> None:
+        """Keeps the order connection, drops what waits too long, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            try:
+                tasks.create_task(self._session.run())
+                while True:
+                    self._drain()
+                    self._judge_overdue()
+                    await self._pause()
+            finally:
+                self._tasks = None
+
+    # What the session tells.
+
+    def received(self, socket: ApiSocket, payload: bytes | memoryview, ts_recv_ns: int) -> None:
+        """Takes one answer."""
+        del socket
+        body = bytes(payload)
+        try:
+            answer = json.loads(body)
+            number = int(answer["id"])
+            status = int(answer["status"])
+        except (ValueError, KeyError, TypeError):
+            self.counts["unreadable"] += 1  # its request becomes unknown by silence (F-C06)
+            return
+        self._observe(status, answer)
+        request = self._settle(number)
+        if request is None:
+            return
+        error = answer.get("error")
+        if status == 200 and isinstance(answer.get("result"), dict | list):
+            verdict = Verdict(Outcome.DONE)
+        elif isinstance(error, dict):
+            code, text = int(error.get("code") or 0), str(error.get("msg") or "")
+            verdict = self._codec.verdict(request.kind, status, code, text)
+        else:
+            verdict = Verdict(Outcome.UNKNOWN, text="an answer without a result")
+        self._judge(request, verdict, body, ts_recv_ns)
+        self.pump()
+
+    def lost(self, socket: ApiSocket, reason: str) -> None:
+        """All that was written to this socket is unknown now (F-C02)."""
+        for number in [n for n, p in self._pending.items() if p.socket == socket.number]:
+            pending = self._pending.pop(number)
+            self._doubt(pending.request, pending.timestamp_ms, reason)
+        self._wake.set()
+
+    # Sending.
+
+    def _drain(self) -> None:
+        """Writes from the queue until it is empty, or the limits or the socket say stop."""
+        now_ns = self._doors.clock.monotonic_ns()
+        while self._queue:
+            rank, _, queued_ns, request = self._queue[0]
+            if now_ns - queued_ns >= self._times.queue_s * 1e9:
+                heapq.heappop(self._queue)
+                self._not_sent(request, "it waited too long to be sent")
+                continue
+            if not self._time.may_sign(self._times.recv_window_ms):
+                heapq.heappop(self._queue)
+                self._not_sent(request, "the venue's time is not known well enough")
+                continue
+            socket = self._session.socket
+            if socket is not None and socket.buffered > _STALLED_BYTES:
+                return  # the peer does not read: what waits here is certain not to be sent
+            if not self._budget.take(*_COSTS[request.kind], Priority(rank)):
+                return
+            heapq.heappop(self._queue)
+            has_method = bool(request.encoded.method)
+            if socket is None or not has_method or not self._write(socket, request):
+                self._by_rest(request)
+
+    def _is_algo(self, request: VenueRequest) -> bool:
+        return request.is_conditional and CAPABILITIES[self._hosts.market].has_algo_orders
+
+    def _write(self, socket: ApiSocket, request: VenueRequest) -> bool:
+        timestamp_ms = self._time.now_ms()
+        frame = self._codec.ws_frame(
+            request, str(request.number), timestamp_ms, self._times.recv_window_ms
+        )
+        try:
+            socket.send(frame)
+        except ConnectionLost:
+            return False
+        due_ns = self._doors.clock.monotonic_ns() + int(self._times.answer_s * 1e9)
+        self._pending[request.number] = _Pending(request, due_ns, timestamp_ms, socket.number)
+        self._due.append(request.number)
+        self.counts["sent"] += 1
+        self._wake.set()
+        return True
+
+    def _by_rest(self, request: VenueRequest) -> None:
+        """The fall-back; also the only way for what the WebSocket API does not offer."""
+        if self._tasks is None:
+            self._not_sent(request, "the gateway does not run")
+            return
+        self.counts["by_rest"] += 1
+        batch = [request, *self._companions(request)]
+        self._tasks.create_task(self._send_rest(batch))
+
+    def _companions(self, request: VenueRequest) -> list[VenueRequest]:
+        """Requests behind this one in the queue that fit into one batch with it."""
+        offers = CAPABILITIES[self._hosts.market]
+        most = {"place": offers.batch_place, "cancel": offers.batch_cancel}.get(request.kind, 1)
+        found: list[VenueRequest] = []
+        while self._queue and len(found) + 1 < most and not self._is_algo(request):
+            rank, _, _, other = self._queue[0]
+            is_alike = other.kind == request.kind and not self._is_algo(other)
+            if other.kind == "cancel" and other.symbol != request.symbol:
+                is_alike = False  # a batch of cancels names one symbol
+            if not is_alike or not self._budget.take(*_COSTS[other.kind], Priority(rank)):
+                break
+            heapq.heappop(self._queue)
+            found.append(other)
+        return found
+
+    async def _send_rest(self, batch: list[VenueRequest]) -> None:
+        timestamp_ms = self._time.now_ms()
+        call = self._codec.rest_call(batch, timestamp_ms, self._times.recv_window_ms)
+        self.counts["sent"] += len(batch)
+        try:
+            answer = await self._rest.send(call)
+        except NotSent as refusal:
+            for request in batch:
+                self._not_sent(request, str(refusal))
+            return
+        except OutcomeUnknown as silence:
+            for request in batch:
+                self._doubt(request, timestamp_ms, str(silence))
+            return
+        for request, status, body in _parts(batch, answer):
+            self._judge(request, self._verdict(request, status, body), body, answer.ts_recv_ns)
+        self.pump()
+
+    def _verdict(self, request: VenueRequest, status: int, body: bytes) -> Verdict:
+        try:
+            value = json.loads(body)
+        except ValueError:
+            value = None
+        error = value if isinstance(value, dict) and "code" in value else None
+        is_error = error is not None and error.get("code") != 200
+        if status == 200 and isinstance(value, dict | list) and not is_error:
+            return Verdict(Outcome.DONE)
+        if status == 200 and error is None:
+            return Verdict(Outcome.UNKNOWN, text="an answer that cannot be read")
+        code = int(error.get("code") or 0) if error is not None else 0
+        text = str(error.get("msg") or "") if error is not None else ""
+        return self._codec.verdict(request.kind, status, code, text)
+
+    # What became of a request.
+
+    def _settle(self, number: int) -> VenueRequest | None:
+        pending = self._pending.pop(number, None)
+        if pending is not None:
+            return pending.request
+        late = self._doubtful.pop(number, None)
+        if late is not None:
+            self.counts["late"] += 1
+        return late
+
+    def _judge(self, request: VenueRequest, verdict: Verdict, body: bytes, ts_recv_ns: int) -> None:
+        if verdict.follow_up is FollowUp.CLOCK:
+            self._time.distrust()
+        if verdict.outcome is Outcome.DONE:
+            try:
+                self._engine.answered(request.number, body, ts_recv_ns)
+            except ValueError as unreadable:  # done, but with what result is unknown (F-C06)
+                self.counts["unreadable"] += 1
+                self._doubt(request, self._time.now_ms(), str(unreadable))
+                return
+            self.counts["answered"] += 1
+            self._resolver.settled(request.number)
+            self._on_done()
+        elif verdict.outcome is Outcome.REFUSED:
+            self.counts["refused"] += 1
+            self._engine.refused(request.number, verdict, ts_recv_ns)
+            self._resolver.settled(request.number)
+            if verdict.follow_up is FollowUp.ASK and request.client_order_id:
+                # gone, filled, or not yet visible: the order itself is asked for (F-C07)
+                self._resolver.ask(request, self._time.now_ms(), self._times.recv_window_ms)
+            elif verdict.follow_up is FollowUp.STOP:
+                self._stop(verdict, ts_recv_ns)
+        elif verdict.outcome is Outcome.NOT_SENT:
+            self._not_sent(request, verdict.text)
+        else:
+            self._doubt(request, self._time.now_ms(), f"{verdict.code} {verdict.text}".strip())
+
+    def _stop(self, verdict: Verdict, ts_recv_ns: int) -> None:
+        """The key or account cannot trade: no new exposure until a person has looked (F-E10)."""
+        said = f"{verdict.code} {verdict.text}"
+        stop = Difference("access", "account", "may trade", said, Freeze.ACCOUNT, "")
+        self._engine.differs(self._account, stop, ts_recv_ns)
+
+    def _not_sent(self, request: VenueRequest, reason: str) -> None:
+        self.counts["not_sent"] += 1
+        self._engine.not_sent(request.number, reason, self._doors.clock.wall_ns())
+
+    def _doubt(self, request: VenueRequest, timestamp_ms: int, reason: str) -> None:
+        self.counts["unknown"] += 1
+        self._doubtful[request.number] = request
+        self._engine.unknown(request.number, reason, self._doors.clock.wall_ns())
+        self._resolver.doubt(request, timestamp_ms, self._times.recv_window_ms)
+
+    def _judge_overdue(self) -> None:
+        now_ns = self._doors.clock.monotonic_ns()
+        while self._due:
+            pending = self._pending.get(self._due[0])
+            if pending is not None:
+                if pending.due_ns > now_ns:
+                    return
+                del self._pending[self._due[0]]
+                waited = f"no answer after {self._times.answer_s:g} s"
+                self._doubt(pending.request, pending.timestamp_ms, waited)
+            self._due.popleft()
+
+    def _observe(self, status: int, answer: dict[str, object]) -> None:
+        """The limits that an answer brings, as REST would bring them in headers."""
+        headers: dict[str, str] = {}
+        limits = answer.get("rateLimits")
+        for limit in limits if isinstance(limits, list) else []:
+            if not isinstance(limit, dict):
+                continue
+            name = {"REQUEST_WEIGHT": "x-mbx-used-weight-", "ORDERS": "x-mbx-order-count-"}.get(
+                str(limit.get("rateLimitType"))
+            )
+            if name is not None:
+                span = f"{limit.get('intervalNum')}{str(limit.get('interval'))[:1].lower()}"
+                headers[name + span] = str(limit.get("count"))
+        error = answer.get("error")
+        details = error.get("data") if isinstance(error, dict) else None
+        if isinstance(details, dict) and isinstance(details.get("retryAfter"), int):
+            wait_ms = max(0, details["retryAfter"] - self._time.now_ms())
+            headers["retry-after"] = str(-(-wait_ms // 1000))
+        self._budget.observe(status, headers)
+
+    async def _address(self) -> str:
+        return self._hosts.ws_api
+
+    async def _pause(self) -> None:
+        self._wake.clear()
+        try:
+            is_busy = bool(self._queue or self._pending)
+            await asyncio.wait_for(self._wake.wait(), 0.05 if is_busy else 1.0)
+        except TimeoutError:
+            return
+
+
+def _parts(batch: list[VenueRequest], answer: RestAnswer) -> list[tuple[VenueRequest, int, bytes]]:
+    """Each request with its own part of the answer (F-C09).
+
+    An element of a batch that is an error carries the venue's code; the whole answer has status
+    200 then. An answer of another length or status is every request's.
+    """
+    if len(batch) == 1:
+        value = answer.value()
+        if answer.status == 200 and isinstance(value, list) and len(value) == 1:
+            return [(batch[0], *_element(value[0]))]
+        return [(batch[0], answer.status, answer.body)]
+    value = answer.value()
+    if answer.status == 200 and isinstance(value, list) and len(value) == len(batch):
+        return [(r, *_element(part)) for r, part in zip(batch, value, strict=True)]
+    return [
+        (request, answer.status, b"" if answer.status == 200 else answer.body) for request in batch
+    ]
+
+
+def _element(part: object) -> tuple[int, bytes]:
+    is_error = isinstance(part, dict) and isinstance(part.get("code"), int) and "msg" in part
+    return 400 if is_error else 200, json.dumps(part, separators=(",", ":")).encode()

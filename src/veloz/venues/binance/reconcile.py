@@ -1,0 +1,355 @@
+"""Comparing what the engine holds with what the venue lists, and what follows from a difference.
+
+```text
+ start, each restored stream, a timer ─► listings ─► facts first (orders, trades) ─► compare
+        a difference ─► freeze what · repair how · ask whom     the table below
+        all merged   ─► synced up to the moment before the first listing
+```
+
+Facts go in before anything is compared: a fill that was missed explains its position and its
+balance. Positions and balances must differ twice, a moment apart, in the same way: one empty or
+lagging answer never changes a book (F-E05, F-E09).
+
+Source: the rules of the fault catalogue, section 4.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, TypeVar
+
+from veloz.errors import NotSent, OutcomeUnknown
+from veloz.venues.binance import listings
+from veloz.venues.binance.capabilities import CAPABILITIES
+from veloz.venues.binance.resolve import OPEN_STATUSES
+from veloz.venues.venue import Difference, Freeze
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from veloz.net.doors import Doors
+    from veloz.venues.binance.rest import BinanceRest, RestAnswer, VenueTime
+    from veloz.venues.venue import EngineInputs
+
+__all__ = ["DIFFERENCES", "Reconciler", "Rule"]
+
+T = TypeVar("T")
+
+_EVERY_S = 300.0
+_AGAIN_S = 5.0
+_SECOND_READ_S = 1.0
+_MARGIN_MS = 60_000
+_PAGE = 1000
+_WINDOW_MS = 7 * 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What follows from one kind of difference.
+
+    Attributes:
+        freeze: What stops until it is repaired.
+        repair: What has one right answer and is done at once; empty if there is none.
+        ask: Who decides when nothing has one right answer.
+    """
+
+    freeze: Freeze
+    repair: str
+    ask: str
+
+
+# fmt: off
+DIFFERENCES: dict[str, Rule] = {
+    # kind                      freeze             repair, the one right answer       ask
+    "order_missing_here":  Rule(Freeze.NOTHING,    "shown as external",               ""),
+    "order_missing_there": Rule(Freeze.ORDER,      "asked for by its id",             ""),
+    "filled_quantity":     Rule(Freeze.ORDER,      "its trades are booked",           ""),
+    "fill_missing":        Rule(Freeze.NOTHING,    "the venue's trade is booked",     ""),
+    "position":            Rule(Freeze.INSTRUMENT, "",                                "a person"),
+    "balance":             Rule(Freeze.ACCOUNT,    "",                                "a person"),
+    "leverage":            Rule(Freeze.INSTRUMENT, "risk counts with the venue's",    ""),
+    "margin_type":         Rule(Freeze.INSTRUMENT, "",                                "a person"),
+    "position_mode":       Rule(Freeze.ACCOUNT,    "",                                "a person"),
+}
+# fmt: on
+"""Every kind of difference, what it freezes, how it is repaired, and whom to ask."""
+
+
+class _Inconclusive(Exception):
+    """An answer that is no whole listing: nothing may be concluded from this round."""
+
+
+class Reconciler:
+    """Reconciles one account on one market at start, after each hole, and on a timer.
+
+    Args:
+        doors: Time.
+        rest: Asks the venue, behind cancels and before orders.
+        time: The venue's clock.
+        engine: Holds what is compared, takes what is found.
+        account: The engine's number of the account.
+        symbols: Gives the venue symbols whose trades are looked at besides those with orders,
+            positions or differences.
+        after: Called when something was merged: the engine may have requests to send.
+        every_s: Between two rounds without a cause.
+
+    Attributes:
+        rounds: Rounds that came to their end.
+        differences: What the last whole round found.
+        fills_found: Fills that only reconciliation brought.
+    """
+
+    def __init__(
+        self,
+        doors: Doors,
+        rest: BinanceRest,
+        time: VenueTime,
+        engine: EngineInputs,
+        account: int,
+        *,
+        symbols: Callable[[], Sequence[str]],
+        after: Callable[[], None],
+        every_s: float = _EVERY_S,
+    ) -> None:
+        self.rounds = 0
+        self.differences: list[Difference] = []
+        self.fills_found = 0
+        self._doors = doors
+        self._rest = rest
+        self._time = time
+        self._engine = engine
+        self._account = account
+        self._symbols = symbols
+        self._after = after
+        self._every_s = every_s
+        self._offers = CAPABILITIES[rest.market]
+        self._wake = asyncio.Event()
+        self._epoch = 0
+        self._is_wanted = False
+
+    def hole(self, reason: str) -> None:
+        """A round that is under way cannot be the last word."""
+        del reason
+        self._epoch += 1
+
+    def restored(self) -> None:
+        """The private stream is whole again: what it missed is fetched."""
+        self._is_wanted = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Reconciles when there is cause, until cancelled."""
+        while True:
+            self._wake.clear()
+            if not self._is_wanted:
+                with suppress(TimeoutError):  # the timer is a cause too
+                    await asyncio.wait_for(self._wake.wait(), self._every_s)
+            self._is_wanted = not await self.once()
+            if self._is_wanted:
+                await asyncio.sleep(_AGAIN_S)
+
+    async def once(self) -> bool:
+        """One round.
+
+        Returns:
+            True if it came to its end and no hole opened meanwhile.
+        """
+        epoch = self._epoch
+        started_ms = self._time.now_ms()
+        found: list[Difference] = []
+        try:
+            symbols = await self._merge_orders(found)
+            await self._merge_fills(symbols, found)
+            await self._compare_holdings(found)
+            await self._compare_settings(found)
+        except (NotSent, OutcomeUnknown, _Inconclusive, ValueError):
+            return False  # no answer, no whole listing, or a row that the engine cannot read
+        ts_ns = self._doors.clock.wall_ns()
+        for difference in found:
+            self._engine.differs(self._account, difference, ts_ns)
+        self.differences = found
+        if epoch != self._epoch:
+            return False
+        self.rounds += 1
+        self._engine.synced(self._account, started_ms * 1_000_000, ts_ns)
+        self._after()
+        return True
+
+    # Orders.
+
+    async def _merge_orders(self, found: list[Difference]) -> list[str]:
+        """Merges what is open; returns the symbols whose trades must be looked at."""
+        before = dict(self._engine.open_orders(self._account))
+        symbols = dict.fromkeys([*self._symbols(), *(symbol for symbol, _ in before.values())])
+        names = ["open_orders"]
+        if self._offers.has_algo_orders:
+            names.append("open_algo_orders")
+        listed: dict[str, listings.OrderRow] = {}
+        for name in names:
+            answer = await self._rest.call(name)
+            rows = _whole(listings.orders(answer))
+            for row, body in zip(rows, _bodies(answer), strict=True):
+                listed[row.client_order_id] = row
+                symbols[row.symbol] = None
+                self._judge_listed(row, before, found)
+                self._engine.found(self._account, body, answer.ts_recv_ns)
+        still_open = self._engine.open_orders(self._account)
+        for client_order_id, (symbol, _) in before.items():
+            if client_order_id not in listed and client_order_id in still_open:
+                await self._judge_unlisted(client_order_id, symbol, found)
+        return list(symbols)
+
+    def _judge_listed(
+        self,
+        row: listings.OrderRow,
+        before: dict[str, tuple[str, Decimal]],
+        found: list[Difference],
+    ) -> None:
+        ours = before.get(row.client_order_id)
+        if ours is None:
+            if not self._engine.knows_order(self._account, row.client_order_id):
+                found.append(_difference("order_missing_here", row.client_order_id, "none", "open"))
+        elif ours[1] < row.filled:
+            found.append(_difference("filled_quantity", row.client_order_id, ours[1], row.filled))
+
+    async def _judge_unlisted(
+        self, client_order_id: str, symbol: str, found: list[Difference]
+    ) -> None:
+        """Ours is open and was not listed: its own query says what became of it (rule 1)."""
+        for name, field in (("order", "origClientOrderId"), ("algo_order", "clientAlgoId")):
+            if name == "algo_order" and not self._offers.has_algo_orders:
+                continue
+            params = {"symbol": symbol, field: client_order_id}
+            if name == "algo_order":
+                del params["symbol"]
+            answer = await self._rest.call(name, params)
+            value = answer.value()
+            if answer.status == 200 and isinstance(value, dict):
+                status = str(value.get("status") or value.get("algoStatus"))
+                self._engine.found(self._account, answer.body, answer.ts_recv_ns)
+                if status not in OPEN_STATUSES:
+                    found.append(
+                        _difference("order_missing_there", client_order_id, "open", status)
+                    )
+                return
+        found.append(_difference("order_missing_there", client_order_id, "open", "not found"))
+
+    # Fills.
+
+    async def _merge_fills(self, symbols: Sequence[str], found: list[Difference]) -> None:
+        since_ms = self._engine.confirmed_ns(self._account) // 1_000_000 - _MARGIN_MS
+        since_ms = max(since_ms, self._time.now_ms() - _WINDOW_MS + _MARGIN_MS)
+        for symbol in symbols:
+            params = {"symbol": symbol, "startTime": str(since_ms), "limit": str(_PAGE)}
+            while True:
+                answer = await self._rest.call("my_trades", params)
+                ids = _whole(listings.fills(answer))
+                missing = [
+                    trade_id
+                    for trade_id in ids
+                    if not self._engine.knows_fill(self._account, symbol, trade_id)
+                ]
+                for trade_id in missing:
+                    subject = f"{symbol} {trade_id}"
+                    found.append(_difference("fill_missing", subject, "none", "booked"))
+                if missing:
+                    self.fills_found += len(missing)
+                    self._engine.fills(self._account, symbol, answer.body, answer.ts_recv_ns)
+                if len(ids) < _PAGE:
+                    break
+                params = {"symbol": symbol, "fromId": str(max(ids) + 1), "limit": str(_PAGE)}
+
+    # Positions and balances.
+
+    async def _compare_holdings(self, found: list[Difference]) -> None:
+        first = await self._holdings()
+        if not first:
+            return
+        await asyncio.sleep(_SECOND_READ_S)
+        second = await self._holdings()
+        found += [difference for difference in first if difference in second]
+
+    async def _holdings(self) -> list[Difference]:
+        differences: list[Difference] = []
+        name = "balances" if self._offers.has_positions else "account"
+        theirs = _whole(listings.balances(await self._rest.call(name)))
+        ours = {k: v for k, v in self._engine.balances(self._account).items() if v}
+        for asset in dict.fromkeys([*ours, *theirs]):
+            mine, its = ours.get(asset), theirs.get(asset)
+            if mine != its:
+                differences.append(_difference("balance", asset, mine or 0, its or 0))
+        if self._offers.has_positions:
+            differences += await self._positions()
+        return differences
+
+    async def _positions(self) -> list[Difference]:
+        rows = _whole(listings.positions(await self._rest.call("positions")))
+        theirs = {(row.symbol, row.side): row.qty for row in rows if row.qty}
+        ours = self._engine.positions(self._account)
+        return [
+            _difference(
+                "position",
+                " ".join(leg),
+                ours.get(leg, 0),
+                theirs.get(leg, 0),
+            )
+            for leg in dict.fromkeys([*ours, *theirs])
+            if ours.get(leg, 0) != theirs.get(leg, 0)
+        ]
+
+    # Settings.
+
+    async def _compare_settings(self, found: list[Difference]) -> None:
+        if not self._offers.has_positions:
+            return
+        mode = (await self._rest.call("position_mode")).value()
+        if not isinstance(mode, dict) or not isinstance(mode.get("dualSidePosition"), bool):
+            raise _Inconclusive
+        ours = self._engine.is_hedge(self._account)
+        if ours != mode["dualSidePosition"]:
+            theirs = "hedge" if mode["dualSidePosition"] else "one-way"
+            found.append(
+                _difference("position_mode", "account", "hedge" if ours else "one-way", theirs)
+            )
+        name = "symbol_config" if self._rest.market == "usdm" else "positions"
+        rows = _whole(listings.positions(await self._rest.call(name)))
+        leverage = self._engine.leverage(self._account)
+        margin = self._engine.margin_types(self._account)
+        seen: dict[str, None] = {}
+        for row in rows:
+            if row.symbol in seen:
+                continue  # a second leg of the same symbol has the same settings
+            seen[row.symbol] = None
+            wanted = leverage.get(row.symbol)
+            if wanted is not None and row.leverage and wanted != row.leverage:
+                found.append(_difference("leverage", row.symbol, wanted, row.leverage))
+            kind = margin.get(row.symbol)
+            if kind is not None and row.margin_type and kind != row.margin_type:
+                found.append(_difference("margin_type", row.symbol, kind, row.margin_type))
+
+
+def _difference(kind: str, subject: str, ours: object, theirs: object) -> Difference:
+    rule = DIFFERENCES[kind]
+    return Difference(kind, subject, _plain(ours), _plain(theirs), rule.freeze, rule.repair)
+
+
+def _plain(value: object) -> str:
+    """A figure without zeros at its end, so that equal figures are equal texts."""
+    return f"{value.normalize():f}" if isinstance(value, Decimal) else str(value)
+
+
+def _whole(rows: T | None) -> T:
+    if rows is None:
+        raise _Inconclusive
+    return rows
+
+
+def _bodies(answer: RestAnswer) -> list[bytes]:
+    """Each row of a listing on its own."""
+    value = answer.value()
+    rows = value if isinstance(value, list) else []
+    return [json.dumps(row, separators=(",", ":")).encode() for row in rows]
