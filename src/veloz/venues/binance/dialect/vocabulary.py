@@ -6,6 +6,7 @@ import json
 from decimal import Decimal
 from typing import Any
 
+from veloz.exchange.money import shown
 from veloz.exchange.words import (
     ExpireReason,
     MarginType,
@@ -111,8 +112,12 @@ INTERVALS = {
 
 
 def fixed(value: Decimal, decimals: int = 8) -> str:
-    """A number with exactly so many decimals, never with an exponent."""
-    return f"{value:.{decimals}f}"
+    """A number with exactly so many decimals, never with an exponent.
+
+    Rounded by a rule of its own: events are written inside the exchange, where the running
+    context cuts, and answers outside, where it does not.
+    """
+    return f"{shown(value, decimals):f}"
 
 
 def plain(value: Decimal) -> str:
