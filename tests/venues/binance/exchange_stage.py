@@ -11,7 +11,7 @@ import pytest
 
 from tests.venues.binance.bookkeeper import Bookkeeper
 from tests.venues.binance.streams import pace
-from veloz._core import BinanceSigner, binance_verdict
+from veloz._core import BinanceDecoder, BinanceSigner, binance_verdict
 from veloz.exchange.exchange import Exchange
 from veloz.exchange.words import Market
 from veloz.net.simulated import World
@@ -51,6 +51,8 @@ class Books(Bookkeeper):
 
     def __init__(self, market: str, listing: bytes, symbol: str) -> None:
         super().__init__(market, listing, symbol)
+        self.decoder = BinanceDecoder(market, keep_events=True)
+        self.decoder.add_exchange_info(listing)
         self.marks: list[tuple[str, tuple[str, ...]]] = []
         self.malformed: list[str] = []
 

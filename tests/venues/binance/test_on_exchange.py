@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 import time
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.venues.binance.exchange_stage import FAULTS, MARKETS, QTY, Place, long
+from veloz._core import record_schemas
 from veloz.net.real import real_doors
 from veloz.net.real import run as run_real
 from veloz.net.simulated import Fate, Parcel
@@ -93,6 +98,62 @@ def test_each_fault_of_a_request_ends_in_one_truth(
     place.world.run(main())
     assert place.simulation.faults.counts() == {fault: 1}
     place.check()
+
+
+@pytest.mark.parametrize("market", MARKETS)
+def test_bars_of_the_exchange_join_history(market: str) -> None:
+    place = Place(7, market)
+
+    async def main() -> list[tuple[int, int]]:
+        async with place.running():
+            await asyncio.sleep(400.0)
+            assert await place.feed.warm_up(place.symbol, "1m", 5) == 5
+            await asyncio.sleep(200.0)
+            packed = place.engine.decoder.events()["Bar"]
+        rows = np.frombuffer(packed, np.dtype(record_schemas()["Bar"]))
+        return [(int(row["ts_open"]), int(row["ts_close"])) for row in rows]
+
+    spans = place.world.run(main())
+    minute = 60_000_000_000
+    opens = [first for first, _ in spans]
+    assert opens == list(range(opens[0], opens[0] + minute * len(opens), minute))
+    assert len(opens) >= 8
+
+
+HASHES = """
+import sys
+from tests.venues.binance.test_on_exchange import churn
+print(churn(11, "usdm"))
+"""
+
+
+def churn(seed: int, market: str) -> str:
+    """What crossed the network in a minute of trading with roll-overs, as a digest."""
+    place = Place(seed, market)
+
+    async def main() -> None:
+        async with place.running(SessionTimes(age_s=15.0), LineTimes(age_s=15.0)):
+            await place.live()
+            for number in range(20):
+                place.trade("buy" if number % 2 else "sell", crosses=number % 3 == 0)
+                await asyncio.sleep(2.0)
+
+    place.world.run(main())
+    return place.world.network.digest()
+
+
+def test_two_hash_seeds_put_the_same_bytes_on_every_wire() -> None:
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", HASHES],
+            env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert said[0] == said[1] != ""
 
 
 @pytest.mark.parametrize("fault", ["", "F-C01", "F-C02"])
