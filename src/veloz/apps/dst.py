@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from veloz.environments.dst import FAULTS, SCENARIOS, Plan, run_seed
+from veloz.environments.dst import SCENARIOS, Plan, run_seed
 from veloz.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         DataError: The plan cannot be read.
         ConfigError: The plan is not one.
     """
-    plan = _plan(args.plan)
+    plan = _plan(args.plan, SCENARIOS[args.scenario].faults)
     outcomes: list[Outcome] = []
     for seed in _seeds(args.seeds):
         outcome = run_seed(args.scenario, seed, plan)
@@ -85,14 +85,14 @@ def _seeds(text: str) -> range:
     return range(first, last + 1)
 
 
-def _plan(path: Path | None) -> Plan:
+def _plan(path: Path | None, known: frozenset[str]) -> Plan | None:
     if path is None:
-        return Plan()
+        return None
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: the plan cannot be read: {error}") from error
-    return Plan.read(text, FAULTS)
+    return Plan.read(text, known)
 
 
 def _line(outcome: Outcome) -> str:
