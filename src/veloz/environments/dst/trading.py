@@ -270,8 +270,6 @@ class Trading:
                 if row["status"] in {"unknown", "new"}:
                     found.append(f"{row['client_order_id']} on {market} is {row['status']}")
             found += [f"{market} differs: {one}" for one in side.reconciler.differences]
-        if process.engine.view("pending"):
-            found.append(f"requests await answers: {process.engine.view('pending')}")
         parked = process.engine.view("parked")
         return found + ([f"reports are parked: {parked}"] if parked else [])
 
