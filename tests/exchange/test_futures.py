@@ -226,6 +226,49 @@ def test_a_gap_is_paid_by_the_fund_and_then_by_deleveraging(world: World) -> Non
     assert exchange.imbalance() == {}
 
 
+def test_a_fund_with_money_takes_the_position_over(world: World) -> None:
+    exchange = world.exchange
+    exchange.add_insurance(USDM, "USDT", d(100_000))
+    exchange.set_margin_type("a", USDM, BTC, MarginType.ISOLATED)
+    open_pair(world, "1")
+    exchange.set_mark(USDM, BTC, d(25000))
+    assert exchange.positions("a", USDM) == []
+    assert [row.qty for row in exchange.positions("b", USDM)] == [d(-1)]
+    assert exchange.open_interest(USDM, BTC) == d(1)
+    assert exchange.imbalance() == {}
+
+
+def test_a_target_bound_to_a_position_ends_with_it(world: World) -> None:
+    exchange = world.exchange
+    open_pair(world, "0.5")
+    request = OrderRequest(
+        USDM,
+        BTC,
+        Side.SELL,
+        OrderType.TAKE_PROFIT_MARKET,
+        close_position=True,
+        stop_price=d(31000),
+        tif=TimeInForce.GTE_GTC,
+    )
+    algo = exchange.place_algo("a", request)
+    world.limit("b", USDM, Side.BUY, "0.5", "30000")
+    world.market("a", USDM, Side.SELL, "0.5")
+    ended = exchange.algo_order("a", USDM, algo_id=algo.algo_id)
+    assert ended.status is AlgoStatus.EXPIRED
+    assert exchange.algo_orders("a", USDM, only_open=True) == []
+
+
+def test_a_jump_of_the_clock_pays_every_missed_funding(world: World) -> None:
+    exchange = world.exchange
+    open_pair(world, "1")
+    exchange.set_funding_rate(USDM, BTC, d("0.0001"))
+    world.now += 25 * HOUR
+    exchange.advance()
+    rows = exchange.income("a", USDM, kind=IncomeKind.FUNDING)
+    assert len(rows) == 3
+    assert len(exchange.funding_history(USDM, BTC)) == 3
+
+
 def test_a_large_position_is_reduced_tier_by_tier(world: World) -> None:
     exchange = world.exchange
     exchange.list_symbol(replace(exchange.listing(USDM, BTC), liquidation_fee=d("0.001")))
@@ -310,6 +353,38 @@ def test_good_till_date_expires_by_the_clock(world: World) -> None:
     assert world.exchange.order("a", key).status is OrderStatus.EXPIRED
     soon = {"tif": TimeInForce.GTD, "good_till_ns": world.now + 600 * 10**9}
     refuse(Why.GTD_TOO_SOON, world.limit, "a", USDM, Side.BUY, "0.1", "29000", **soon)
+
+
+def test_a_market_order_far_from_the_mark_is_refused(world: World) -> None:
+    world.book(USDM, "29000x1", "32000x1")
+    refuse(Why.PERCENT_PRICE_MARKET, world.market, "a", USDM, Side.BUY, "0.1")
+    world.book(USDM, "29000x1", "31000x1 31600x1")
+    order = world.market("a", USDM, Side.BUY, "1.5")
+    # 31,500 is five per cent from the mark: nothing fills beyond.
+    assert (order.status, order.executed_qty) == (OrderStatus.EXPIRED, d(1))
+
+
+def test_an_accounts_own_rates_hold(world: World) -> None:
+    exchange = world.exchange
+    exchange.set_fees("a", USDM, d("-0.0001"), d("0.001"))
+    exchange.set_fees("b", USDM, d("0.0001"), d("0.0003"), BTC)
+    assert exchange.fees("b", USDM, BTC) == (d("0.0001"), d("0.0003"))
+    open_pair(world, "1")
+    assert exchange.fills("a", USDM)[0].fee == d(-3)
+    assert exchange.fills("b", USDM)[0].fee == d(9)
+    assert exchange.imbalance() == {}
+
+
+def test_money_moves_between_markets_as_far_as_margin_allows(world: World) -> None:
+    exchange = world.exchange
+    open_pair(world, "6")
+    refuse(Why.UNKNOWN_ASSET, exchange.transfer, "a", USDM, Market.SPOT, "NOPE", d(1))
+    refuse(Why.INSUFFICIENT_MARGIN, exchange.transfer, "a", USDM, Market.SPOT, "USDT", d(12000))
+    exchange.transfer("a", USDM, Market.SPOT, "USDT", d(10000))
+    (wallet,) = [w for w in exchange.account("a", USDM).wallets if w.asset == "USDT"]
+    assert wallet.wallet == d(10000) - d(36)
+    assert wallet.available == wallet.wallet - d(9000)
+    assert exchange.income("a", USDM, kind=IncomeKind.TRANSFER)[-1].amount == d(-10000)
 
 
 def test_coins_pay_inverse_profit(world: World) -> None:

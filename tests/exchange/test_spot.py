@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from dataclasses import replace
 from typing import Any
@@ -344,6 +345,25 @@ def test_candles_are_built_from_the_trades(world: World) -> None:
         assert sum(row.trades for row in exchange.klines(SPOT, BTC, interval)) == 4
     assert [row.trade_id for row in exchange.trades(SPOT, BTC, Window(from_id=3))] == [3, 4]
     assert exchange.average_price(SPOT, BTC) == d("30012.5")
+    world.now += 4 * 60 * 10**9
+    assert exchange.average_price(SPOT, BTC) == d(30050)
+    world.now += 3600 * 10**9
+    assert exchange.average_price(SPOT, BTC) == d(30050)
+
+
+def test_candles_without_trades_repeat_the_close() -> None:
+    world = World()
+    exchange = world.exchange
+    for minute in (0, 7, 500):
+        world.now = START + minute * 60 * 10**9
+        exchange.replay_trade(SPOT, BTC, d(30000 + minute), d(1), buyer_is_maker=False)
+    rows = exchange.klines(SPOT, BTC, "1m", Window(limit=5))
+    assert [(row.open, row.trades) for row in rows] == [(d(30007), 0)] * 4 + [(d(30500), 1)]
+    assert len(exchange.klines(SPOT, BTC, "1m", Window(limit=1000))) == 501
+    started = exchange.klines(SPOT, BTC, "1m", Window(start_ns=START + 60 * 10**9, limit=7))
+    assert [row.close for row in started] == [d(30000)] * 5 + [d(30007)] * 2
+    for first, second in itertools.pairwise(rows):
+        assert second.open_ns == first.close_ns + 1
 
 
 def test_a_receiver_may_call_back_and_hears_of_it_later(world: World) -> None:

@@ -193,7 +193,7 @@ class Book:
         side = self.side(order.side)
         side.level(order.price).entries.append(order)
         side.count(order.price, 1)
-        self.touch(order.side, order.price)
+        self.note_change(order.side, order.price)
 
     def remove(self, order: Order, at: Decimal | None = None) -> None:
         """Takes an order out of a price, its own if none is given; nothing if it does not rest."""
@@ -207,9 +207,9 @@ class Book:
         level.entries = kept
         side.count(price, -1)
         side.drop_if_empty(level)
-        self.touch(order.side, price)
+        self.note_change(order.side, price)
 
-    def touch(self, side: Side, price: Decimal) -> None:
+    def note_change(self, side: Side, price: Decimal) -> None:
         """Notes that the shown quantity of a level may have changed."""
         self.touched.add((side, price))
 
@@ -253,7 +253,7 @@ class Book:
         level = book_side.level(price)
         level.set_ghosts(qty - taken)
         book_side.drop_if_empty(level)
-        self.touch(side, price)
+        self.note_change(side, price)
 
     def keep_only(self, side: Side, prices: set[Decimal]) -> None:
         """Takes away the recorded levels that a snapshot leaves out."""

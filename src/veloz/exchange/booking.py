@@ -40,7 +40,6 @@ from veloz.exchange.words import (
 
 BNB = "BNB"
 BNB_DISCOUNT = {Market.SPOT: Decimal("0.25"), Market.USDM: Decimal("0.1")}
-ANONYMOUS = None
 
 
 class Booking:
@@ -78,8 +77,8 @@ class Booking:
             qty,
             taker_side is Side.SELL,
             ts,
-            buyer.order_id if buyer else ANONYMOUS,
-            seller.order_id if seller else ANONYMOUS,
+            buyer.order_id if buyer else None,
+            seller.order_id if seller else None,
         )
         self.print(instrument, trade)
         self._side(instrument, maker, taker_side.opposite, trade, is_maker=True)
@@ -183,7 +182,10 @@ class Booking:
         if order.market is Market.SPOT:
             desk.touched |= {listing.base, listing.quote, fill.fee_asset}
             return
-        desk.ledger.holding(order.symbol, order.position_side).updated_ns = fill.ts
+        holding = desk.ledger.holding(order.symbol, order.position_side)
+        holding.updated_ns = fill.ts
+        if not holding.qty:
+            self.floor.flat.append((account.name, order.market, order.symbol, order.position_side))
         self.floor.moved[account.name, order.market, listing.settle] = None
         if fill.realised:
             self.income(desk, order, IncomeKind.REALISED, listing.settle, fill.realised, fill)
@@ -453,6 +455,6 @@ class Booking:
         order.visible_qty = min(order.visible_qty, order.left)
         order.updated_ns = self.floor.now_ns()
         instrument = self.floor.instruments[order.market, order.symbol]
-        instrument.book.touch(order.side, order.price)
+        instrument.book.note_change(order.side, order.price)
         self.touch_order(order)
         self.order_event(order, execution)

@@ -258,5 +258,5 @@ def reference_price(instrument: Instrument, marks: dict[str, Decimal], now: int)
     if instrument.index is not None:
         return instrument.index
     if listing.avg_price_mins:
-        return instrument.tape.average(now, listing.avg_price_mins)
+        return instrument.tape.average(now)
     return instrument.tape.last_price

@@ -140,7 +140,7 @@ class Matching:
         self._eat(level, qty)
         other.taken[level.price] = other.taken.get(level.price, ZERO) + qty
         other.drop_if_empty(level)
-        instrument.book.touch(other.side, level.price)
+        instrument.book.note_change(other.side, level.price)
         self.booking.trade(
             instrument, level.price, qty, taker=order, maker=None, taker_side=order.side
         )
@@ -173,7 +173,7 @@ class Matching:
             instrument, maker.price, qty, taker=taker, maker=maker, taker_side=maker.side.opposite
         )
         book = instrument.book
-        book.touch(maker.side, maker.price)
+        book.note_change(maker.side, maker.price)
         if not maker.left:
             book.remove(maker)
         elif not maker.visible_qty:
@@ -369,7 +369,7 @@ class Matching:
             level = book_side.levels.get(price)
         if level is not None:
             book_side.drop_if_empty(level)
-        instrument.book.touch(book_side.side, price)
+        instrument.book.note_change(book_side.side, price)
         return left + printed
 
     def _fill_by_print(self, instrument: Instrument, order: Order, qty: Decimal) -> Decimal:
@@ -399,5 +399,5 @@ class Matching:
                 level.sweep()
                 other.taken[level.price] = other.taken.get(level.price, ZERO) + qty
                 other.drop_if_empty(level)
-                instrument.book.touch(other.side, level.price)
+                instrument.book.note_change(other.side, level.price)
                 self.fill_maker(instrument, order, qty, None)

@@ -253,7 +253,13 @@ class Triggers:
         self.placing.start(order)
 
     def finish(self) -> None:
-        """Ends algo orders whose ordinary orders have ended."""
+        """Ends algo orders whose ordinary orders, or whose positions, have ended."""
+        for account, market, symbol, leg in self.floor.flat:
+            for algo in list(self.floor.instruments[market, symbol].armed):
+                bound = algo.request.tif is TimeInForce.GTE_GTC
+                if bound and (algo.account, algo.request.position_side) == (account, leg):
+                    self._end(algo, AlgoStatus.EXPIRED, "position closed")
+        self.floor.flat.clear()
         for key, algo in list(self.children.items()):
             order = self.floor.accounts[algo.account].desks[algo.market].orders[key[1]]
             if not order.status.is_open:

@@ -157,7 +157,7 @@ class Wiring:
 
     @call
     def advance(self) -> int | None:
-        """Does what the clock has made due: GTD, countdowns, funding, delivery, trailing data.
+        """Does what the clock has made due: good-till-date ends, countdowns, funding, delivery.
 
         Returns:
             When the next thing will be due; None if nothing waits.
