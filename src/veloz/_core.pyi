@@ -939,7 +939,12 @@ class Book:
         """float: Cost of taking `qty`, hundredths of a per cent beyond mid; NaN if too thin."""
     @property
     def is_ready(self) -> bool:
-        """True if both sides have a price."""
+        """True if both sides have a price that may be believed."""
+    @property
+    def is_stale(self) -> bool:
+        """True while the levels are not to be believed: after a gap, a lost connection, or
+        silence. Orders that open are refused meanwhile.
+        """
     @property
     def last(self) -> float:
         """Last traded price, or the close of the last bar."""
@@ -1841,6 +1846,11 @@ class StrategyBase:
         """Account: Balances and equity of the account that the strategy trades on."""
     def get_position(self, symbol: str) -> Position:
         """Position: The strategy's own position in an instrument, with its exact figures."""
+    @property
+    def is_recovering(self) -> bool:
+        """True while the strategy is told what happened to its orders before a restart; orders
+        that it gives meanwhile are refused.
+        """
     @property
     def now(self) -> int:
         """Event time, ns since the epoch, UTC: the only clock of a strategy."""
