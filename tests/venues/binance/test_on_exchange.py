@@ -19,6 +19,7 @@ from veloz.exchange.words import Market
 from veloz.net.real import real_doors
 from veloz.net.real import run as run_real
 from veloz.net.simulated import Fate, Parcel
+from veloz.venues.binance.dead_man import Countdown
 from veloz.venues.binance.line import LineTimes
 from veloz.venues.binance.ws_api import SessionTimes
 
@@ -133,6 +134,28 @@ def test_f_c08_an_amend_without_an_answer_is_judged_by_the_orders_terms(
     assert place.engine.words("unknown") == (["unknown"] if effect else [])
     assert place.engine.words("lapsed") == (["lapsed"] if effect == "not" else [])
     assert place.engine.words("answered") == ["answered"] * (1 if effect == "not" else 2)
+    place.check()
+
+
+@pytest.mark.parametrize("market", ["usdm", "coinm"])
+def test_f_n06_the_venue_cancels_when_nobody_renews_the_countdown(market: str) -> None:
+    place = Place(9, market)
+
+    async def main() -> None:
+        async with place.running():
+            await place.live()
+            name = place.trade("buy", crosses=False)
+            await asyncio.sleep(2.0)
+            countdown = Countdown(place.rest, place.engine, 0, countdown_s=10.0)
+            renewing = asyncio.create_task(countdown.run())
+            await asyncio.sleep(40.0)
+            assert place.engine.status(name) == "NEW"
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
+            await asyncio.sleep(15.0)
+            assert place.engine.status(name) == "CANCELED"
+
+    place.world.run(main())
     place.check()
 
 
