@@ -11,6 +11,9 @@ use crate::live_fields::input_of;
 use crate::live_request::LiveRequest;
 use crate::live_views;
 
+/// How the reason of a freeze begins that ends when the account is synced.
+const UNSYNCED: &str = "unsynced: ";
+
 #[pymethods]
 impl LiveEngine {
     /// input(kind: str, now_ns: int, **fields: Any) -> None
@@ -150,9 +153,51 @@ impl LiveEngine {
 
     /// unsynced(account: int, reason: str, ts_recv_ns: int) -> None
     ///
-    /// Private events may have been missed: no new order until `synced`.
+    /// Private events may have been missed: no new order until `synced`. What is frozen for another
+    /// reason stays so after it.
     fn unsynced(&mut self, account: u16, reason: &str, ts_recv_ns: i64) -> PyResult<()> {
         let scope = (account, ANY_STRATEGY, ANY_INSTRUMENT);
+        if self.desk().frozen().any(|(known, why)| known == scope && !why.starts_with(UNSYNCED)) {
+            return Ok(());
+        }
+        let reason = format!("{UNSYNCED}{reason}").into();
+        self.take_inputs(&[Input::Freeze { scope, on: true, reason }], ts_recv_ns)
+    }
+
+    /// differs(account: int, difference: Any, ts_recv_ns: int) -> None
+    ///
+    /// A difference that reconciliation found; `difference` has `kind`, `subject`, `ours`, `theirs`
+    /// and `freeze` ("nothing", "order", "instrument" or "account"). It stays frozen until the
+    /// input "unfreeze".
+    fn differs(
+        &mut self,
+        account: u16,
+        difference: &Bound<'_, PyAny>,
+        ts_recv_ns: i64,
+    ) -> PyResult<()> {
+        let text = |name: &str| -> PyResult<String> { difference.getattr(name)?.str()?.extract() };
+        let (subject, freeze) = (text("subject")?, text("freeze")?);
+        let reason = format!(
+            "{}: {subject}: ours {}, the venue's {}",
+            text("kind")?,
+            text("ours")?,
+            text("theirs")?
+        );
+        let kind = self.seat(account)?.market.kind();
+        let desk = self.desk();
+        let whole = (account, ANY_STRATEGY, ANY_INSTRUMENT);
+        let scope = match freeze.as_str() {
+            "nothing" => return Ok(()),
+            "order" => live_views::order_of(desk, &subject)
+                .and_then(|order| desk.orders.get(order))
+                .map_or(whole, |order| (account, order.strategy, ANY_INSTRUMENT)),
+            "instrument" => {
+                let mut rows = desk.instruments.iter();
+                let row = rows.position(|i| i.kind == kind && i.venue_symbol == subject);
+                row.map_or(whole, |row| (account, ANY_STRATEGY, row as u32))
+            }
+            _ => whole,
+        };
         let freeze = Input::Freeze { scope, on: true, reason: reason.into() };
         self.take_inputs(&[freeze], ts_recv_ns)
     }
@@ -173,6 +218,9 @@ impl LiveEngine {
 
     fn thaw(&mut self, account: u16, now_ns: i64) -> PyResult<()> {
         let scope = (account, ANY_STRATEGY, ANY_INSTRUMENT);
+        if !self.desk().frozen().any(|(known, why)| known == scope && why.starts_with(UNSYNCED)) {
+            return Ok(());
+        }
         let thaw = Input::Freeze { scope, on: false, reason: "synced".into() };
         self.take_inputs(&[thaw], now_ns)
     }

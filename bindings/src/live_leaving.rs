@@ -13,6 +13,9 @@ use crate::live_market::MarketReplay;
 use crate::live_request::LiveRequest;
 use crate::live_views;
 
+/// Requests whose answers are awaited before the list is looked through.
+const MOST_ASKED: usize = 4_096;
+
 #[pymethods]
 impl LiveEngine {
     /// take_requests() -> list[LiveRequest]
@@ -24,6 +27,12 @@ impl LiveEngine {
             None => self.live.take_requests(),
             Some(_) => self.rescue(),
         };
+        if self.asked.len() > MOST_ASKED {
+            // What nobody answered although its order ended needs no answer any more.
+            let orders = &self.live.engine.desk.orders;
+            self.asked
+                .retain(|_, asked| orders.get(asked.order).is_some_and(|order| order.is_open()));
+        }
         let mut leaving = Vec::with_capacity(requests.len());
         for request in requests {
             let (desk, number) = (&self.live.engine.desk, self.next_number);
@@ -166,6 +175,36 @@ impl LiveEngine {
     fn knows_order(&self, account: u16, client_order_id: &str) -> bool {
         live_views::order_of(self.desk(), client_order_id)
             .is_some_and(|order| self.desk().orders.get(order).is_some())
+    }
+
+    /// knows_fill(account: int, symbol: str, trade_id: int) -> bool
+    ///
+    /// True if the fill of a venue symbol is booked; of orders that are remembered.
+    fn knows_fill(&self, account: u16, symbol: &str, trade_id: u64) -> bool {
+        live_views::knows_fill(self.desk(), account, symbol, trade_id)
+    }
+
+    /// leverage(account: int) -> dict[str, int]
+    ///
+    /// The leverage that risk counts with, by venue symbol of contracts.
+    fn leverage<'py>(&mut self, py: Python<'py>, account: u16) -> PyResult<Bound<'py, PyDict>> {
+        let kind = self.seat(account)?.market.kind();
+        live_views::leverage(py, self.desk(), account, kind)
+    }
+
+    /// is_hedge(account: int) -> bool
+    ///
+    /// True if the account was configured with two legs a symbol.
+    fn is_hedge(&mut self, account: u16) -> PyResult<bool> {
+        Ok(self.seat(account)?.is_hedge)
+    }
+
+    /// margin_types(account: int) -> dict[str, str]
+    ///
+    /// "cross" or "isolated" as configured, by venue symbol of contracts.
+    fn margin_types<'py>(&mut self, py: Python<'py>, account: u16) -> PyResult<Bound<'py, PyDict>> {
+        let kind = self.seat(account)?.market.kind();
+        live_views::margin_types(py, self.desk(), account, kind)
     }
 
     /// positions(account: int) -> dict[tuple[str, str], Decimal]
