@@ -9,7 +9,7 @@ use veloz_core::order::{Request, RequestKind};
 
 use crate::errors;
 use crate::live::LiveEngine;
-use crate::live_market::MarketReplay;
+use crate::live_market::{MarketJournal, MarketReplay};
 use crate::live_request::LiveRequest;
 use crate::live_views;
 
@@ -80,6 +80,19 @@ impl LiveEngine {
         let desk = &mut self.live.engine.desk;
         let mut rest = Vec::new();
         desk.journal.roll(&desk.assets, &desk.instruments, &mut rest);
+        Ok(PyBytes::new(py, &rest))
+    }
+
+    /// roll_market() -> bytes
+    ///
+    /// As `roll_journal`, of the market journal; empty if the market is not recorded.
+    fn roll_market<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        self.refuse_poisoned()?;
+        let desk = &self.live.engine.desk;
+        let mut rest = Vec::new();
+        if let Some(market) = &mut self.market {
+            market.0.roll(&desk.assets, &desk.instruments, &mut rest);
+        }
         Ok(PyBytes::new(py, &rest))
     }
 
@@ -304,6 +317,16 @@ impl LiveEngine {
             let committed_ns = desk.journal.committed_ns();
             desk.journal = Journal::new(&header);
             desk.journal.resume_clock(committed_ns);
+        }
+        match &mut self.market {
+            // The market stream goes on behind what the trading stream has seen of it; its chain
+            // starts anew with each start of the engine.
+            Some(market) => {
+                let mut header = market.0.header().clone();
+                header.first_sequence = recovery.market_sequence + 1;
+                *market = MarketJournal::new(&header);
+            }
+            None => desk.unpin_market(),
         }
         Ok(recovery)
     }
