@@ -397,7 +397,10 @@ impl OrderTable {
     /// Adds an order in state New and gives its handle.
     pub fn insert(&mut self, account: u16, strategy: u16, spec: OrderSpec, now_ns: i64) -> OrderId {
         let id = self.next;
-        self.cover(id);
+        if id - self.first == self.index.len() as u64 {
+            self.widen(2 * self.index.len() as u64);
+        }
+        self.next += 1;
         let order = Order::new(id, account, strategy, spec, now_ns);
         let row = match self.free.pop() {
             Some(row) => {
@@ -426,7 +429,6 @@ impl OrderTable {
     }
 
     /// Makes the index hold a handle; those between it and the others are of no order.
-    #[inline]
     fn cover(&mut self, id: OrderId) {
         let (first, next) = (self.first.min(id), self.next.max(id + 1));
         if next - first > self.index.len() as u64 {

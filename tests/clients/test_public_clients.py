@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from tests.clients.conftest import drive
 
 pytestmark = pytest.mark.timeout(600)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
 __all__ = [
+    "AccountTerms",
     "AccountView",
     "Codec",
     "Difference",
@@ -270,6 +271,21 @@ class Difference:
     repair: str
 
 
+@dataclass(frozen=True, slots=True)
+class AccountTerms:
+    """How an account is meant to be set at its venue.
+
+    Attributes:
+        leverage: That risk counts with, by venue symbol.
+        margin_types: `cross` or `isolated`, by venue symbol.
+        is_hedge: True for two legs a symbol.
+    """
+
+    leverage: Mapping[str, int]
+    margin_types: Mapping[str, str]
+    is_hedge: bool = False
+
+
 class AccountView(Protocol):
     """What the engine holds of an account, for comparison with the venue's listings."""
 
@@ -281,8 +297,8 @@ class AccountView(Protocol):
         """True if the order is or was one of ours; tombstones count."""
         ...
 
-    def knows_fill(self, account: int, symbol: str, trade_id: int) -> bool:
-        """True if the fill is booked."""
+    def fills_booked(self, account: int) -> int:
+        """How many fills are booked."""
         ...
 
     def positions(self, account: int) -> Mapping[tuple[str, str], Decimal]:
@@ -291,18 +307,6 @@ class AccountView(Protocol):
 
     def balances(self, account: int) -> Mapping[str, Decimal]:
         """What is held by asset, locked amounts included."""
-        ...
-
-    def leverage(self, account: int) -> Mapping[str, int]:
-        """The leverage that risk counts with, by venue symbol."""
-        ...
-
-    def is_hedge(self, account: int) -> bool:
-        """True if the account was configured with two legs a symbol."""
-        ...
-
-    def margin_types(self, account: int) -> Mapping[str, str]:
-        """`cross` or `isolated` as configured, by venue symbol."""
         ...
 
     def confirmed_ns(self, account: int) -> int:
@@ -318,11 +322,26 @@ class EngineInputs(AccountView, FeedInputs, Protocol):
         ...
 
     def user_frame(self, account: int, payload: bytes | memoryview, ts_recv_ns: int) -> int:
-        """Takes one frame of a private stream; from the socket's callback."""
+        """Takes one frame of a private stream; from the socket's callback.
+
+        Returns:
+            0 if all of it was placed; else what must be asked, as bits: 1 something in it is not
+            known here, 2 a word of it is not known, 4 the stream has ended.
+
+        Raises:
+            ValueError: It is malformed, and nothing was changed.
+        """
         ...
 
-    def answered(self, number: int, body: bytes, ts_recv_ns: int) -> None:
-        """The venue did what request `number` asked; the body says with what result."""
+    def answered(self, number: int, body: bytes, ts_recv_ns: int) -> int:
+        """The venue did what request `number` asked; the body says with what result.
+
+        Returns:
+            Bits as `user_frame`.
+
+        Raises:
+            ValueError: The result cannot be read, and nothing was changed.
+        """
         ...
 
     def refused(self, number: int, verdict: Verdict, ts_recv_ns: int) -> None:
@@ -341,16 +360,23 @@ class EngineInputs(AccountView, FeedInputs, Protocol):
         """A cancel or amend can no longer take effect, and did not."""
         ...
 
-    def found(self, account: int, body: bytes, ts_recv_ns: int) -> None:
-        """One order as the venue describes it."""
+    def found(self, account: int, body: bytes, ts_recv_ns: int) -> int:
+        """One order as the venue describes it; bits and errors as `answered`."""
         ...
 
     def absent(self, account: int, client_order_id: str, ts_recv_ns: int) -> None:
         """The order never existed: past its deadline, and in no listing made after it."""
         ...
 
-    def fills(self, account: int, symbol: str, body: bytes, ts_recv_ns: int) -> None:
-        """Trades of the account in one symbol, as REST lists them; known ones are passed over."""
+    def fills(self, account: int, symbol: str, body: bytes, ts_recv_ns: int) -> int:
+        """Trades of the account in one symbol, as REST lists them; known ones are passed over.
+
+        Bits and errors as `answered`.
+        """
+        ...
+
+    def opening(self, account: int, asset: str, amount: Decimal, ts_recv_ns: int) -> None:
+        """What the account held of an asset before its first journal record."""
         ...
 
     def differs(self, account: int, difference: Difference, ts_recv_ns: int) -> None:

@@ -47,9 +47,7 @@ class Order:
 class Bookkeeper:
     """Orders, fills and differences of one account; also what it was told, in order."""
 
-    def __init__(
-        self, market: str, listing: bytes | None = None, symbol: str = SYMBOL, leverage: int = 5
-    ) -> None:
+    def __init__(self, market: str, listing: bytes | None = None, symbol: str = SYMBOL) -> None:
         self.market = market
         self.symbol = symbol
         self.decoder = BinanceDecoder(market)
@@ -71,7 +69,6 @@ class Bookkeeper:
         self.syncs = 0
         self.held = {"BTC": Decimal(10), "USDT": Decimal(1000)}
         self.confirmed = 0
-        self.wanted_leverage = leverage
 
     # What tests do.
 
@@ -84,6 +81,25 @@ class Bookkeeper:
         self.orders[client_id] = Order(client_id, 1 if side == "buy" else -1)
         self._ask("place", client_id, encoded)
         return client_id
+
+    def stop(self, side: str, qty: str, trigger: str) -> str:
+        """A stop order: on futures it waits with the algo service."""
+        client_id = wire_id(1, 1, len(self.orders) + 1)
+        units = [
+            int(Decimal(v) * 10**s) for v, s in zip((trigger, qty), self.scales(), strict=True)
+        ]
+        encoded = self.encoder.place(
+            self.symbol, side, "stop", units[1], client_id, trigger_price=units[0]
+        )
+        self.orders[client_id] = Order(client_id, 1 if side == "buy" else -1)
+        self._ask("place", client_id, encoded)
+        self.outbox[-1].is_conditional = True
+        return client_id
+
+    def cancel_stop(self, client_id: str) -> None:
+        encoded = self.encoder.cancel(self.symbol, client_id, is_algo=self.market != "spot")
+        self._ask("cancel", client_id, encoded)
+        self.outbox[-1].is_conditional = True
 
     def cancel(self, client_id: str) -> None:
         self._ask("cancel", client_id, self.encoder.cancel(self.symbol, client_id))
@@ -118,17 +134,20 @@ class Bookkeeper:
         event = self.user.frame(bytes(payload))
         if event is not None and event.kind in {"order", "fill"}:
             self._report(event.report)
+        elif event is not None and event.kind == "algo":
+            self._algo(event.report)
         return 0
 
-    def answered(self, number: int, body: bytes, ts_recv_ns: int) -> None:
+    def answered(self, number: int, body: bytes, ts_recv_ns: int) -> int:
         self.told.append(("answered", number))
         if self.requests[number].kind == "cancel_all":
-            return
+            return 0
         if b'"status": 200' in body or b'"status":200' in body:
             result = self.user.reply(body).result
             assert result is not None
             body = result
         self._take_orders(body)
+        return 0
 
     def refused(self, number: int, verdict: Verdict, ts_recv_ns: int) -> None:
         self.told.append(("refused", (number, verdict.reason, verdict.code)))
@@ -151,19 +170,25 @@ class Bookkeeper:
     def lapsed(self, number: int, ts_recv_ns: int) -> None:
         self.told.append(("lapsed", number))
 
-    def found(self, account: int, body: bytes, ts_recv_ns: int) -> None:
-        self.told.append(("found", json.loads(body)["clientOrderId"]))
+    def found(self, account: int, body: bytes, ts_recv_ns: int) -> int:
+        order = json.loads(body)
+        self.told.append(("found", order.get("clientOrderId") or order.get("clientAlgoId")))
         self._take_orders(body)
+        return 0
 
     def absent(self, account: int, client_order_id: str, ts_recv_ns: int) -> None:
         self.told.append(("absent", client_order_id))
         self.orders[client_order_id].status = "absent"
 
-    def fills(self, account: int, symbol: str, body: bytes, ts_recv_ns: int) -> None:
+    def fills(self, account: int, symbol: str, body: bytes, ts_recv_ns: int) -> int:
         self.told.append(("fills", symbol))
         for trade in self.user.trades(body):
             key, qty = (symbol, trade.trade_id), trade.qty * (1 if trade.is_buyer else -1)
             self._book(key, qty, trade.price, trade)
+        return 0
+
+    def opening(self, account: int, asset: str, amount: Decimal, ts_recv_ns: int) -> None:
+        self.held[asset] = amount
 
     def differs(self, account: int, difference: Difference, ts_recv_ns: int) -> None:
         self.differences.append(difference)
@@ -179,8 +204,18 @@ class Bookkeeper:
         self.is_synced = False
 
     def _take_orders(self, body: bytes) -> None:
+        if b'"algoId"' in body:
+            for row in self.user.algo_orders(body):
+                self._algo(row)
+            return
         for row in self.user.orders(body):
             self._report(row)
+
+    def _algo(self, report: Any) -> None:
+        order = self.orders.get(report.client_id)
+        if order is not None and report.status is not None:
+            order.facts.append(report.status)
+            order.status = report.status
 
     def _report(self, report: Any) -> None:
         if report.is_fill and report.trade_id is not None and report.trade_id >= 0:
@@ -189,10 +224,11 @@ class Bookkeeper:
         order = self.orders.get(report.client_id)
         if order is None:
             return
-        order.facts.append(report.status)
+        status = report.status or "NEW"  # a bare acknowledgement says no more
+        order.facts.append(status)
         order.cum = max(order.cum, report.cum_qty or Decimal(0))
-        if order.status not in {"FILLED", "CANCELED", "EXPIRED"} or report.status == "FILLED":
-            order.status = report.status
+        if order.status not in {"FILLED", "CANCELED", "EXPIRED"} or status == "FILLED":
+            order.status = status
 
     def _book(self, key: tuple[str, int], qty: Decimal, price: Decimal, said: Any) -> None:
         """Takes a fill once; its money when it is told, which may be later (F-D11)."""
@@ -216,14 +252,16 @@ class Bookkeeper:
     def open_orders(self, account: int) -> Mapping[str, tuple[str, Decimal]]:
         open_now = ("NEW", "PARTIALLY_FILLED")
         return {
-            o.client_order_id: (SYMBOL, o.cum) for o in self.orders.values() if o.status in open_now
+            o.client_order_id: (self.symbol, o.cum)
+            for o in self.orders.values()
+            if o.status in open_now
         }
 
     def knows_order(self, account: int, client_order_id: str) -> bool:
         return client_order_id in self.orders
 
-    def knows_fill(self, account: int, symbol: str, trade_id: int) -> bool:
-        return (symbol, trade_id) in self.fills_by_id
+    def fills_booked(self, account: int) -> int:
+        return len(self.fills_by_id)
 
     def position(self) -> Decimal:
         return sum(self.fills_by_id.values(), Decimal(0))
@@ -233,15 +271,6 @@ class Bookkeeper:
 
     def balances(self, account: int) -> Mapping[str, Decimal]:
         return {asset: amount for asset, amount in self.held.items() if amount}
-
-    def leverage(self, account: int) -> Mapping[str, int]:
-        return {self.symbol: self.wanted_leverage}
-
-    def is_hedge(self, account: int) -> bool:
-        return False
-
-    def margin_types(self, account: int) -> Mapping[str, str]:
-        return {self.symbol: "cross"}
 
     def confirmed_ns(self, account: int) -> int:
         return self.confirmed

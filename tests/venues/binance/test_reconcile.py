@@ -84,7 +84,7 @@ def test_f_d05_filled_quantity_ahead_of_ours_fetches_the_trades() -> None:
     differences = found(trader, make)
     assert rows(differences) == [
         ("filled_quantity", names[0], "0", "0.4"),
-        ("fill_missing", f"{SYMBOL} 1", "none", "booked"),
+        ("fill_missing", SYMBOL, "0", "1"),
     ]
     assert differences[0].freeze is Freeze.ORDER
     assert trader.engine.position() == Decimal("0.4")

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 
-from veloz.errors import NotSent, OutcomeUnknown
+from veloz.errors import FeedError, NotSent, OutcomeUnknown
 from veloz.venues.binance import listings
 from veloz.venues.binance.capabilities import CAPABILITIES
 from veloz.venues.binance.resolve import OPEN_STATUSES
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from veloz.net.doors import Doors
     from veloz.venues.binance.rest import BinanceRest, RestAnswer, VenueTime
-    from veloz.venues.venue import EngineInputs
+    from veloz.venues.venue import AccountTerms, EngineInputs
 
 __all__ = ["DIFFERENCES", "Reconciler", "Rule"]
 
@@ -92,6 +92,7 @@ class Reconciler:
         time: The venue's clock.
         engine: Holds what is compared, takes what is found.
         account: The engine's number of the account.
+        terms: How the account is meant to be set.
         symbols: Gives the venue symbols whose trades are looked at besides those with orders,
             positions or differences.
         after: Called when something was merged: the engine may have requests to send.
@@ -103,7 +104,7 @@ class Reconciler:
         fills_found: Fills that only reconciliation brought.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts are peers; a bag for them would have no meaning
         self,
         doors: Doors,
         rest: BinanceRest,
@@ -111,6 +112,7 @@ class Reconciler:
         engine: EngineInputs,
         account: int,
         *,
+        terms: AccountTerms,
         symbols: Callable[[], Sequence[str]],
         after: Callable[[], None],
         every_s: float = _EVERY_S,
@@ -123,6 +125,7 @@ class Reconciler:
         self._time = time
         self._engine = engine
         self._account = account
+        self._terms = terms
         self._symbols = symbols
         self._after = after
         self._every_s = every_s
@@ -140,6 +143,23 @@ class Reconciler:
         """The private stream is whole again: what it missed is fetched."""
         self._is_wanted = True
         self._wake.set()
+
+    async def adopt(self) -> None:
+        """Takes the venue's balances as the opening ones; once, for an account without a journal.
+
+        Raises:
+            FeedError: The venue did not list them.
+        """
+        name = "balances" if self._offers.has_positions else "account"
+        answer = await self._rest.call(name)
+        held = listings.balances(answer)
+        if held is None:
+            raise FeedError(
+                f"the venue did not list the account's balances: {answer.error()}",
+                hint="look at the key's rights and the venue's status, then start again",
+            )
+        for asset, amount in held.items():
+            self._engine.opening(self._account, asset, amount, answer.ts_recv_ns)
 
     async def run(self) -> None:
         """Reconciles when there is cause, until cancelled."""
@@ -248,17 +268,12 @@ class Reconciler:
             while True:
                 answer = await self._rest.call("my_trades", params)
                 ids = _whole(listings.fills(answer))
-                missing = [
-                    trade_id
-                    for trade_id in ids
-                    if not self._engine.knows_fill(self._account, symbol, trade_id)
-                ]
-                for trade_id in missing:
-                    subject = f"{symbol} {trade_id}"
-                    found.append(_difference("fill_missing", subject, "none", "booked"))
-                if missing:
-                    self.fills_found += len(missing)
-                    self._engine.fills(self._account, symbol, answer.body, answer.ts_recv_ns)
+                before = self._engine.fills_booked(self._account)
+                self._engine.fills(self._account, symbol, answer.body, answer.ts_recv_ns)
+                new = self._engine.fills_booked(self._account) - before
+                if new:
+                    self.fills_found += new
+                    found.append(_difference("fill_missing", symbol, 0, new))
                 if len(ids) < _PAGE:
                     break
                 params = {"symbol": symbol, "fromId": str(max(ids) + 1), "limit": str(_PAGE)}
@@ -309,7 +324,7 @@ class Reconciler:
         mode = (await self._rest.call("position_mode")).value()
         if not isinstance(mode, dict) or not isinstance(mode.get("dualSidePosition"), bool):
             raise _Inconclusive
-        ours = self._engine.is_hedge(self._account)
+        ours = self._terms.is_hedge
         if ours != mode["dualSidePosition"]:
             theirs = "hedge" if mode["dualSidePosition"] else "one-way"
             found.append(
@@ -317,17 +332,15 @@ class Reconciler:
             )
         name = "symbol_config" if self._rest.market == "usdm" else "positions"
         rows = _whole(listings.positions(await self._rest.call(name)))
-        leverage = self._engine.leverage(self._account)
-        margin = self._engine.margin_types(self._account)
         seen: dict[str, None] = {}
         for row in rows:
             if row.symbol in seen:
                 continue  # a second leg of the same symbol has the same settings
             seen[row.symbol] = None
-            wanted = leverage.get(row.symbol)
+            wanted = self._terms.leverage.get(row.symbol)
             if wanted is not None and row.leverage and wanted != row.leverage:
                 found.append(_difference("leverage", row.symbol, wanted, row.leverage))
-            kind = margin.get(row.symbol)
+            kind = self._terms.margin_types.get(row.symbol)
             if kind is not None and row.margin_type and kind != row.margin_type:
                 found.append(_difference("margin_type", row.symbol, kind, row.margin_type))
 

@@ -17,7 +17,6 @@ Only a client of this host is answered. `GET /sim/ledger` is the oracle: the exc
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -28,7 +27,7 @@ from veloz.exchange.words import Market, Refusal
 from veloz.net.doors import HttpResponse
 from veloz.venues.binance.dialect.fault_effects import TIME
 from veloz.venues.binance.dialect.params import split_query
-from veloz.venues.binance.dialect.vocabulary import encode
+from veloz.venues.binance.dialect.vocabulary import decode, encode
 
 if TYPE_CHECKING:
     from veloz.net.doors import HttpRequest
@@ -68,7 +67,7 @@ class Control:
         if work is None:
             return HttpResponse(404, JSON, encode({"error": f"{request.path} is no lever"}))
         try:
-            asked = json.loads(request.body) if request.body else {}
+            asked = decode(request.body) if request.body else {}
             found = work({**dict(split_query(request.query)), **asked, "_peer": request.peer})
         except (VelozError, Refusal, ValueError, KeyError, TypeError) as refusal:
             return HttpResponse(400, JSON, encode({"error": str(refusal)}))

@@ -23,6 +23,7 @@ from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
 
 from veloz.errors import ConfigError
+from veloz.exchange.words import Refusal
 from veloz.venues.binance.dialect.fault_effects import (
     MARKET,
     REQUEST,
@@ -144,7 +145,7 @@ class Faults:
 
     def counts(self) -> dict[str, int]:
         """`injected_total` by id."""
-        return dict(sorted(self.injected.items()))
+        return {fault: times for fault, times in sorted(self.injected.items()) if times}
 
     def request(self, market: Market, kind: str, client_id: str) -> Treatment:
         """What becomes of a request."""
@@ -198,7 +199,10 @@ class Faults:
             by_chance = rule.when.rate_per_1k_events > 0
             if (rule.acted and not by_chance) or not self._acts(rule, fault):
                 continue
-            TIME[fault](world, rule.args)
+            try:
+                TIME[fault](world, rule.args)
+            except Refusal:  # the account's state does not allow it: it did not happen
+                self.injected[fault] -= 1
 
     def later(self, delay_ms: int, act: Callable[[], None]) -> None:
         """Calls `act` at once, or after a delay."""

@@ -1,0 +1,149 @@
+"""A strategy on the live engine, over the sessions, on the simulated exchange."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+import pytest
+
+import veloz as vz
+from tests.venues.binance.exchange_stage import MARKETS, QTY, SYMBOLS, Place
+from veloz._core import BinanceDecoder, LiveEngine
+from veloz.exchange.words import Market
+from veloz.venues.binance.line import LineTimes
+from veloz.venues.binance.live_side import LiveSide
+from veloz.venues.binance.ws_api import SessionTimes
+
+NAMES = {
+    "spot": "binance:BTC/USDT",
+    "usdm": "binance:BTC/USDT:USDT",
+    "coinm": "binance:BTC/USD:BTC",
+}
+
+
+class Churn(vz.Strategy):
+    """Takes one way and the other, and leaves a resting order that it cancels again."""
+
+    stop_policy = "hold"
+    symbol = ""
+    qty = 0.0
+
+    def on_start(self) -> None:
+        self.turns = 0
+        self.filled = 0
+        self.resting: Any = None
+        self.every("2s", self.turn)
+
+    def on_fill(self, fill: vz.Fill) -> None:
+        self.filled += 1
+
+    def turn(self) -> None:
+        book = self.book(self.symbol)
+        if not book.is_ready:
+            return
+        self.turns += 1
+        if self.resting is not None and self.resting.is_open:
+            self.cancel_order(self.resting)
+        down = self.round_price(self.symbol, book.bid * 0.99)
+        if self.turns % 2:
+            price = self.round_price(self.symbol, book.ask * 1.01)
+            self.buy(self.symbol, self.qty, price=price)
+        else:
+            self.sell(self.symbol, self.qty, price=down)
+        self.resting = self.buy(
+            self.symbol, self.qty, price=self.round_price(self.symbol, book.bid * 0.97)
+        )
+
+
+class LivePlace(Place):
+    """The stage with the compiled engine in it."""
+
+    def make_engine(self, listing: bytes) -> Any:
+        decoder = BinanceDecoder(self.market)
+        decoder.add_exchange_info(listing)
+        rows = [row for row in decoder.instruments if row["venue_symbol"] == self.symbol]
+        money = [row[key] for row in rows for key in ("base", "quote", "settle")]
+        names = [*dict.fromkeys([*money, "BTC", "ETH", "BNB", "USDT"])]
+        settings = {"accounts": [self.market], "instance": 1, "epoch": 1, "leverage": [20]}
+        core = self.core = LiveEngine([(name, 8) for name in names], rows, settings)
+        self.strategy = Churn()
+        self.strategy.symbol, self.strategy.qty = NAMES[self.market], float(QTY[self.market])
+        self.strategy.random = Random(1)
+        seat = core.add_strategy(self.strategy, "hold")
+        core.listen(seat, NAMES[self.market], "books", 0)
+        assert core.add_feed(self.market, [NAMES[self.market]]) == 0
+        return LiveSide(core, {self.symbol: NAMES[self.market]}, self.release)
+
+    def release(self) -> Any:
+        """Requests leave behind their journal records."""
+        self.journal += self.core.journal_pending()
+        return self.core.take_requests()
+
+    def begin(self) -> None:
+        self.journal = b""
+        self.ticking = asyncio.ensure_future(self.tick())
+
+    async def tick(self) -> None:
+        """The engine's timers."""
+        clock = self.world.host("engine").clock
+        started = False
+        while True:
+            await asyncio.sleep(0.05)
+            if not started and self.is_ready():
+                self.core.start(clock.wall_ns())
+                started = True
+            elif started:
+                self.core.advance(clock.wall_ns())
+                self.gateway.pump()
+
+    def is_ready(self) -> bool:
+        return self.reconciler.rounds > 0 and self.gateway.is_open
+
+    def check(self) -> None:
+        assert self.core.poison is None
+        assert not self.core.has_fault
+        market = Market(self.market)
+        name = self.simulation.venue.exchange.accounts()[0]
+        theirs = self.exchange.fills(name, market)
+        assert self.core.view("counts")["fills"] == len(theirs)
+        placed = [o.client_order_id for o in self.exchange.all_orders(name, market, self.symbol)]
+        assert len(placed) == len(set(placed))
+        if market is not Market.SPOT:
+            held = sum((p.qty for p in self.exchange.positions(name, market)), Decimal(0))
+            assert self.core.positions(0).get((self.symbol, "BOTH"), Decimal(0)) == held
+        assert self.resolver.open == 0
+        assert self.core.view("pending") == []
+        assert self.reconciler.differences == []
+
+
+def run(place: LivePlace, act: Any, *times: Any) -> None:
+    async def main() -> None:
+        async with place.running(*times):
+            try:
+                await asyncio.sleep(2.0)
+                await act()
+            finally:
+                place.ticking.cancel()
+                await asyncio.gather(place.ticking, return_exceptions=True)
+
+    place.world.run(main())
+
+
+@pytest.mark.parametrize("market", MARKETS)
+def test_a_strategy_trades_and_ends_reconciled(market: str) -> None:
+    place = LivePlace(1, market)
+
+    async def act() -> None:
+        await asyncio.sleep(60.0)
+        place.core.stop(place.world.host("engine").clock.wall_ns())
+        place.ticking.cancel()
+        await asyncio.sleep(5.0)
+        assert await place.reconciler.once()
+
+    run(place, act, SessionTimes(age_s=20.0, retire_s=5.0), LineTimes(age_s=20.0))
+    assert place.strategy.filled >= 20
+    assert SYMBOLS[market] == place.symbol
+    place.check()
