@@ -163,44 +163,6 @@ impl LiveEngine {
         let reason = format!("{UNSYNCED}{reason}").into();
         self.take_inputs(&[Input::Freeze { scope, on: true, reason }], ts_recv_ns)
     }
-
-    /// differs(account: int, difference: Any, ts_recv_ns: int) -> None
-    ///
-    /// A difference that reconciliation found; `difference` has `kind`, `subject`, `ours`, `theirs`
-    /// and `freeze` ("nothing", "order", "instrument" or "account"). It stays frozen until the
-    /// input "unfreeze".
-    fn differs(
-        &mut self,
-        account: u16,
-        difference: &Bound<'_, PyAny>,
-        ts_recv_ns: i64,
-    ) -> PyResult<()> {
-        let text = |name: &str| -> PyResult<String> { difference.getattr(name)?.str()?.extract() };
-        let (subject, freeze) = (text("subject")?, text("freeze")?);
-        let reason = format!(
-            "{}: {subject}: ours {}, the venue's {}",
-            text("kind")?,
-            text("ours")?,
-            text("theirs")?
-        );
-        let kind = self.seat(account)?.market.kind();
-        let desk = self.desk();
-        let whole = (account, ANY_STRATEGY, ANY_INSTRUMENT);
-        let scope = match freeze.as_str() {
-            "nothing" => return Ok(()),
-            "order" => live_views::order_of(desk, &subject)
-                .and_then(|order| desk.orders.get(order))
-                .map_or(whole, |order| (account, order.strategy, ANY_INSTRUMENT)),
-            "instrument" => {
-                let mut rows = desk.instruments.iter();
-                let row = rows.position(|i| i.kind == kind && i.venue_symbol == subject);
-                row.map_or(whole, |row| (account, ANY_STRATEGY, row as u32))
-            }
-            _ => whole,
-        };
-        let freeze = Input::Freeze { scope, on: true, reason: reason.into() };
-        self.take_inputs(&[freeze], ts_recv_ns)
-    }
 }
 
 impl LiveEngine {
