@@ -297,6 +297,10 @@ class AccountView(Protocol):
         """True if the order is or was one of ours; tombstones count."""
         ...
 
+    def lacks_fills(self, account: int) -> bool:
+        """True if a cumulative quantity is ahead of the booked fills of any order (F-D05)."""
+        ...
+
     def fills_booked(self, account: int) -> int:
         """How many fills are booked."""
         ...

@@ -7,9 +7,11 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.venues.binance.bookkeeper import Bookkeeper
 from tests.venues.binance.streams import pace
-from veloz._core import BinanceSigner, binance_verdict
+from veloz._core import BinanceDecoder, BinanceSigner, binance_verdict
 from veloz.exchange.exchange import Exchange
 from veloz.exchange.words import Market
 from veloz.net.simulated import World
@@ -49,6 +51,8 @@ class Books(Bookkeeper):
 
     def __init__(self, market: str, listing: bytes, symbol: str) -> None:
         super().__init__(market, listing, symbol)
+        self.decoder = BinanceDecoder(market, keep_events=True)
+        self.decoder.add_exchange_info(listing)
         self.marks: list[tuple[str, tuple[str, ...]]] = []
         self.malformed: list[str] = []
 
@@ -245,3 +249,29 @@ class Place:
 
 
 NEVER = {"absent", "not_sent", "rejected"}
+
+
+def long(value: Any) -> Any:
+    """A case for `make test-long`."""
+    return pytest.param(value, marks=pytest.mark.long)
+
+
+# One fault of a request each, at the third order, and the outcome it has at the venue.
+FAULTS = [
+    ("F-C01", {"answer": "drop"}),
+    ("F-C01", {"answer": "503"}),
+    ("F-C02", {"answer": "drop"}),
+    ("F-C02", {"answer": "1007"}),
+    ("F-C02", {"answer": "502"}),
+    ("F-C02", {"delay_ms": 9000}),
+    ("F-C03", {"later_ms": 4000}),
+    ("F-C05", {}),
+    ("F-C06", {"body": "html"}),
+    ("F-C06", {"body": "truncated"}),
+    ("F-C06", {"body": "empty"}),
+    ("F-C10", {}),
+    ("F-C11", {}),
+    ("F-D01", {"delay_ms": 900}),
+    ("F-F05", {}),
+    ("F-F03", {}),
+]

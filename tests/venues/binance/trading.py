@@ -90,9 +90,11 @@ class Trader:
         )
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    async def running(self, *, adopts: bool = False) -> AsyncIterator[None]:
         """Runs everything; the account is synced when this gives way."""
         await serve(self.world, self.till)
+        if adopts:
+            await self.reconciler.adopt()
         parts = (self.gateway, self.stream, self.resolver, self.reconciler)
         tasks = [asyncio.create_task(part.run()) for part in parts]
         try:

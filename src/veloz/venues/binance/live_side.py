@@ -93,6 +93,10 @@ class LiveSide:
         """How many fills are booked, on all accounts: only its growth is looked at."""
         return self._engine.view("counts", account)["fills"]
 
+    def lacks_fills(self, account: int) -> bool:
+        """True if a cumulative quantity is ahead of the booked fills of any order."""
+        return bool(self._engine.view("needs_trades", account))
+
     def opening(self, account: int, asset: str, amount: Decimal, ts_recv_ns: int) -> None:
         """What the account held of an asset before its first journal record."""
         self._tell("cash", ts_recv_ns, account, why="transfer", asset=asset, amount=amount)

@@ -43,6 +43,8 @@ _EVERY_S = 300.0
 _AGAIN_S = 5.0
 _SECOND_READ_S = 1.0
 _MARGIN_MS = 60_000
+_FIRST_MARGIN_MS = 3_600_000
+_LOOK_EVERY_S = 1.0
 _PAGE = 1000
 _WINDOW_MS = 7 * 86_400_000
 
@@ -102,6 +104,8 @@ class Reconciler:
         rounds: Rounds that came to their end.
         differences: What the last whole round found.
         fills_found: Fills that only reconciliation brought.
+        not_before_ms: Venue time at which the account's opening balances were taken: trades before
+            it are in them. `adopt` sets it; who starts from a journal does.
     """
 
     def __init__(  # noqa: PLR0913 - the parts are peers; a bag for them would have no meaning
@@ -132,6 +136,8 @@ class Reconciler:
         self._offers = CAPABILITIES[rest.market]
         self._wake = asyncio.Event()
         self._epoch = 0
+        self._covered_ms = 0
+        self.not_before_ms = 0
         self._is_wanted = False
 
     def hole(self, reason: str) -> None:
@@ -151,6 +157,7 @@ class Reconciler:
             FeedError: The venue did not list them.
         """
         name = "balances" if self._offers.has_positions else "account"
+        self.not_before_ms = self._time.now_ms()
         answer = await self._rest.call(name)
         held = listings.balances(answer)
         if held is None:
@@ -163,14 +170,26 @@ class Reconciler:
 
     async def run(self) -> None:
         """Reconciles when there is cause, until cancelled."""
+        lacking = 0
         while True:
-            self._wake.clear()
-            if not self._is_wanted:
-                with suppress(TimeoutError):  # the timer is a cause too
-                    await asyncio.wait_for(self._wake.wait(), self._every_s)
+            await self._cause(lacking)
+            lacking = lacking + 1 if self._engine.lacks_fills(self._account) else 0
             self._is_wanted = not await self.once()
             if self._is_wanted:
                 await asyncio.sleep(_AGAIN_S)
+
+    async def _cause(self, lacking: int) -> None:
+        """Waits for a restored stream, a fill that is missing, or the timer."""
+        waited_s = 0.0
+        # what stays missing is asked for at growing intervals: the venue's tables may lag
+        patience_s = min(60.0, _AGAIN_S * lacking)
+        while not self._is_wanted and waited_s < self._every_s:
+            if waited_s >= patience_s and self._engine.lacks_fills(self._account):
+                return
+            self._wake.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), _LOOK_EVERY_S)
+            waited_s += _LOOK_EVERY_S
 
     async def once(self) -> bool:
         """One round.
@@ -195,6 +214,7 @@ class Reconciler:
         if epoch != self._epoch:
             return False
         self.rounds += 1
+        self._covered_ms = started_ms
         self._engine.synced(self._account, started_ms * 1_000_000, ts_ns)
         self._after()
         return True
@@ -261,8 +281,7 @@ class Reconciler:
     # Fills.
 
     async def _merge_fills(self, symbols: Sequence[str], found: list[Difference]) -> None:
-        since_ms = self._engine.confirmed_ns(self._account) // 1_000_000 - _MARGIN_MS
-        since_ms = max(since_ms, self._time.now_ms() - _WINDOW_MS + _MARGIN_MS)
+        since_ms = self._since_ms()
         for symbol in symbols:
             params = {"symbol": symbol, "startTime": str(since_ms), "limit": str(_PAGE)}
             while True:
@@ -277,6 +296,18 @@ class Reconciler:
                 if len(ids) < _PAGE:
                     break
                 params = {"symbol": symbol, "fromId": str(max(ids) + 1), "limit": str(_PAGE)}
+
+    def _since_ms(self) -> int:
+        """From when on trades are looked at.
+
+        An event that came proves nothing about those before it: only a whole round does.
+        """
+        covered_ms = self._covered_ms
+        if covered_ms == 0:
+            confirmed_ms = self._engine.confirmed_ns(self._account) // 1_000_000
+            covered_ms = max(0, confirmed_ms - _FIRST_MARGIN_MS)
+        oldest_ms = self._time.now_ms() - _WINDOW_MS + _MARGIN_MS
+        return max(covered_ms - _MARGIN_MS, oldest_ms, self.not_before_ms)
 
     # Positions and balances.
 
