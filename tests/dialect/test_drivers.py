@@ -134,3 +134,39 @@ def test_two_builds_of_one_seed_issue_the_same_keys() -> None:
     first, second = (build(arguments(), lambda: START).accounts[0] for _ in range(2))
     assert first == second
     assert build(arguments(seed=2), lambda: START).accounts[0].api_key != first.api_key
+
+
+@pytest.mark.parametrize("status", ["HALT", "BREAK", "CANCEL_ONLY", "CLOSE"])
+def test_a_market_that_is_halted_does_not_end_its_driver(status: str) -> None:
+    async def scene(rig: Rig) -> None:
+        for market in (Market.SPOT, USDM):
+            listing = rig.exchange.listing(market, "ETHUSDT")
+            rig.simulation.drivers.append(Generator(rig.exchange, listing, Random(3), rate=50))
+        await asyncio.sleep(0.5)
+        change = {"act": "", "symbol": "ETHUSDT", "status": status, "for_ms": 1000}
+        for market in ("spot", "usdm"):
+            body = json.dumps({**change, "market": market}).encode()
+            found = await rig.raw(Market.SPOT, "POST", "/sim/status", body=body)
+            assert found.status == 200, found.body
+        await asyncio.sleep(0.5)
+        order = {"symbol": "ETHUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.1"}
+        refused, body = await rig.rest(Market.SPOT, "POST", "/order", **order)
+        assert (refused, body["msg"]) == (400, "Market is closed.")
+        await asyncio.sleep(1)
+        accepted, body = await rig.rest(Market.SPOT, "POST", "/order", **order)
+        assert accepted == 200, body
+
+    play(scene)
+
+
+def test_a_delisted_symbol_ends_quietly() -> None:
+    async def scene(rig: Rig) -> None:
+        listing = rig.exchange.listing(Market.SPOT, "ETHUSDT")
+        rig.simulation.drivers.append(Generator(rig.exchange, listing, Random(3), rate=50))
+        _, wire = rig.socket(Market.SPOT, "/ws/ethusdt@depth@100ms/ethusdt@ticker")
+        await asyncio.sleep(0.5)
+        rig.exchange.delist(Market.SPOT, "ETHUSDT")
+        await asyncio.sleep(1.5)
+        assert wire.frames
+
+    play(scene)

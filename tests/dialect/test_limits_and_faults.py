@@ -228,6 +228,24 @@ def test_the_oracle_is_for_this_host_only_and_adds_up() -> None:
     play(scene)
 
 
+def test_an_account_is_opened_by_hand_and_sees_only_itself() -> None:
+    async def scene(rig: Rig) -> None:
+        asked = {"balances": {"spot": {"USDT": "1000"}, "usdm": {"USDT": "5"}}}
+        made = await rig.raw(SPOT, "POST", "/sim/accounts", body=json.dumps(asked).encode())
+        assert made.status == 200, made.body
+        rig.keys.append(rig.simulation.accounts[-1])
+        await rig.place(SPOT, account=0)
+        _, body = await rig.rest(SPOT, "GET", "/account", 2, omitZeroBalances="true")
+        assert [(row["asset"], row["free"]) for row in body["balances"]] == [
+            ("USDT", "1000.00000000")
+        ]
+        assert (await rig.rest(SPOT, "GET", "/openOrders", 2))[1] == []
+        wrong = b'{"balances": {"moon": {"USDT": "1"}}}'
+        assert (await rig.raw(SPOT, "POST", "/sim/accounts", body=wrong)).status == 400
+
+    play(scene)
+
+
 def test_a_plan_with_an_unknown_word_is_refused() -> None:
     async def scene(rig: Rig) -> None:
         with pytest.raises(ConfigError, match="F-Z99"):

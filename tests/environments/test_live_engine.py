@@ -1,4 +1,4 @@
-"""The live engine: recorded frames in, orders out, reports in; its journal recovers and verifies."""
+"""The live engine: recorded frames in, orders out, reports in; its journal recovers, verifies."""
 
 from __future__ import annotations
 
@@ -288,9 +288,11 @@ def test_external_orders_cash_and_differences_are_shown() -> None:
     assert [order["origin"] for order in engine.view("orders")] == ["external"]
     assert engine.view("positions") == [(0, SYMBOL, "BOTH", "0.002")]
     funding = {
-        "e": "ACCOUNT_UPDATE", "E": 11, "T": 11,
-        "a": {"m": "FUNDING_FEE", "B": [{"a": "USDT", "wb": "1", "cw": "1", "bc": "-0.5"}], "P": []},
-    }  # fmt: skip
+        "e": "ACCOUNT_UPDATE",
+        "E": 11,
+        "T": 11,
+        "a": {"m": "FUNDING_FEE", "B": [{"a": "USDT", "wb": "1", "bc": "-0.5"}], "P": []},
+    }
     for _ in range(2):
         assert engine.user_frame(0, json.dumps(funding), 12) == 0
     assert engine.balances(0)["USDT"] == Decimal("999.5")

@@ -101,6 +101,22 @@ class Bookkeeper:
         self._ask("cancel", client_id, encoded)
         self.outbox[-1].is_conditional = True
 
+    def amend(self, client_id: str, terms: tuple[str, str], before: tuple[str, str]) -> None:
+        """Quantity and price, from what they were."""
+        scales = self.scales()[::-1]
+        units = [int(Decimal(v) * 10**s) for v, s in zip(terms + before, scales * 2, strict=True)]
+        encoded = self.encoder.amend(
+            self.symbol,
+            "buy",
+            client_id,
+            client_id,
+            qty=units[0],
+            price=units[1],
+            from_qty=units[2],
+            from_price=units[3],
+        )
+        self._ask("amend", client_id, encoded)
+
     def cancel(self, client_id: str) -> None:
         self._ask("cancel", client_id, self.encoder.cancel(self.symbol, client_id))
 

@@ -170,6 +170,27 @@ def test_f_a02_a_cut_marks_stale_at_once_and_comes_back() -> None:
     assert stage.engine.marks == [("stale", (TRADES,)), ("fresh", (TRADES,))]
 
 
+def test_f_a04_a_frame_that_was_cut_is_never_parsed_and_the_hole_is_told() -> None:
+    world = World(seed=17)
+    stage = Stage(world, LineTimes())
+
+    async def main() -> None:
+        async with stage.running(TRADES):
+            stage.trade(1)
+            await asyncio.sleep(0.1)
+            world.network.judge = lambda parcel: Fate(cut="inside")
+            stage.trade(2)
+            world.network.judge = lambda parcel: Fate()
+            await asyncio.sleep(2.0)
+            stage.trade(3)
+            await asyncio.sleep(0.1)
+
+    world.run(main())
+    assert stage.engine.trade_ids() == [1, 3]
+    assert stage.feed.counts["malformed"] == 0
+    assert stage.engine.marks == [("stale", (TRADES,)), ("fresh", (TRADES,))]
+
+
 @pytest.mark.parametrize("failed_at", ["address", "connect", "tls", "proxy", "upgrade", "timeout"])
 def test_f_a10_f_a05_a_venue_that_cannot_be_reached_is_tried_again_with_back_off(
     failed_at: FailedAt,

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,11 @@ import pytest
 
 from tests.venues.binance.exchange_stage import FAULTS, MARKETS, QTY, Place, long
 from veloz._core import record_schemas
+from veloz.exchange.words import Market
 from veloz.net.real import real_doors
 from veloz.net.real import run as run_real
 from veloz.net.simulated import Fate, Parcel
+from veloz.venues.binance.dead_man import Countdown
 from veloz.venues.binance.line import LineTimes
 from veloz.venues.binance.ws_api import SessionTimes
 
@@ -97,6 +100,62 @@ def test_each_fault_of_a_request_ends_in_one_truth(
 
     place.world.run(main())
     assert place.simulation.faults.counts() == {fault: 1}
+    place.check()
+
+
+@pytest.mark.parametrize("effect", ["", "done", "not"])
+@pytest.mark.parametrize("market", MARKETS)
+def test_f_c08_an_amend_without_an_answer_is_judged_by_the_orders_terms(
+    market: str, effect: str
+) -> None:
+    place = Place(8, market)
+    few, more = {"coinm": ("10", "20")}.get(market, ("0.02", "0.01"))
+
+    async def main() -> None:
+        async with place.running():
+            book = await place.live()
+            price = str(round(book.best[0] * 0.95))
+            name = place.engine.place("buy", few, price)
+            place.gateway.pump()
+            await asyncio.sleep(2.0)
+            if effect:
+                row = {"fault": "F-C08", "when": {"nth": 1}, "args": {"effect": effect}}
+                place.simulation.faults.add(row)
+            place.engine.amend(name, (more, price), (few, price))
+            place.gateway.pump()
+            await asyncio.sleep(60.0)
+            assert place.engine.status(name) == "NEW"
+            market_of = Market(market)
+            account = place.simulation.venue.exchange.accounts()[0]
+            (order,) = place.exchange.all_orders(account, market_of, place.symbol)
+            assert order.qty == Decimal(few if effect == "not" else more)
+
+    place.world.run(main())
+    assert place.engine.words("unknown") == (["unknown"] if effect else [])
+    assert place.engine.words("lapsed") == (["lapsed"] if effect == "not" else [])
+    assert place.engine.words("answered") == ["answered"] * (1 if effect == "not" else 2)
+    place.check()
+
+
+@pytest.mark.parametrize("market", ["usdm", "coinm"])
+def test_f_n06_the_venue_cancels_when_nobody_renews_the_countdown(market: str) -> None:
+    place = Place(9, market)
+
+    async def main() -> None:
+        async with place.running():
+            await place.live()
+            name = place.trade("buy", crosses=False)
+            await asyncio.sleep(2.0)
+            countdown = Countdown(place.rest, place.engine, 0, countdown_s=10.0)
+            renewing = asyncio.create_task(countdown.run())
+            await asyncio.sleep(40.0)
+            assert place.engine.status(name) == "NEW"
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
+            await asyncio.sleep(15.0)
+            assert place.engine.status(name) == "CANCELED"
+
+    place.world.run(main())
     place.check()
 
 

@@ -118,7 +118,13 @@ class LivePlace(Place):
         assert self.resolver.open == 0
         assert self.core.view("needs_query") == []
         assert self.core.view("needs_trades") == []
-        assert self.reconciler.differences == []
+        for difference in self.reconciler.differences:
+            # The realised profit of a partial close depends on which fill was booked first; fills
+            # that a fault held back are booked behind those that were traded after them.
+            assert difference.kind == "balance"
+            assert market is not Market.SPOT
+            ours, theirs = Decimal(difference.ours), Decimal(difference.theirs)
+            assert abs(ours - theirs) < theirs / 1_000_000
 
 
 def run(place: LivePlace, act: Any, *times: Any) -> None:
@@ -147,6 +153,7 @@ def test_a_strategy_trades_and_ends_reconciled(market: str) -> None:
 
     run(place, act, SessionTimes(age_s=20.0, retire_s=5.0), LineTimes(age_s=20.0))
     assert place.strategy.filled >= 20
+    assert place.reconciler.differences == []
     assert SYMBOLS[market] == place.symbol
     place.check()
 
@@ -181,6 +188,7 @@ def test_each_fault_of_a_request_leaves_the_engine_right(
 
     run(place, act)
     assert place.simulation.faults.counts() == {fault: 1}
+    assert place.reconciler.differences == []
     place.check()
 
 

@@ -11,6 +11,7 @@ Only a client of this host is answered. `GET /sim/ledger` is the oracle: the exc
 | `POST /sim/filters`, `POST /sim/status` | changes a symbol |
 | `POST /sim/step` | beats now |
 | `POST /sim/keys` | registers a public key: `{"account", "public_key"}` |
+| `POST /sim/accounts` | opens an account: `{"balances": {"spot": {"USDT": "1000"}}}` |
 | `POST /sim/limits` | forgets what an address has used |
 | `GET /sim/ledger` | every order, fill, balance and position of an account |
 """
@@ -55,6 +56,7 @@ class Control:
             ("POST", "/sim/status"): self._status,
             ("POST", "/sim/step"): self._step,
             ("POST", "/sim/keys"): self._key,
+            ("POST", "/sim/accounts"): self._account,
             ("POST", "/sim/limits"): self._pardon,
             ("GET", "/sim/ledger"): self.ledger,
         }
@@ -119,6 +121,20 @@ class Control:
         key.can_withdraw = bool(asked.get("can_withdraw", False))
         key.addresses = frozenset(asked.get("addresses", ()))
         return {"api_key": key.api_key}
+
+    def _account(self, asked: dict[str, Any]) -> Any:
+        money = {
+            (Market(market), str(asset)): Decimal(str(amount))
+            for market, rows in dict(asked.get("balances", {})).items()
+            for asset, amount in dict(rows).items()
+        }
+        issued = self._simulation.open_account(money)
+        return {
+            "account": self._simulation.venue.exchange.accounts()[-1],
+            "api_key": issued.api_key,
+            "secret": issued.secret,
+            "ed25519_private_key": issued.ed25519_private_key,
+        }
 
     def _pardon(self, asked: dict[str, Any]) -> Any:
         for limits in self._simulation.venue.limits.values():

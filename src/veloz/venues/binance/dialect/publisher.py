@@ -66,6 +66,7 @@ class Publisher:
         self._diffs: dict[str, _Pending] = {}
         self._tape: dict[str, list[Print]] = {}
         self._last_ids: dict[str, int] = {}
+        self._diff_streams: dict[str, tuple[str, ...]] = {}
         self._ticks = 0
         self._sent_candles: dict[str, int] = {}
         # looked up for each message; forgotten when a listing changes
@@ -203,14 +204,21 @@ class Publisher:
     def _book(self, change: BookChange) -> None:
         if (self._market, change.symbol) in self._venue.books:
             return
-        name = change.symbol.lower()
         self._last_ids[change.symbol] = change.previous_id
-        for stream in (f"{name}@depth", *(f"{name}@depth@{speed}" for speed in SPEEDS_MS)):
+        streams = self._diff_streams.get(change.symbol)
+        if streams is None:
+            name = change.symbol.lower() + "@depth"
+            streams = (name, *(f"{name}@{speed}" for speed in SPEEDS_MS))
+            self._diff_streams[change.symbol] = streams
+        for stream in streams:
             if self.hub.is_heard(stream):
-                fresh = _Pending(change.first_id, change.previous_id, change.last_id, change.ts)
-                self._diffs.setdefault(stream, fresh).add(change)
-            else:
-                self._diffs.pop(stream, None)
+                found = self._diffs.get(stream)
+                if found is None:
+                    found = _Pending(change.first_id, change.previous_id, change.last_id, change.ts)
+                    self._diffs[stream] = found
+                found.add(change)
+            elif stream in self._diffs:
+                del self._diffs[stream]
 
     def _send_diff(self, stream: str, listing: Listing) -> None:
         found = self._diffs.pop(stream, None)
