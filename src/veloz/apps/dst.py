@@ -60,6 +60,9 @@ def run(args: argparse.Namespace) -> int:
         print(_line(outcome), file=sys.stderr if args.json else sys.stdout)
         for problem in outcome.problems:
             print(f"      {problem}", file=sys.stderr if args.json else sys.stdout)
+        if outcome.problems:
+            again = _again(args, seed)
+            print(f"      again: {again}", file=sys.stderr if args.json else sys.stdout)
     bad = sum(bool(outcome.problems) for outcome in outcomes)
     if args.json:
         print(
@@ -75,6 +78,12 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(f"{len(outcomes)} seeds, {bad} with problems")
     return _FAILED if bad else 0
+
+
+def _again(args: argparse.Namespace, seed: int) -> str:
+    """The one command that runs a seed again."""
+    plan = f" --plan {args.plan}" if args.plan else ""
+    return f"veloz dst run --seeds {seed} --scenario {args.scenario}{plan}"
 
 
 def _seeds(text: str) -> range:

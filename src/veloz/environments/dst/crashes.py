@@ -205,5 +205,3 @@ def _is_order(parcel: Parcel) -> bool:
         return any(word in parcel.payload for word in _PLACING)
     line = parcel.head.split("?", 1)[0]
     return parcel.kind == "request" and line.startswith("POST ") and line.endswith("rder")
-
-

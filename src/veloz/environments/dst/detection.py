@@ -13,10 +13,17 @@ if TYPE_CHECKING:
 
 __all__ = ["DETECTORS", "detected", "undetectable"]
 
-_CUTS = ("feed.closes", "user.holes", "gateway.unknown", "gateway.not_sent", "gateway.by_rest")
+_CUTS = (
+    "session.closes",
+    "feed.closes",
+    "user.holes",
+    "gateway.unknown",
+    "gateway.not_sent",
+    "gateway.by_rest",
+)
 _DOUBT = ("gateway.unknown", "gateway.unreadable")
 _NO = ("gateway.refused", "gateway.unknown")
-_QUIET = ("feed.silent", "user.suspicions", "user.holes", "feed.closes")
+_QUIET = ("session.silent", "feed.silent", "user.suspicions", "user.holes", "feed.closes")
 _REPAIRED = (
     "reconciler.fills",
     "reconciler.fill_missing",
@@ -27,18 +34,18 @@ _REPAIRED = (
 _RESTARTED = ("engine.restarts",)
 
 DETECTORS: dict[str, tuple[str, ...]] = {
-    "F-A01": ("feed.rollovers", "feed.closes", "user.holes"),
+    "F-A01": ("session.rollovers", "feed.rollovers", "feed.closes", "user.holes"),
     "F-A02": _CUTS,
     "F-A03": _QUIET,
     "F-A04": _CUTS,
-    "F-A05": ("feed.closes", "user.holes", "feed.connects"),
-    "F-A06": ("feed.resubscribed", "feed.silent"),
+    "F-A05": ("session.closes", "feed.closes", "user.holes", "feed.connects"),
+    # a connection that is replaced meanwhile has all its streams again
+    "F-A06": ("feed.resubscribed", "feed.silent", "feed.rollovers"),
     "F-A07": _REPAIRED,
     "F-A08": ("user.expiries", "user.holes"),
     "F-A09": _QUIET,
-    "F-A10": ("feed.closes", "user.holes", "gateway.by_rest", "gateway.not_sent"),
+    "F-A10": ("session.closes", "feed.closes", "user.holes", "gateway.by_rest", "gateway.not_sent"),
     "F-B01": ("books.refetched",),
-    "F-B04": ("books.refetched",),
     "F-C01": _DOUBT,
     "F-C02": _DOUBT,
     "F-C03": _DOUBT,

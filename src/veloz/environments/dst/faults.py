@@ -40,6 +40,7 @@ class NetworkOnly:
     """
 
     faults: ClassVar[frozenset[str]] = FAULTS
+    detectable: ClassVar[frozenset[str]] = FAULTS
 
     def __init__(self) -> None:
         self.oracles: dict[str, str] = {}

@@ -38,14 +38,15 @@ _BY_RATE: list[tuple[str, float, dict[str, Any], dict[str, Any]]] = [
     ("F-A01", 2, {}, {"stream": "user", "notice_ms": 500, "layer": "venue"}),
     ("F-A02", 3, {}, {"stream": "user", "layer": "venue"}),
     ("F-A02", 2, {}, {"stream": "api", "code": 1008, "layer": "venue"}),
-    ("F-A03", 1, {}, {"stream": "user", "for_ms": 8_000, "layer": "venue"}),
-    ("F-A06", 2, {}, {"stream": "market"}),
-    ("F-A07", 10, {}, {}),
+    ("F-A02", 0.1, {}, {}),
+    ("F-A04", 0.2, {}, {}),
+    ("F-A05", 3, {}, {"for_ms": 1_500}),
+    ("F-A10", 3, {}, {"for_ms": 1_500}),
+    ("F-A07", 10, {"market": "spot"}, {}),
     ("F-A08", 2, {}, {}),
     ("F-B01", 4, {}, {}),
     ("F-B02", 100, {}, {}),
     ("F-B03", 10, {}, {}),
-    ("F-B04", 2, {}, {}),
     ("F-B05", 2, {}, {}),
     ("F-B07", 2, {}, {}),
     ("F-B08", 3, {}, {}),
@@ -66,10 +67,9 @@ _BY_RATE: list[tuple[str, float, dict[str, Any], dict[str, Any]]] = [
     ("F-D01", 30, {}, {}),
     ("F-D02", 20, {}, {}),
     ("F-D03", 40, {}, {}),
-    ("F-D05", 30, {}, {}),
-    ("F-D06", 30, {}, {}),
+    ("F-D05", 60, {"market": "spot"}, {}),
+    ("F-D06", 60, {"market": "spot"}, {}),
     ("F-D08", 30, {}, {}),
-    ("F-D11", 20, {}, {}),
     ("F-E01", 6, {}, {"market": "spot", "qty": "0.002"}),
     ("F-E01", 6, {}, {"market": "usdm", "qty": "0.004", "side": "SELL"}),
     ("F-E01", 6, {}, {"market": "coinm", "qty": "3"}),
@@ -77,9 +77,7 @@ _BY_RATE: list[tuple[str, float, dict[str, Any], dict[str, Any]]] = [
     ("F-E09", 50, {}, {}),
     ("F-F01", 1, {}, {}),
     ("F-F05", 8, {"request": "order.place"}, {}),
-    ("F-G04", 10, {}, {}),
 ]
-_NETWORK_RATE = 0.6
 _FIRST_MS, _LAST_MS = 8_000, 24_000
 
 
@@ -88,6 +86,8 @@ def split(plan: Plan) -> tuple[Plan, dict[str, Any]]:
     mine: list[Entry] = []
     rows: list[dict[str, Any]] = []
     for entry in plan.entries:
+        if not _is_venues(entry) and entry.fault != "*":
+            _refuse_venues_words(entry)
         if entry.fault == "*" or not _is_venues(entry):
             mine.append(entry)
         if entry.fault == "*" or _is_venues(entry):
@@ -107,7 +107,6 @@ def mixed_plan(seed: int, until_ms: int = _LAST_MS) -> Plan:
         Entry(fault, When(**when, rate_per_1k_events=rate), args)
         for fault, rate, when, args in _BY_RATE
     ]
-    entries.append(Entry("*", When(rate_per_1k_events=_NETWORK_RATE), {"only": ["A"], "layer": "network"}))
     deaths = [*sorted(CRASHES), "F-H13", "F-L02"]
     for _ in range(max(1, (until_ms - _FIRST_MS) // 12_000)):
         fault = dice.choice(deaths)
@@ -128,6 +127,15 @@ def _is_venues(entry: Entry) -> bool:
     if entry.fault in FAULTS:
         return layer == "venue" if entry.fault[2] == "A" else layer != "network"
     return True
+
+
+def _refuse_venues_words(entry: Entry) -> None:
+    for name in ("market", "stream", "event"):
+        if getattr(entry.when, name) is not None:
+            raise ConfigError(
+                f"{entry.fault}: {name} is known to the venue only",
+                hint='such a fault needs "layer": "venue" in its args, if the venue can do it',
+            )
 
 
 def _words(when: When) -> dict[str, Any]:

@@ -23,9 +23,8 @@ from veloz.venues.binance.rest import BinanceRest
 from veloz.venues.binance.venue_clock import VenueClock
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from collections.abc import Sequence
+    from typing import Any
 
     from veloz.environments.dst.plan import Injector
     from veloz.net.simulated import World
@@ -69,9 +68,7 @@ class _Books:
 class MarketData(NetworkOnly):
     """The scenario `market-data`."""
 
-    async def main(
-        self, world: World, injector: Injector, venue_plan: dict[str, Any]
-    ) -> list[str]:
+    async def main(self, world: World, injector: Injector, venue_plan: dict[str, Any]) -> list[str]:
         """Runs exchange and feed; see `Scenario.main`."""
         clock = world.host("venue").clock
         exchange = Exchange(default_listings(), now_ns=clock.wall_ns, random=world.dice("exchange"))

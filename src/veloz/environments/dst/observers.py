@@ -7,6 +7,7 @@ at one instant; that is exact where what the engine says must have happened ther
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -72,6 +73,7 @@ class Observers:
         imbalances: Sentences about the exchange's own ledger (O16).
         looks: How often was looked.
         sightings: What strategies saw of books (O10).
+        injected: Faults that hit while a process traded: of others nobody could know (O14).
     """
 
     def __init__(self, exchange: Exchange, account: str, seats: Sequence[Seat]) -> None:
@@ -80,15 +82,22 @@ class Observers:
         self.looks = 0
         self.sightings: list[Sighting] = []
         self.tapes: dict[str, Tape] = {}
+        self.injected: Counter[str] = Counter()
+        self._before: Counter[str] = Counter()
+        self._was_trading = False
         self._exchange = exchange
         self._account = account
         self._seats = seats
         self._shown: dict[int, set[str]] = {}
         self._life: EngineProcess | None = None
 
-    def look(self, process: EngineProcess) -> None:
-        """One look."""
+    def look(self, process: EngineProcess, injected: Counter[str]) -> None:
+        """One look, `injected` being all faults so far."""
         self.looks += 1
+        is_trading = process is self._life and process.is_trading and not process.ended
+        if is_trading and self._was_trading:
+            self.injected += injected - self._before
+        self._before, self._was_trading = injected.copy(), is_trading
         self.imbalances += [str(row) for row in self._exchange.imbalance().items()]
         if process is not self._life:
             self._life, self._shown = process, {}

@@ -1,4 +1,4 @@
-"""The oracles O1 to O16: the exchange's ledger and the wires against the engine's journal and views.
+"""The oracles O1 to O16: the exchange's ledger and the wires against the journal and the views.
 
 Each is a function from the evidence to sentences about what must not be; none if all is well. What
 cannot be checked here is in `NOT_CHECKED` with the reason, so that a run says it.
@@ -87,7 +87,10 @@ def judge(evidence: Evidence) -> dict[str, list[str]]:
 def _fills_there(e: Evidence) -> list[BookedFill]:
     rows: list[BookedFill] = []
     for seat in e.run.seats:
+        floor_ns = e.run.adopted_ms.get(seat.market, 0) * 1_000_000
         for fill in e.exchange.fills(e.account, Market(seat.market), None, _ALL):
+            if fill.ts < floor_ns:
+                continue  # in the balances that were taken over
             rows.append(
                 BookedFill(
                     seat.market,
@@ -215,8 +218,7 @@ def honesty(e: Evidence) -> list[str]:
 def limits_hold(e: Evidence) -> list[str]:
     """O9: nothing beyond the limit of one order was on the wire. No kill switch is used here."""
     most = {
-        seat.market: Decimal(seat.max_units).scaleb(-seat.row["qty_scale"])
-        for seat in e.run.seats
+        seat.market: Decimal(seat.max_units).scaleb(-seat.row["qty_scale"]) for seat in e.run.seats
     }
     return [
         f"{sent.client_order_id} of {sent.qty} was on the wire, the limit is {most[sent.market]}"
@@ -241,11 +243,11 @@ def good_citizen(e: Evidence) -> list[str]:
 
 
 def no_silent_fault(e: Evidence) -> list[str]:
-    """O14: what was injected and has a detector was noticed."""
+    """O14: what was injected while a process traded, and has a detector, was noticed."""
     seen = detected(e.run.noticed)
     return [
         f"{fault} was injected {count} times and never detected"
-        for fault, count in sorted(e.injected.items())
+        for fault, count in sorted(e.observers.injected.items())
         if count and seen.get(fault) == 0
     ]
 

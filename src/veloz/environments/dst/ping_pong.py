@@ -33,9 +33,7 @@ _FOLDER = Path("/journal")
 class PingPong(NetworkOnly):
     """Lives for a minute; every answer must be one that was asked for, and come once."""
 
-    async def main(
-        self, world: World, injector: Injector, venue_plan: dict[str, Any]
-    ) -> list[str]:
+    async def main(self, world: World, injector: Injector, venue_plan: dict[str, Any]) -> list[str]:
         """Runs server and client; see `Scenario.main`."""
         await world.host("server").boot().sockets.serve(_Server(), "server.test", 80)
         client = _Client(world.host("engine").boot(), injector)

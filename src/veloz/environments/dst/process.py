@@ -13,6 +13,7 @@ Nothing is: the process ends, and who started it starts it again.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from veloz._core import BinanceSigner, LiveEngine, binance_verdict
 from veloz.net.backoff import Backoff
+from veloz.net.limits import Leases
 from veloz.storage.journal_resume import open_journal, segment_path
 from veloz.storage.journal_tail import door_tail
 from veloz.storage.journal_writer import JournalSealed, JournalWriter, Room
@@ -27,7 +29,6 @@ from veloz.venues.binance.budget import BinanceBudget
 from veloz.venues.binance.codec import BinanceCodec
 from veloz.venues.binance.feed import BinanceFeed
 from veloz.venues.binance.gateway import BinanceGateway
-from veloz.venues.binance.hosts import Environment, hosts
 from veloz.venues.binance.line import LineTimes
 from veloz.venues.binance.live_side import LiveSide
 from veloz.venues.binance.reconcile import Reconciler
@@ -55,6 +56,7 @@ __all__ = ["ACCOUNT", "FOLDER", "MARKETS", "EngineProcess", "Run", "Seat"]
 ACCOUNT = "binance/simulated"
 FOLDER = Path("/run")
 MARKETS: tuple[Market, ...] = ("spot", "usdm", "coinm")
+LIMITS = Path("/limits")
 LEVERAGE = 20
 
 _ADOPTED = "adopted"
@@ -118,6 +120,7 @@ class Run:
         strategies: Makes the strategies of a new process, in the order of the seats.
         released: Order handle by client order id, of every request that was let go.
         hashes: State hash behind a batch, noted while processes lived.
+        adopted_ms: Venue time at which an account was taken over; earlier trades are in it.
         noticed: What processes counted, by `part.word`, all lives together.
         on_snapshot: Called just before a snapshot is written.
         is_quiet: True from when no strategy gives orders any more.
@@ -130,6 +133,7 @@ class Run:
     strategies: Callable[[], Sequence[Strategy]]
     released: dict[str, int] = field(default_factory=dict[str, int])
     hashes: dict[int, str] = field(default_factory=dict[int, str])
+    adopted_ms: dict[str, int] = field(default_factory=dict[str, int])
     noticed: Counter[str] = field(default_factory=Counter[str])
     on_snapshot: Callable[[], None] = lambda: None
     is_quiet: bool = False
@@ -149,7 +153,7 @@ class Port(LiveSide):
         self._settle = process.settle
         self._process = process
         for name in _INPUTS:
-            setattr(self, name, self._then(getattr(process.engine, name)))
+            setattr(self, name, self._then(getattr(self, name)))
 
     def _then(self, call: Callable[..., Any]) -> Callable[..., Any]:
         def taken(*args: Any) -> Any:
@@ -186,10 +190,11 @@ class MarketSide:
         self.account = account
         self.doors = doors
         self.clock = VenueClock(doors)
-        self.budget = BinanceBudget(seat.market, doors.clock)
-        codec = BinanceCodec(
-            seat.market, BinanceSigner(run.api_key, run.secret), binance_verdict
-        )
+        # Over a restart too: a new process keeps the silence that the old one was asked for.
+        family = "spot" if seat.market == "spot" else "futures"
+        shared = Leases(doors.files, LIMITS / family, doors.clock, is_engine=True)
+        self.budget = BinanceBudget(seat.market, doors.clock, shared)
+        codec = BinanceCodec(seat.market, BinanceSigner(run.api_key, run.secret), binance_verdict)
         self.rest = BinanceRest(where, doors, self.budget, self.clock, codec=codec)
         self.port = Port(process, account, {seat.venue_symbol: seat.symbol})
         port, rest, clock = self.port, self.rest, self.clock
@@ -267,6 +272,8 @@ class MarketSide:
             ("books", books),
             ("budget", {"silences": self.budget.limits.refusals}),
             ("gateway", self.gateway.counts),
+            ("session", self.gateway.session_counts),
+            ("session", self.stream.session_counts),
             ("user", self.stream.counts),
             ("resolver", self.resolver.counts),
             ("reconciler", found),
@@ -322,6 +329,7 @@ class EngineProcess:
         """Recovers, connects, reconciles; the strategies start once all accounts are known."""
         files = self.doors.files
         files.make_folder(FOLDER)
+        files.make_folder(LIMITS)
         is_new = _ADOPTED not in files.list(FOLDER)
         if is_new:  # what a death in the middle of taking over has left is no beginning
             for name in files.list(FOLDER):
@@ -343,16 +351,20 @@ class EngineProcess:
         for account, seat in enumerate(self.run.seats):
             side = MarketSide(self, account, seat)
             self.sides.append(side)
-            while not await side.clock.ask(side.rest):
+            while not await side.clock.ask(side.rest):  # noqa: ASYNC110 - the answer counts
                 await asyncio.sleep(0.5)
             if is_new:
                 await side.reconciler.adopt()
+                self.run.adopted_ms[seat.market] = side.reconciler.not_before_ms
         if is_new:
             durable = asyncio.Event()
             self.writer.when_released(self.engine.journal_sequence, durable.set)
             await durable.wait()
-            files.write_atomic(FOLDER / _ADOPTED, b"1\n")
+            told = json.dumps(self.run.adopted_ms).encode()
+            files.write_atomic(FOLDER / _ADOPTED, told)
+        adopted = json.loads(files.read(FOLDER / _ADOPTED))
         for side in self.sides:
+            side.reconciler.not_before_ms = adopted[side.seat.market]
             self._start(side.tasks(), side.seat.market)
         self._start([("beat", self._beat()), ("tend", self._tend())], "engine")
 

@@ -1,4 +1,4 @@
-"""Who trades in the simulation: a strategy that does everything by dice, and others on the exchange.
+"""Who trades in the simulation: a strategy that does all things by dice, and others besides.
 
 The strategy is an ordinary one. It draws from `self.random` alone, so that one seed is one history.
 """
@@ -15,9 +15,10 @@ from veloz.exchange.words import Market, OrderType, Refusal, Side, TimeInForce
 from veloz.strategy import Strategy
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from random import Random
 
-    from veloz._core import Book
+    from veloz._core import Book, Order
     from veloz.exchange.exchange import Exchange
     from veloz.exchange.listing import Listing
 
@@ -127,22 +128,20 @@ class Dicer(Strategy):
     ) -> None:
         exact = self.round_price(self.symbol, price)
         tif_given = None if post_only else tif
-        self.place_order(
-            self.symbol, side, "limit", qty, exact, tif=tif_given, post_only=post_only
-        )
+        self.place_order(self.symbol, side, "limit", qty, exact, tif=tif_given, post_only=post_only)
 
-    def _amend(self, mine: list[object], book: Book) -> None:
+    def _amend(self, mine: Sequence[Order], book: Book) -> None:
         order = self.random.choice(mine)
-        if order.type != "limit":  # type: ignore[attr-defined]
+        if order.type != "limit":
             return
-        smaller = max(self.unit, Decimal(str(order.qty)) - self.unit)  # type: ignore[attr-defined]
+        smaller = max(self.unit, Decimal(str(order.qty)) - self.unit)
         if self.market == "spot":
-            if smaller < Decimal(str(order.qty)):  # type: ignore[attr-defined]
-                self.amend_order(order, qty=smaller)  # type: ignore[arg-type]
+            if smaller < Decimal(str(order.qty)):
+                self.amend_order(order, qty=smaller)
             return
-        sign = 1 if order.side == "buy" else -1  # type: ignore[attr-defined]
+        sign = 1 if order.side == "buy" else -1
         price = book.mid * (1 - sign * self.random.uniform(0.0002, 0.003))
-        self.amend_order(order, smaller, self.round_price(self.symbol, price))  # type: ignore[arg-type]
+        self.amend_order(order, smaller, self.round_price(self.symbol, price))
 
 
 @dataclass
@@ -193,7 +192,7 @@ class Counterparty:
             symbol=listing.symbol,
             side=side,
             type=OrderType.LIMIT,
-            qty=qty * (50 if crosses else 1),
+            qty=qty * (10 if crosses else 1),
             price=price,
             tif=TimeInForce.IOC if crosses else TimeInForce.GTC,
         )

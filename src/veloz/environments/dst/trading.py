@@ -1,4 +1,4 @@
-"""The whole system: an engine that trades three markets of a venue with every fault, then is judged.
+"""The whole system: an engine trades three markets under faults of all kinds, then is judged.
 
 ```text
  host venue                              host engine
@@ -17,17 +17,18 @@ import asyncio
 from contextlib import suppress
 from decimal import Decimal
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from veloz._core import BinanceDecoder
 from veloz.environments.dst import oracles
 from veloz.environments.dst.crashes import Crashes
-from veloz.environments.dst.detection import detected
+from veloz.environments.dst.detection import DETECTORS, detected
 from veloz.environments.dst.joined import JOINED, mixed_plan, split
 from veloz.environments.dst.observers import Observers, Tape
 from veloz.environments.dst.process import MARKETS, EngineProcess, Run, Seat
 from veloz.environments.dst.traders import MONEY, OTHER_MONEY, QTYS, Counterparty, Dicer
 from veloz.environments.dst.witness import Witness
+from veloz.errors import NotSent, OutcomeUnknown
 from veloz.exchange.exchange import Exchange
 from veloz.exchange.words import Market, Refusal, SymbolStatus
 from veloz.venues.binance.dialect import Generator, Simulation, default_listings
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
     from veloz.environments.dst.plan import Injector, Plan
     from veloz.exchange.listing import Listing
+    from veloz.net.doors import Doors
     from veloz.net.simulated import World
     from veloz.strategy import Strategy
 
@@ -45,6 +47,9 @@ __all__ = ["SETTLE_S", "Trading", "TradingLong"]
 
 SETTLE_S = 150.0
 """Stated settling time: 33 s bound an unknown order, the rest is reconnecting and comparing."""
+
+_LEAST_S = 15.0
+"""What has just been broken must have time to be noticed: a silent stream takes 10 s."""
 
 _SYMBOLS = {"spot": "BTCUSDT", "usdm": "BTCUSDT", "coinm": "BTCUSD_PERP"}
 _NAMES = {
@@ -57,7 +62,6 @@ _EXCHANGE_INFO = {"spot": "/api/v3/exchangeInfo", "usdm": "/fapi/v1/exchangeInfo
 }
 _PORT = 8000
 _LOOK_S = 0.25
-_RATE = 5.0
 _LEVERAGE = 20
 
 
@@ -66,12 +70,16 @@ class Trading:
 
     Attributes:
         faults: What a plan may name.
+        detectable: Those that a counter tells.
         oracles: What each of O1 to O16 came to.
         faulty_s: How long it trades under faults, in virtual seconds.
+        rate: Changes and trades a second on each generated market.
     """
 
-    faults = JOINED
+    faults: ClassVar[frozenset[str]] = JOINED
+    detectable: ClassVar[frozenset[str]] = frozenset(DETECTORS)
     faulty_s = 25.0
+    rate = 5.0
 
     def __init__(self) -> None:
         self.oracles: dict[str, str] = {}
@@ -109,12 +117,14 @@ class Trading:
             tape = Tape(exchange, _listing(exchange, market))
             observers.tapes[market] = tape
             simulation.drivers.append(tape)
-        simulation.faults.load(venue_plan)
         tasks = [
             asyncio.create_task(simulation.run(), name="exchange"),
             asyncio.create_task(self._supervise(world, run, crashes), name="supervisor"),
-            asyncio.create_task(self._look(observers), name="observer"),
+            asyncio.create_task(self._look(observers, injector, simulation), name="observer"),
         ]
+        while len(run.adopted_ms) < len(MARKETS):  # noqa: ASYNC110 - virtual time
+            await asyncio.sleep(0.1)  # what happens before an account is taken over is in it
+        simulation.faults.load(venue_plan)
         await asyncio.sleep(self.faulty_s)
         self._quieten(world, injector, simulation, run)
         unsettled = await self._settle()
@@ -141,7 +151,7 @@ class Trading:
         for market in MARKETS:
             listing = _listing(exchange, market)
             dice = world.dice(f"market {market}")
-            simulation.drivers.append(Generator(exchange, listing, dice, rate=_RATE))
+            simulation.drivers.append(Generator(exchange, listing, dice, rate=self.rate))
             dice = world.dice(f"other {market}")
             simulation.drivers.append(Counterparty(exchange, listing, other, dice))
             if market != "spot":
@@ -160,12 +170,15 @@ class Trading:
             where[market] = hosts(
                 market,
                 Environment.SIMULATED,
-                overrides={"rest": there["rest"], "streams": there["ws"], "ws_api": there["ws_api"]},
+                overrides={
+                    "rest": there["rest"],
+                    "streams": there["ws"],
+                    "ws_api": there["ws_api"],
+                },
             )
             url = there["rest"] + _EXCHANGE_INFO[market]
-            answer = await doors.http.request("GET", url, timeout_s=10.0)
             decoder = BinanceDecoder(market)
-            decoder.add_exchange_info(answer.body)
+            decoder.add_exchange_info(await _asked(doors, url))
             row = next(r for r in decoder.instruments if r["venue_symbol"] == _SYMBOLS[market])
             most = int((Decimal(QTYS[market]) * 10).scaleb(row["qty_scale"]))
             seats.append(Seat(market, _NAMES[market], _SYMBOLS[market], dict(row), most))
@@ -206,17 +219,15 @@ class Trading:
             self._broken.append(f"the engine does not start again: {process.ended}")
             self._is_over = True
 
-    async def _look(self, observers: Observers) -> None:
+    async def _look(self, observers: Observers, injector: Injector, simulation: Simulation) -> None:
         while True:
             await asyncio.sleep(_LOOK_S)
             if self._process is not None:
-                observers.look(self._process)
+                observers.look(self._process, injector.injected + simulation.faults.injected)
 
     # The end.
 
-    def _quieten(
-        self, world: World, injector: Injector, simulation: Simulation, run: Run
-    ) -> None:
+    def _quieten(self, world: World, injector: Injector, simulation: Simulation, run: Run) -> None:
         """Faults end, what they broke by hand is put right, nobody gives orders any more."""
         injector.stop()
         simulation.faults.clear()
@@ -244,7 +255,7 @@ class Trading:
             await asyncio.sleep(3.0)
             waited_s += 3.0
             left = self._open_ends()
-            if not left and await self._compare():
+            if not left and waited_s >= _LEAST_S and await self._compare():
                 left = self._open_ends()
                 if not left:
                     return []
@@ -273,7 +284,7 @@ class Trading:
         parked = process.engine.view("parked")
         return found + ([f"reports are parked: {parked}"] if parked else [])
 
-    def _judge(  # noqa: PLR0913 - all of it is evidence
+    def _judge(
         self,
         world: World,
         injector: Injector,
@@ -323,7 +334,18 @@ class Trading:
 class TradingLong(Trading):
     """The same for so long that more than 10,000 events cross the wires."""
 
-    faulty_s = 150.0
+    faulty_s = 180.0
+    rate = 8.0
+
+
+async def _asked(doors: Doors, url: str) -> bytes:
+    """A question that faults may hit, asked until it is answered."""
+    while True:
+        with suppress(NotSent, OutcomeUnknown):
+            answer = await doors.http.request("GET", url, timeout_s=5.0)
+            if answer.status == 200:
+                return answer.body
+        await asyncio.sleep(0.5)
 
 
 def _listing(exchange: Exchange, market: str) -> Listing:

@@ -23,6 +23,8 @@ _PLACING = frozenset({"order.place", "algoOrder.place"})
 _ORDER_PATHS = ("/order", "/algoOrder", "/batchOrders")
 _IDS = ("newClientOrderId", "clientAlgoId")
 _STOPPED = (418, 429)
+_UNDER_WAY_NS = 20_000_000
+"""A request whose connection is being made when the 429 comes cannot be called back."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ class Witness:
         self._host = host
         self._markets = markets
         self._canaries = [text.encode() for text in canaries]
+        self._silent_from: dict[str, int] = {}
         self._silent_until: dict[str, int] = {}
         self._asked: dict[int, str] = {}
         self._of_link: dict[int, str] = {}
@@ -122,8 +125,9 @@ class Witness:
             if status in _STOPPED:
                 after_s = _header(parcel.head, "retry-after")
                 self._silence(self._asked.get(parcel.name, ""), at_ns, after_s)
-        elif parcel.kind == "text" and (b'"status":429' in parcel.payload[:80]
-                                        or b'"status":418' in parcel.payload[:80]):
+        elif parcel.kind == "text" and (
+            b'"status":429' in parcel.payload[:80] or b'"status":418' in parcel.payload[:80]
+        ):
             found: Any = json.loads(parcel.payload)
             until_ms = found.get("error", {}).get("data", {}).get("retryAfter", 0)
             wall_ms = self._host.clock.wall_ns() // 1_000_000
@@ -132,6 +136,8 @@ class Witness:
     def _silence(self, market: str, at_ns: int, after_s: float) -> None:
         if after_s > 0:
             self.silences += 1
+            if at_ns >= self._silent_until.get(market, 0):
+                self._silent_from[market] = at_ns + _UNDER_WAY_NS
             until = at_ns + int(after_s * 1e9)
             self._silent_until[market] = max(until, self._silent_until.get(market, 0))
 
@@ -139,6 +145,8 @@ class Witness:
         now_ns = self._world.loop.now_ns
         is_request = parcel.kind == "request" or _method(parcel)
         # The venue counts in whole seconds: what comes in the last one is not held against anyone.
+        if now_ns < self._silent_from.get(market, 0):
+            return
         if is_request and now_ns < self._silent_until.get(market, 0) - 1_000_000_000:
             left_s = (self._silent_until[market] - now_ns) / 1e9
             what = parcel.head.split("?", 1)[0] or _method(parcel)
@@ -182,7 +190,9 @@ def _method(parcel: Parcel) -> str:
         found: object = json.loads(parcel.payload)
     except ValueError:
         return ""
-    method = str(cast("Mapping[str, Any]", found).get("method", "")) if isinstance(found, dict) else ""
+    method = (
+        str(cast("Mapping[str, Any]", found).get("method", "")) if isinstance(found, dict) else ""
+    )
     return "" if method.isupper() else method  # SUBSCRIBE and its like have limits of their own
 
 

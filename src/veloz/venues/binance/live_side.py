@@ -7,6 +7,7 @@ read from its counts.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from veloz.venues.venue import Freeze
@@ -18,6 +19,15 @@ if TYPE_CHECKING:
     from veloz.venues.venue import Difference
 
 __all__ = ["LiveSide"]
+
+# Client ids of orders that the venue itself makes, and the engine's words for who did.
+_ORIGINS = {
+    "autoclose-": "liquidation",
+    "adl_autoclose": "deleveraging",
+    "settlement_autoclose-": "settlement",
+    "delivery_autoclose-": "settlement",
+}
+_TYPES = {"MARKET": "market", "LIMIT": "limit", "LIMIT_MAKER": "limit", "LIQUIDATION": "limit"}
 
 # The engine's own, name for name.
 _OWN = (
@@ -33,7 +43,6 @@ _OWN = (
     "not_sent",
     "unknown",
     "lapsed",
-    "found",
     "absent",
     "fills",
     "synced",
@@ -68,7 +77,6 @@ class LiveSide:
     not_sent: Callable[..., None]
     unknown: Callable[..., None]
     lapsed: Callable[..., None]
-    found: Callable[..., int]
     absent: Callable[..., None]
     fills: Callable[..., int]
     synced: Callable[..., None]
@@ -96,6 +104,59 @@ class LiveSide:
     def lacks_fills(self, account: int) -> bool:
         """True if a cumulative quantity is ahead of the booked fills of any order."""
         return bool(self._engine.view("needs_trades", account))
+
+    def found(self, account: int, body: bytes, ts_recv_ns: int) -> int:
+        """One order as the venue describes it; see `EngineInputs.found`."""
+        bits = int(self._engine.found(account, body, ts_recv_ns))
+        if b'"algoStatus"' in body:
+            self._algo_found(account, json.loads(body), ts_recv_ns)
+        return bits
+
+    def external(self, account: int, body: bytes, ts_recv_ns: int) -> None:
+        """Shows an order that is not ours and has ended, so that its trades are booked (F-E01)."""
+        row = json.loads(body)
+        name = str(row["clientOrderId"])
+        origin = next((word for start, word in _ORIGINS.items() if name.startswith(start)), "hand")
+        self._tell(
+            "external",
+            ts_recv_ns,
+            account,
+            symbol=self._symbols[row["symbol"]],
+            side=str(row["side"]).lower(),
+            type=_TYPES.get(str(row["type"]), "limit"),
+            qty=row["origQty"],
+            price=row["price"],
+            venue_order_id=int(row["orderId"]),
+            origin=origin,
+            client_id=name,
+            ts_exchange=int(row.get("time") or row["updateTime"]) * 1_000_000,
+        )
+
+    def _algo_found(self, account: int, row: dict[str, Any], ts_recv_ns: int) -> None:
+        """A conditional order that ended before its trigger; the engine reads open ones itself."""
+        status = {"CANCELED": "canceled", "EXPIRED": "expired", "REJECTED": "rejected"}.get(
+            str(row["algoStatus"])
+        )
+        name = str(row["clientAlgoId"])
+        ours = [o for o in self._engine.view("orders", account) if o["client_order_id"] == name]
+        if status is None or not ours:
+            return
+        self._tell(
+            "found",
+            ts_recv_ns,
+            account,
+            order=ours[0]["order"],
+            status=status,
+            filled_qty=ours[0]["filled_qty"],
+            qty=ours[0]["qty"],
+            price=ours[0]["price"],
+            ts_exchange=int(row["updateTime"]) * 1_000_000,
+        )
+
+    def parked(self, account: int) -> set[int]:
+        """The venue's numbers of orders whose reports wait until the order is known."""
+        rows = self._engine.view("parked", account)
+        return {number for owner, _, number, _ in rows if owner == account}
 
     def opening(self, account: int, asset: str, amount: Decimal, ts_recv_ns: int) -> None:
         """What the account held of an asset before its first journal record."""
