@@ -53,7 +53,7 @@ PLANS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "F-D02": (often(100), {}),
     "F-D03": (often(150), {}),
     "F-D05": (often(150), {}),
-    "F-D06": (often(150), {}),
+    "F-D06": (often(150, market="spot"), {}),  # on futures as F-D05
     "F-D08": (often(150), {}),
     "F-D11": (often(150), {}),
     "F-E01": (AT, {"market": "usdm", "qty": "0.004"}),
@@ -61,7 +61,7 @@ PLANS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "F-E03": (AT, {"market": "spot", "amount": "10"}),
     "F-E04": (AT, {"market": "spot", "amount": "2"}),
     "F-E05": (often(100), {}),
-    "F-E06": (AT, {}),
+    "F-E06": ({"at_ms": 0}, {}),  # the venue refuses it once there are positions
     "F-E07": (AT, {"leverage": 10}),
     "F-E09": (often(200), {}),
     "F-E10": (AT, {}),
@@ -98,7 +98,13 @@ NO_OCCASION = {
     "F-F09": "no history is that old here",
 }
 
-KNOWN: dict[str, str] = {}
+KNOWN: dict[str, str] = {
+    "F-B04": "a crossed book is shown to strategies as ready",
+    "F-D05": "on futures, a fill that is booked behind a later one realises another profit than "
+    "the venue's, and the wallets differ",
+    "F-D11": "a fee that comes with a second message is not completed",
+    "F-G04": "an order whose id the venue rewrote is shown a second time, as somebody else's",
+}
 
 SEED = 2
 

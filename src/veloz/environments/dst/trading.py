@@ -244,6 +244,9 @@ class Trading:
                 driver.rate = 1.0
         for listing in default_listings():
             exchange.set_status(listing.market, listing.symbol, SymbolStatus.TRADING)
+        for market in ("usdm", "coinm"):
+            listing = _listing(exchange, market)
+            exchange.set_leverage(exchange.accounts()[0], listing.market, listing.symbol, _LEVERAGE)
         with suppress(Refusal):  # open positions keep the mode: the difference stays, and is shown
             exchange.set_hedge_mode(exchange.accounts()[0], on=False)
 
