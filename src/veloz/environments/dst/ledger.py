@@ -121,5 +121,5 @@ def _fill(row: dict[str, Any], seats: Sequence[Seat], assets: Sequence[str]) -> 
         Decimal(row["price"]).scaleb(-seat.row["price_scale"]),
         Decimal(row["qty"]).scaleb(-seat.row["qty_scale"]),
         Decimal(row["fee"]).scaleb(-8),
-        assets[row["fee_asset"]],
+        assets[int(row["fee_asset"])],
     )

@@ -241,9 +241,7 @@ class MarketSide:
             after=self.gateway.pump,
             times=_SESSION,
         )
-        lower = symbol.lower()
-        prints = f"{lower}@trade" if seat.market == "spot" else f"{lower}@aggTrade"
-        self.feed.subscribe([f"{lower}@depth@100ms", prints, f"{lower}@bookTicker"])
+        self.feed.subscribe(_streams(seat))
 
     @property
     def is_ready(self) -> bool:
@@ -290,6 +288,12 @@ class MarketSide:
 
     def _pace(self) -> Backoff:
         return Backoff(self.doors.clock, self.doors.random, first_s=0.2, most_s=5.0)
+
+
+def _streams(seat: Seat) -> list[str]:
+    name = seat.venue_symbol.lower()
+    prints = "trade" if seat.market == "spot" else "aggTrade"
+    return [f"{name}@depth@100ms", f"{name}@{prints}", f"{name}@bookTicker"]
 
 
 class EngineProcess:
