@@ -318,11 +318,26 @@ class EngineInputs(AccountView, FeedInputs, Protocol):
         ...
 
     def user_frame(self, account: int, payload: bytes | memoryview, ts_recv_ns: int) -> int:
-        """Takes one frame of a private stream; from the socket's callback."""
+        """Takes one frame of a private stream; from the socket's callback.
+
+        Returns:
+            0 if all of it was placed; else what must be asked, as bits: 1 something in it is not
+            known here, 2 a word of it is not known, 4 the stream has ended.
+
+        Raises:
+            ValueError: It is malformed, and nothing was changed.
+        """
         ...
 
-    def answered(self, number: int, body: bytes, ts_recv_ns: int) -> None:
-        """The venue did what request `number` asked; the body says with what result."""
+    def answered(self, number: int, body: bytes, ts_recv_ns: int) -> int:
+        """The venue did what request `number` asked; the body says with what result.
+
+        Returns:
+            Bits as `user_frame`.
+
+        Raises:
+            ValueError: The result cannot be read, and nothing was changed.
+        """
         ...
 
     def refused(self, number: int, verdict: Verdict, ts_recv_ns: int) -> None:
@@ -341,16 +356,19 @@ class EngineInputs(AccountView, FeedInputs, Protocol):
         """A cancel or amend can no longer take effect, and did not."""
         ...
 
-    def found(self, account: int, body: bytes, ts_recv_ns: int) -> None:
-        """One order as the venue describes it."""
+    def found(self, account: int, body: bytes, ts_recv_ns: int) -> int:
+        """One order as the venue describes it; bits and errors as `answered`."""
         ...
 
     def absent(self, account: int, client_order_id: str, ts_recv_ns: int) -> None:
         """The order never existed: past its deadline, and in no listing made after it."""
         ...
 
-    def fills(self, account: int, symbol: str, body: bytes, ts_recv_ns: int) -> None:
-        """Trades of the account in one symbol, as REST lists them; known ones are passed over."""
+    def fills(self, account: int, symbol: str, body: bytes, ts_recv_ns: int) -> int:
+        """Trades of the account in one symbol, as REST lists them; known ones are passed over.
+
+        Bits and errors as `answered`.
+        """
         ...
 
     def differs(self, account: int, difference: Difference, ts_recv_ns: int) -> None:

@@ -120,15 +120,16 @@ class Bookkeeper:
             self._report(event.report)
         return 0
 
-    def answered(self, number: int, body: bytes, ts_recv_ns: int) -> None:
+    def answered(self, number: int, body: bytes, ts_recv_ns: int) -> int:
         self.told.append(("answered", number))
         if self.requests[number].kind == "cancel_all":
-            return
+            return 0
         if b'"status": 200' in body or b'"status":200' in body:
             result = self.user.reply(body).result
             assert result is not None
             body = result
         self._take_orders(body)
+        return 0
 
     def refused(self, number: int, verdict: Verdict, ts_recv_ns: int) -> None:
         self.told.append(("refused", (number, verdict.reason, verdict.code)))
@@ -151,19 +152,21 @@ class Bookkeeper:
     def lapsed(self, number: int, ts_recv_ns: int) -> None:
         self.told.append(("lapsed", number))
 
-    def found(self, account: int, body: bytes, ts_recv_ns: int) -> None:
+    def found(self, account: int, body: bytes, ts_recv_ns: int) -> int:
         self.told.append(("found", json.loads(body)["clientOrderId"]))
         self._take_orders(body)
+        return 0
 
     def absent(self, account: int, client_order_id: str, ts_recv_ns: int) -> None:
         self.told.append(("absent", client_order_id))
         self.orders[client_order_id].status = "absent"
 
-    def fills(self, account: int, symbol: str, body: bytes, ts_recv_ns: int) -> None:
+    def fills(self, account: int, symbol: str, body: bytes, ts_recv_ns: int) -> int:
         self.told.append(("fills", symbol))
         for trade in self.user.trades(body):
             key, qty = (symbol, trade.trade_id), trade.qty * (1 if trade.is_buyer else -1)
             self._book(key, qty, trade.price, trade)
+        return 0
 
     def differs(self, account: int, difference: Difference, ts_recv_ns: int) -> None:
         self.differences.append(difference)
@@ -216,7 +219,9 @@ class Bookkeeper:
     def open_orders(self, account: int) -> Mapping[str, tuple[str, Decimal]]:
         open_now = ("NEW", "PARTIALLY_FILLED")
         return {
-            o.client_order_id: (SYMBOL, o.cum) for o in self.orders.values() if o.status in open_now
+            o.client_order_id: (self.symbol, o.cum)
+            for o in self.orders.values()
+            if o.status in open_now
         }
 
     def knows_order(self, account: int, client_order_id: str) -> bool:

@@ -9,9 +9,8 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from veloz.net.backoff import Backoff
-
 from veloz._core import BinanceDecoder
+from veloz.net.backoff import Backoff
 from veloz.net.doors import Connection, HttpRequest, HttpResponse, Listener
 from veloz.venues.binance.hosts import Environment, Hosts, hosts
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from veloz.net.limits import Priority
-
     from veloz.net.simulated import World
 
 SYMBOL = "BTCUSDT"

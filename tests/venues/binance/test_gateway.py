@@ -445,7 +445,7 @@ def test_f_c06_a_result_that_the_engine_cannot_read_is_unknown_and_looked_up() -
     trader = Trader(23)
     answered = trader.engine.answered
 
-    def unreadable(number: int, body: bytes, ts_recv_ns: int) -> None:
+    def unreadable(number: int, body: bytes, ts_recv_ns: int) -> int:
         trader.engine.answered = answered  # type: ignore[method-assign]
         raise ValueError("a figure with 60 digits")
 

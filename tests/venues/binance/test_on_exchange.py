@@ -3,203 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+import time
+from typing import Any
 
 import pytest
 
-from tests.venues.binance.bookkeeper import Bookkeeper
-from tests.venues.binance.streams import HostTime, NoLimits, pace
-from veloz._core import BinanceSigner, binance_verdict
-from veloz.exchange.exchange import Exchange
-from veloz.exchange.words import Market
-from veloz.net.simulated import World
-from veloz.venues.binance.codec import BinanceCodec
-from veloz.venues.binance.dialect import Generator, Simulation, default_listings
-from veloz.venues.binance.feed import BinanceFeed
-from veloz.venues.binance.gateway import BinanceGateway
-from veloz.venues.binance.hosts import Environment, hosts
+from tests.venues.binance.exchange_stage import MARKETS, Place
+from veloz.net.real import real_doors
+from veloz.net.real import run as run_real
+from veloz.net.simulated import Fate, Parcel
 from veloz.venues.binance.line import LineTimes
-from veloz.venues.binance.reconcile import Reconciler
-from veloz.venues.binance.resolve import Resolver
-from veloz.venues.binance.rest import BinanceRest
-from veloz.venues.binance.user_stream import BinanceUserStream
 from veloz.venues.binance.ws_api import SessionTimes
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-MARKETS = ["spot", "usdm", "coinm"]
-SYMBOLS = {"spot": "BTCUSDT", "usdm": "BTCUSDT", "coinm": "BTCUSD_PERP"}
-QTY = {"spot": "0.01", "usdm": "0.01", "coinm": "10"}
-MONEY = {
-    (Market.SPOT, "USDT"): Decimal(100_000),
-    (Market.SPOT, "BTC"): Decimal(10),
-    (Market.USDM, "USDT"): Decimal(100_000),
-    (Market.COINM, "BTC"): Decimal(10),
-}
-
-
-class Books(Bookkeeper):
-    """The bookkeeper with market data too."""
-
-    def __init__(self, market: str, listing: bytes, symbol: str) -> None:
-        super().__init__(market, listing, symbol, leverage=20)
-        self.marks: list[tuple[str, tuple[str, ...]]] = []
-        self.malformed: list[str] = []
-
-    def frame(self, feed: int, payload: bytes | memoryview, ts_recv_ns: int) -> int:
-        return self.decoder.frame(bytes(payload), ts_recv_ns)
-
-    def rest_body(self, feed: int, url: str, body: bytes, ts_recv_ns: int) -> int:
-        return self.decoder.rest(url, body, ts_recv_ns)
-
-    history_body = rest_body
-
-    def books_to_rebuild(self, feed: int) -> list[str]:
-        book = self.decoder.book(self.symbol)
-        return [self.symbol] if book.state != "live" and book.counts["diffs"] else []
-
-    def stale(self, feed: int, streams: Any, reason: str, ts_ns: int) -> None:
-        self.marks.append(("stale", tuple(streams)))
-
-    def fresh(self, feed: int, streams: Any, ts_ns: int) -> None:
-        self.marks.append(("fresh", tuple(streams)))
-
-
-class Place:
-    """The exchange in one host, a trader in another."""
-
-    def __init__(self, seed: int, market: Any, plan: dict[str, Any] | None = None) -> None:
-        self.world = World(seed=seed)
-        self.market = market
-        self.symbol = SYMBOLS[market]
-        clock = self.world.host("venue").clock
-        exchange = Exchange(
-            default_listings(), now_ns=clock.wall_ns, random=self.world.dice("exchange")
-        )
-        self.exchange = exchange
-        self.simulation = Simulation(
-            exchange, clock_ns=clock.wall_ns, random=self.world.dice("venue"), plan=plan
-        )
-        for listing in exchange.listings(Market(market)):
-            if listing.symbol == self.symbol:
-                dice = self.world.dice("market")
-                self.simulation.drivers.append(Generator(exchange, listing, dice, rate=20.0))
-        self.key = self.simulation.open_account(MONEY)
-        self.budget = NoLimits()
-
-    async def start(self, session_times: SessionTimes | None, line_times: LineTimes) -> None:
-        venue = self.world.host("venue").boot()
-        shape = await self.simulation.serve(venue.sockets, "venue.test", 8000)
-        there = shape[self.market]
-        where = hosts(
-            self.market,
-            Environment.SIMULATED,
-            overrides={"rest": there["rest"], "streams": there["ws"], "ws_api": there["ws_api"]},
-        )
-        doors = self.world.host("engine").boot()
-        time = HostTime(doors.clock)
-        signer = BinanceSigner(self.key.api_key, self.key.secret)
-        codec = BinanceCodec(self.market, signer, binance_verdict)
-        rest = self.rest = BinanceRest(where, doors, self.budget, time, codec=codec)
-        listing = await rest.call("exchange_info")
-        engine = self.engine = Books(self.market, listing.body, self.symbol)
-        name = "BTC" if self.market == "coinm" else "USDT"
-        engine.held = {a: v for (m, a), v in MONEY.items() if m.value == self.market}
-        assert name in engine.held
-        self.feed = BinanceFeed(
-            where,
-            doors,
-            engine,
-            0,
-            rest=rest,
-            time=time,
-            pace=lambda: pace(doors),
-            times=line_times,
-        )
-        self.resolver = Resolver(doors, rest, time, engine, 0)
-        self.gateway = BinanceGateway(
-            where,
-            doors,
-            engine,
-            0,
-            codec=codec,
-            rest=rest,
-            budget=self.budget,
-            time=time,
-            resolver=self.resolver,
-            pace=pace(doors),
-            on_done=lambda: self.stream.expect_event(),
-            session_times=session_times,
-        )
-        self.reconciler = Reconciler(
-            doors,
-            rest,
-            time,
-            engine,
-            0,
-            symbols=lambda: [self.symbol],
-            after=self.gateway.pump,
-        )
-        self.stream = BinanceUserStream(
-            where,
-            doors,
-            engine,
-            0,
-            codec=codec,
-            rest=rest,
-            time=time,
-            watcher=self.reconciler,
-            pace=pace(doors),
-            after=self.gateway.pump,
-            times=session_times,
-        )
-
-    @asynccontextmanager
-    async def running(
-        self, session_times: SessionTimes | None = None, line_times: LineTimes | None = None
-    ) -> AsyncIterator[None]:
-        await self.start(session_times, line_times or LineTimes())
-        lower = self.symbol.lower()
-        prints = f"{lower}@trade" if self.market == "spot" else f"{lower}@aggTrade"
-        self.feed.subscribe([f"{lower}@depth@100ms", prints, f"{lower}@bookTicker"])
-        parts = (self.simulation, self.feed, self.gateway, self.stream)
-        tasks = [asyncio.create_task(p.run()) for p in (*parts, self.resolver, self.reconciler)]
-        try:
-            async with asyncio.timeout(120.0):
-                while not (self.engine.is_synced and self.gateway.is_open):
-                    self.raise_failures(tasks)
-                    await asyncio.sleep(0.1)
-            yield
-            self.raise_failures(tasks)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-    def raise_failures(self, tasks: list[asyncio.Task[Any]]) -> None:
-        for task in tasks:
-            if task.done():
-                task.result()
-
-    async def live(self) -> Any:
-        book = self.engine.decoder.book(self.symbol)
-        async with asyncio.timeout(30.0):
-            while book.state != "live":  # noqa: ASYNC110 - virtual time
-                await asyncio.sleep(0.1)
-        return book
-
-    def trade(self, side: str, *, crosses: bool) -> str:
-        """A limit order at the touch, or through it."""
-        bid, _, ask, _ = self.engine.decoder.book(self.symbol).best
-        away = Decimal("0.99") if side == "buy" else Decimal("1.01")
-        through = Decimal("1.01") if side == "buy" else Decimal("0.99")
-        price = Decimal(str(bid if side == "buy" else ask)) * (through if crosses else away)
-        client_id = self.engine.place(side, QTY[self.market], str(round(price)))
-        self.gateway.pump()
-        return client_id
 
 
 @pytest.mark.parametrize("market", MARKETS)
@@ -231,3 +45,154 @@ def test_data_orders_and_account_work_against_the_exchange(market: str) -> None:
     assert place.gateway.counts["by_rest"] == 0
     assert place.feed.counts["malformed"] == 0
     assert place.feed.books.in_vain_total == 0
+    place.check()
+
+
+@pytest.mark.parametrize("market", MARKETS)
+def test_f_a01_roll_overs_of_every_connection_while_trading(market: str) -> None:
+    place = Place(2, market)
+    times = (SessionTimes(age_s=20.0, retire_s=5.0), LineTimes(age_s=20.0))
+
+    async def main() -> None:
+        async with place.running(*times):
+            book = await place.live()
+            for number in range(60):
+                place.trade("buy" if number % 2 else "sell", crosses=number % 3 == 0)
+                await asyncio.sleep(2.0)
+                assert book.state == "live"
+            await asyncio.sleep(10.0)
+
+    place.world.run(main())
+    assert place.feed.counts["rollovers"] >= 4
+    assert place.engine.words("unknown", "unsynced") == []
+    assert place.engine.marks == []
+    assert place.engine.differences == []
+    assert len(place.engine.fills_by_id) >= 20
+    place.check()
+
+
+def long(value: Any) -> Any:
+    """A case for `make test-long`."""
+    return pytest.param(value, marks=pytest.mark.long)
+
+
+# One fault of a request each, at the third order, and the outcome it has at the venue.
+FAULTS = [
+    ("F-C01", {"answer": "drop"}),
+    ("F-C01", {"answer": "503"}),
+    ("F-C02", {"answer": "drop"}),
+    ("F-C02", {"answer": "1007"}),
+    ("F-C02", {"answer": "502"}),
+    ("F-C02", {"delay_ms": 9000}),
+    ("F-C03", {"later_ms": 4000}),
+    ("F-C05", {}),
+    ("F-C06", {"body": "html"}),
+    ("F-C06", {"body": "truncated"}),
+    ("F-C06", {"body": "empty"}),
+    ("F-C10", {}),
+    ("F-C11", {}),
+    ("F-D01", {"delay_ms": 900}),
+    ("F-F05", {}),
+    ("F-F03", {}),
+]
+
+
+@pytest.mark.parametrize(("fault", "args"), FAULTS)
+@pytest.mark.parametrize("market", [MARKETS[0], *(long(market) for market in MARKETS[1:])])
+def test_each_fault_of_a_request_ends_in_one_truth(
+    market: str, fault: str, args: dict[str, Any]
+) -> None:
+    """F-C01, F-C02, F-C03, F-C05, F-C06, F-C10, F-C11, F-D01, F-F03, F-F05."""
+    place = Place(3, market)
+
+    async def main() -> None:
+        async with place.running():
+            await place.live()
+            row = {"fault": fault, "when": {"request": "order.place", "nth": 3}, "args": args}
+            place.simulation.faults.add(row)
+            for number in range(6):
+                place.trade("buy", crosses=number % 2 == 0)
+                await asyncio.sleep(1.0)
+            await asyncio.sleep(90.0)
+            await place.reconciler.once()
+
+    place.world.run(main())
+    assert place.simulation.faults.counts() == {fault: 1}
+    place.check()
+
+
+@pytest.mark.parametrize("market", MARKETS)
+@pytest.mark.parametrize("seed", [0, *(long(seed) for seed in range(1, 10))])
+def test_everything_at_once_loses_nothing_and_doubles_nothing(seed: int, market: str) -> None:
+    """Groups C, D and F by chance, and a network that cuts, delays, loses and doubles (A)."""
+    rows: list[dict[str, Any]] = [
+        {"fault": fault, "when": {"request": "order.*", "rate_per_1k_events": 30}, "args": args}
+        for fault, args in FAULTS
+        if fault not in {"F-C05", "F-F03"}
+    ]
+    rows.append({"fault": "F-C04", "when": {"rate_per_1k_events": 200}, "args": {}})
+    rows.append({"fault": "F-C07", "when": {"rate_per_1k_events": 100}, "args": {"effect": "done"}})
+    place = Place(seed, market)
+    dice = place.world.dice("havoc")
+
+    def judge(parcel: Parcel) -> Fate:
+        luck = dice.random()
+        if luck < 0.0005:
+            return Fate(cut=dice.choice(["before", "inside", "after"]))
+        if luck < 0.02:
+            return Fate(delay_ns=dice.randrange(800_000_000))
+        return Fate()
+
+    async def main() -> None:
+        async with place.running():
+            await place.live()
+            place.simulation.faults.load({"plan": rows})
+            place.world.network.judge = judge
+            names: list[str] = []
+            for _ in range(120):
+                if place.engine.decoder.book(place.symbol).best is not None:
+                    crosses = dice.random() < 0.5
+                    names.append(place.trade(dice.choice(["buy", "sell"]), crosses=crosses))
+                if names and dice.random() < 0.3:
+                    place.engine.cancel(dice.choice(names))
+                    place.gateway.pump()
+                await asyncio.sleep(dice.uniform(0.1, 2.0))
+            place.simulation.faults.clear()
+            place.world.network.judge = lambda parcel: Fate()
+            await asyncio.sleep(150.0)
+            assert await place.reconciler.once()
+
+    place.world.run(main())
+    assert sum(place.simulation.faults.counts().values()) > 10
+    assert [d.kind for d in place.engine.differences if d.kind in {"position", "balance"}] == []
+    place.check()
+
+
+@pytest.mark.parametrize("market", MARKETS)
+def test_the_same_over_real_sockets(market: str) -> None:
+    """picows, aiohttp and uvloop on loopback: data, orders, a roll-over of every connection."""
+    place = Place(5, market, clock_ns=time.time_ns)
+    times = (SessionTimes(age_s=2.0, retire_s=1.0), LineTimes(age_s=2.0, quiet_s=1.0))
+
+    async def main() -> None:
+        async with real_doors() as doors, place.running(*times, real=doors):
+            book = await place.live()
+            resting = place.trade("buy", crosses=False)
+            place.trade("buy", crosses=True)
+            for _ in range(50):
+                await asyncio.sleep(0.1)
+                if place.feed.counts["rollovers"]:
+                    break
+            place.engine.cancel(resting)
+            place.trade("sell", crosses=True)
+            await asyncio.sleep(1.5)
+            assert book.state == "live"
+            assert await place.reconciler.once()
+            assert place.engine.status(resting) == "CANCELED"
+
+    run_real(main())
+    assert place.feed.counts["rollovers"] >= 1
+    assert place.engine.words("unknown", "refused", "not_sent") == []
+    assert place.engine.position() == 0
+    assert len(place.engine.fills_by_id) >= 2
+    place.check()

@@ -171,6 +171,26 @@ def test_f_k01_an_event_that_cannot_be_read_forces_a_resync() -> None:
     assert trader.engine.status(name) == "FILLED"
 
 
+def test_f_b08_f_d02_an_event_with_something_unknown_in_it_forces_a_resync() -> None:
+    trader = Trader(37)
+    user_frame = trader.engine.user_frame
+
+    def half_known(account: int, payload: bytes | memoryview, ts_recv_ns: int) -> int:
+        trader.engine.user_frame = user_frame  # type: ignore[method-assign]
+        return 1
+
+    async def act() -> str:
+        name = trader.place()
+        await asyncio.sleep(1.0)
+        trader.engine.user_frame = half_known  # type: ignore[method-assign]
+        trader.till.trade(name, "1")
+        return name
+
+    name = acted(trader, act)
+    assert trader.engine.status(name) == "FILLED"
+    assert trader.reconciler.fills_found == 1
+
+
 def test_an_event_that_happens_twice_is_delivered_twice() -> None:
     twins = Twins()
     firsts = [twins.is_first(socket, b"same") for socket in (1, 1, 2, 2, 2, 1)]

@@ -351,13 +351,15 @@ class BinanceGateway:
             self._time.distrust()
         if verdict.outcome is Outcome.DONE:
             try:
-                self._engine.answered(request.number, body, ts_recv_ns)
+                unplaced = self._engine.answered(request.number, body, ts_recv_ns)
             except ValueError as unreadable:  # done, but with what result is unknown (F-C06)
                 self.counts["unreadable"] += 1
                 self._doubt(request, self._time.now_ms(), str(unreadable))
                 return
             self.counts["answered"] += 1
             self._resolver.settled(request.number)
+            if unplaced and request.client_order_id:  # a new word in it (F-B08): ask in old ones
+                self._resolver.ask(request, self._time.now_ms(), self._times.recv_window_ms)
             self._on_done()
         elif verdict.outcome is Outcome.REFUSED:
             self.counts["refused"] += 1

@@ -42,6 +42,9 @@ _SUBSCRIBED_WITHIN_S = 5.0
 _EVENT_WITHIN_S = 5.0
 _EVENT_BEFORE_NS = 2_000_000_000
 _RECV_WINDOW_MS = 5000
+_UNPLACED = 3
+"""Bits of `EngineInputs.user_frame`: something in the event is not known here."""
+
 _ENDINGS = (b"listenKeyExpired", b"eventStreamTerminated")
 
 
@@ -190,10 +193,12 @@ class BinanceUserStream:
         self._heard_ns = self._doors.clock.monotonic_ns()
         self.counts["events"] += 1
         try:
-            self._engine.user_frame(self._account, body, ts_recv_ns)
+            unplaced = self._engine.user_frame(self._account, body, ts_recv_ns)
         except ValueError:
+            unplaced = _UNPLACED
+        if unplaced & _UNPLACED:  # never dropped: what it meant is fetched (F-B08, F-D02)
             self.counts["unreadable"] += 1
-            self._break("an event could not be read")
+            self._break("an event could not be placed")
             self._restore()
         if any(word in body[:200] for word in _ENDINGS):
             self.counts["expiries"] += 1
