@@ -88,7 +88,8 @@ impl LiveEngine {
     /// No strategy runs. The journal then goes on in a new segment, under the engine's own epoch.
     ///
     /// Returns:
-    ///     dict[str, Any]: `sequence`, `batches`, `epoch`, `next_order`, `states` and `saved` by strategy.
+    ///     dict[str, Any]: `sequence`, `batches`, `epoch`, `next_order`, `now_ns` (of the last batch),
+    ///     `states` and `saved` by strategy.
     #[pyo3(signature = (segments, snapshot = None))]
     fn recover<'py>(
         &mut self,
@@ -103,26 +104,31 @@ impl LiveEngine {
         Ok(told)
     }
 
-    /// verify(trading: bytes, market: bytes | None = None) -> int
+    /// verify(trading: Sequence[bytes], market: bytes | None = None) -> int
     ///
-    /// Runs the seated strategies of a fresh engine again on what the journals hold, and compares
-    /// every batch; the last sequence.
+    /// Runs the seated strategies of a fresh engine again on what the journals hold, segment by
+    /// segment, and compares every batch; the last sequence.
     ///
     /// Raises:
     ///     StrategyError: Names the first batch that does not come again.
     #[pyo3(signature = (trading, market = None))]
-    fn verify(&mut self, trading: Vec<u8>, market: Option<Vec<u8>>) -> PyResult<u64> {
+    fn verify(&mut self, trading: Vec<Vec<u8>>, market: Option<Vec<u8>>) -> PyResult<u64> {
         let read =
             |bytes| Reader::new(bytes).map_err(|error| errors::data_error(&error.to_string()));
-        let (trading, market) = (read(trading)?, market.map(read).transpose()?);
+        let market = market.map(read).transpose()?;
         let mut again = market.as_ref().map(MarketReplay::new);
-        let verified = self.guarded(|live, feeds| {
-            Ok(live.engine.verify(&trading, |engine, to| match &mut again {
-                Some(again) => again.until(feeds, engine, to),
-                None => Ok(()),
-            }))
-        })?;
-        verified.map_err(|error| errors::strategy_error(&error.to_string()))
+        let mut last = 0;
+        for segment in trading {
+            let segment = read(segment)?;
+            let verified = self.guarded(|live, feeds| {
+                Ok(live.engine.verify(&segment, |engine, to| match &mut again {
+                    Some(again) => again.until(feeds, engine, to),
+                    None => Ok(()),
+                }))
+            })?;
+            last = verified.map_err(|error| errors::strategy_error(&error.to_string()))?;
+        }
+        Ok(last)
     }
 
     /// state_hash() -> str
@@ -166,6 +172,21 @@ impl LiveEngine {
     fn knows_order(&self, account: u16, client_order_id: &str) -> bool {
         live_views::order_of(self.desk(), client_order_id)
             .is_some_and(|order| self.desk().orders.get(order).is_some())
+    }
+
+    /// knows_fill(account: int, symbol: str, trade_id: int) -> bool
+    ///
+    /// True if a trade of the account in a venue symbol is booked, or waits for its order.
+    fn knows_fill(&self, account: u16, symbol: &str, trade_id: u64) -> PyResult<bool> {
+        let kind = self.seat_of(account)?.market.kind();
+        let desk = self.desk();
+        let mut rows = desk.instruments.iter();
+        let row = rows.position(|i| i.kind == kind && i.venue_symbol == symbol);
+        let Some(row) = row.map(|row| row as u32) else { return Ok(false) };
+        let waits = |(report, _): &veloz_core::desk::Parked| {
+            (report.account, report.instrument, report.trade_id) == (account, row, trade_id)
+        };
+        Ok(desk.orders.has_trade(account, row, trade_id) || desk.parked().iter().any(waits))
     }
 
     /// positions(account: int) -> dict[tuple[str, str], Decimal]

@@ -92,6 +92,7 @@ pub fn recovery<'py>(
     let saved = recovery.saved.iter().map(|(sequence, _)| *sequence).collect::<Vec<_>>();
     told.set_item("saved", saved)?;
     told.set_item("notices", recovery.notices.len())?;
+    told.set_item("now_ns", desk.now_ns)?;
     Ok(told)
 }
 

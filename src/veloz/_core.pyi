@@ -1374,6 +1374,228 @@ class JournalTail:
     def synced(self) -> int:
         """The last batch that is on the device."""
 
+@final
+class LiveEngine:
+    """An engine that trades live or on paper.
+
+    Args:
+        assets (list[tuple[str, int]]): `(name, scale)` pairs.
+        instruments (list[dict[str, Any]]): Dicts with the fields of an instrument; scaled.
+        settings (dict[str, Any]): `accounts` (one market name each: "spot", "usdm", "coinm"), `instance` and
+            `epoch` of the wire ids, `limits`, `leverage` (by instrument), `build`, `account`,
+            `remembers_ns`, `records_market`, `check_identity`; for paper also `paper` (True),
+            `venue`, `levels`, `entry_latency`, `report_latency`, `seed`, `patience_ns`.
+    """
+    def __new__(
+        cls,
+        assets: list[tuple[str, int]],
+        instruments: list[dict[str, Any]],
+        settings: dict[str, Any],
+    ) -> Self: ...
+    def absent(self, account: int, client_order_id: str, ts_recv_ns: int) -> None:
+        """An order never existed: past its deadline, and in no listing made after it."""
+    def add_feed(self, market: str, symbols: Sequence[str]) -> int:
+        """Adds a feed of a market of Binance, of these instruments; gives its number."""
+    def add_strategy(self, strategy: Any, stop_policy: str, account: int = 0) -> int:
+        """Seats a strategy on an account; gives its row of the strategy table."""
+    def advance(self, now_ns: int) -> int:
+        """Lets everything happen that is due by now: timers, and what the paper venue says."""
+    def answered(self, number: int, body: bytes | str, ts_recv_ns: int) -> int:
+        """The venue did what a request asked; the body says with what result. Bits as `user_frame`."""
+    def balances(self, account: int) -> dict[str, Decimal]:
+        """What is held by asset, locked amounts included."""
+    def books_to_rebuild(self, feed: int) -> list[str]:
+        """Venue symbols whose book has had an update and is not live: fetch their snapshots."""
+    def confirmed_ns(self, account: int) -> int:
+        """Venue time of the last private event or listing that is booked, ns."""
+    def deposit(self, account: int, asset: str, amount: Any, now_ns: int) -> None:
+        """Deposits an exact amount of an asset: the start of a paper account."""
+    def event(self, kind: str, symbol: str, columns: dict[str, Any]) -> None:
+        """Takes events that a venue decoded in Python: columns as a backtest's feed has them, rows in
+        order of receipt; each row is heard at its `ts_recv`.
+        """
+    def fault(self, strategy: int) -> tuple[str, BaseException | None] | None:
+        """Why a strategy was stopped: message and exception; None if it was not."""
+    def fills(self, account: int, symbol: str, body: bytes | str, ts_recv_ns: int) -> int:
+        """Trades of the account in one symbol, as REST lists them; known ones are passed over."""
+    def found(self, account: int, body: bytes | str, ts_recv_ns: int) -> int:
+        """Orders as the venue describes them, of a query or a listing. Bits as `user_frame`."""
+    def frame(
+        self, feed: int, payload: bytes | bytearray | memoryview | str, ts_recv_ns: int
+    ) -> int:
+        """Takes one frame; called from the socket's callback.
+
+        Returns:
+            int: The message's kind, an index into `BinanceDecoder.KINDS`; -1 for an unknown symbol.
+
+        Raises:
+            DecodeError: If it is malformed; nothing was changed.
+        """
+    def fresh(self, feed: int, streams: Sequence[str], ts_ns: int) -> None:
+        """Takes the mark away; a book that has a gap still waits for its snapshot."""
+    @property
+    def has_fault(self) -> bool:
+        """True once a strategy was stopped by a fault or a breaker."""
+    def history_body(self, feed: int, url: str, body: bytes | str, ts_recv_ns: int) -> int:
+        """Takes rows from before the start: indicators warm up, no callback fires."""
+    def input(self, kind: str, now_ns: int, **fields: Any) -> None:
+        """Takes one decoded input. Figures are exact text, `int` or `Decimal`; `order` is a handle.
+
+        Args:
+            kind: On an order: "accepted" (qty), "fill" (trade_id, qty, price, fee, fee_asset,
+                is_maker), "triggered", "canceled" (left), "expired" (reason, left), "amended" (qty,
+                price), "rejected", "amend_rejected", "cancel_rejected" (reason, code, text),
+                "doubt" and "never_left" (request, reason), "absent" (request, evidence), "found"
+                (status, filled_qty, qty, price, avg_price, venue_order_id, ts_created, reason),
+                "cumulative" (filled_qty), "name" (venue_order_id). On the account: "external"
+                (symbol, side, type, qty, price, venue_order_id, origin, client_id), "parked_fill"
+                (symbol, venue_order_id, client_id and as "fill"), "cash" (why, asset, amount,
+                symbol, entry_id), "balance" (asset, wallet), "position" (symbol, position_side,
+                qty), "freeze" and "unfreeze" (account, strategy, symbol, reason), "setting"
+                (symbol, leverage). All take `ts_exchange`, and those of the account `account`.
+            now_ns: When it came, ns.
+        """
+    def journal_hash(self) -> str:
+        """Digest of the trading journal so far, in hexadecimal."""
+    def journal_pending(self) -> bytes:
+        """Takes the journal's bytes since the last call. They go to disk before any request leaves."""
+    @property
+    def journal_sequence(self) -> int:
+        """Sequence of the last batch of the trading journal."""
+    def knows_fill(self, account: int, symbol: str, trade_id: int) -> bool:
+        """True if a trade of the account in a venue symbol is booked, or waits for its order."""
+    def knows_order(self, account: int, client_order_id: str) -> bool:
+        """True if the order is or was one of ours; remembered ones count."""
+    def lapsed(self, number: int, ts_recv_ns: int) -> None:
+        """A cancel or amend can no longer take effect, and did not."""
+    def latency(self, name: str) -> tuple[int, int, int, int]:
+        """Count, p50, p99 and maximum in ns from receipt to "callback", or to "request"."""
+    def listen(self, strategy: int, symbol: str, kind: str, interval_ns: int) -> None:
+        """Makes a strategy hear "bars", "trades", "quotes", "books", "marks" or "funding"."""
+    def market_pending(self) -> bytes:
+        """As `journal_pending`, of the market journal; empty if the market is not recorded."""
+    @property
+    def next_ns(self) -> int | None:
+        """When something is due by itself, ns; call `advance` then."""
+    def not_sent(self, number: int, reason: str, ts_recv_ns: int) -> None:
+        """No byte of a request left this host."""
+    def note_parameter(self, strategy: int, text: str) -> None:
+        """Records a strategy's parameter in the journal."""
+    def open_orders(self, account: int) -> dict[str, tuple[str, Decimal]]:
+        """By client order id, the venue symbol and the filled quantity; conditional ones too."""
+    @property
+    def poison(self) -> str | None:
+        """Why the engine stopped for good; None while it runs."""
+    def positions(self, account: int) -> dict[tuple[str, str], Decimal]:
+        """Signed quantity by venue symbol and side ("BOTH", "LONG", "SHORT"), zeros left out."""
+    def recover(self, segments: Sequence[bytes], snapshot: bytes | None = None) -> dict[str, Any]:
+        """Applies a journal to a fresh engine with the same tables and accounts, from the snapshot on.
+        No strategy runs. The journal then goes on in a new segment, under the engine's own epoch.
+
+        Returns:
+            dict[str, Any]: `sequence`, `batches`, `epoch`, `next_order`, `now_ns` (of the last batch),
+            `states` and `saved` by strategy.
+        """
+    def refused(self, number: int, verdict: Any, ts_recv_ns: int) -> None:
+        """The venue said no to a request, definitely; `verdict` has `reason`, `code` and `text`."""
+    def rest_body(self, feed: int, url: str, body: bytes | str, ts_recv_ns: int) -> int:
+        """Takes the body of an answer: a snapshot, or rows that a hole left out. As `frame`."""
+    def roll_journal(self) -> bytes:
+        """Seals the segment and starts the next: what is left of the old one."""
+    def save_states(self, now_ns: int) -> None:
+        """Lets every strategy save its state into the journal."""
+    def snapshot(self) -> bytes:
+        """The trading state after the last batch, with its sequence."""
+    def stale(self, feed: int, streams: Sequence[str], reason: str, ts_ns: int) -> None:
+        """Marks what these streams carry as not to be trusted: opening orders are refused meanwhile."""
+    def start(self, now_ns: int) -> None:
+        """Begins the epoch and starts the strategies, which heard nothing before. After `recover`:
+        what was under way is doubted, saved states are loaded, and each own notice since is told,
+        marked recovered; what was found out before the start is told behind it.
+        """
+    def state_hash(self) -> str:
+        """Hash of the trading state after the last batch, in hexadecimal."""
+    def stop(self, now_ns: int) -> None:
+        """Tells all strategies that the run ends."""
+    def synced(self, account: int, since_ns: int, ts_recv_ns: int) -> None:
+        """Everything that happened up to `since_ns`, venue time, is booked; the account may trade."""
+    def take_requests(self) -> list[LiveRequest]:
+        """Hands over the requests that are to leave, in order. Of a poisoned engine: a cancel of every
+        order that may be open, once. What the venue cannot be asked goes back as never sent.
+        """
+    def unknown(self, number: int, reason: str, ts_recv_ns: int) -> None:
+        """A request may have been carried out."""
+    def unsynced(self, account: int, reason: str, ts_recv_ns: int) -> None:
+        """Private events may have been missed: no new order until `synced`."""
+    def user_frame(
+        self, account: int, payload: bytes | bytearray | memoryview | str, ts_recv_ns: int
+    ) -> int:
+        """Takes one frame of a private stream; from the socket's callback.
+
+        Returns:
+            int: 0 if all of it was placed; else bits of what must be asked: 1 a symbol or asset is not
+            the engine's, 2 a word is not known, 4 the stream ended.
+        """
+    def verify(self, trading: Sequence[bytes], market: bytes | None = None) -> int:
+        """Runs the seated strategies of a fresh engine again on what the journals hold, segment by
+        segment, and compares every batch; the last sequence.
+
+        Raises:
+            StrategyError: Names the first batch that does not come again.
+        """
+    def view(self, name: str, account: int = 0) -> Any:
+        """What the engine holds, as plain values with exact text.
+
+        Args:
+            name: "orders" (open ones), "positions" (by strategy), "balances", "needs_query",
+                "needs_trades", "frozen", "differences", "parked", "counts", "latency", "pending" (requests awaited).
+            account: Row of the account table.
+        """
+    def wind_down(self, now_ns: int) -> None:
+        """Ends the run by the strategies' stop policies: each hears that it ends, then its orders are
+        cancelled and its position is closed as its policy says. None is called again.
+        """
+
+@final
+class LiveRequest:
+    """A request that the engine has journalled and lets go."""
+    @property
+    def account(self) -> int:
+        """Row of the account table."""
+    @property
+    def client_order_id(self) -> str:
+        """Wire id of the order; empty for a cancel-all."""
+    @property
+    def encoded(self) -> BinanceRequest | None:
+        """The request in the venue's words, before key, time and signature."""
+    @property
+    def is_conditional(self) -> bool:
+        """True if the order waits for a trigger."""
+    @property
+    def kind(self) -> str:
+        """ "place", "amend", "cancel" or "cancel_all"."""
+    @property
+    def number(self) -> int:
+        """The engine's number of the request, unique in this process."""
+    @property
+    def order(self) -> int:
+        """The order's handle; 0 for a cancel-all."""
+    @property
+    def refusal(self) -> str:
+        """Why the venue cannot be asked this; empty if it can."""
+    @property
+    def sequence(self) -> int:
+        """The last batch of the journal that must be durable before it leaves."""
+    @property
+    def symbol(self) -> str:
+        """The venue's symbol."""
+    @property
+    def terms(self) -> dict[str, str]:
+        """Side, type, quantity and price as exact text; of a cancel the order's side."""
+    @property
+    def ts_asked(self) -> int:
+        """Event time at which it was asked, ns."""
+
 MARK_SYNCS: Final[int]
 
 @final
