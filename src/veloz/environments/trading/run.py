@@ -134,6 +134,8 @@ class TradingRun:
         self._rows: list[int] = []
         self._began_ns = doors.clock.monotonic_ns()
         self._host: dict[str, Any] = {}
+        self._stop = Stop()
+        self._failure: VelozError | None = None
 
     # -- the whole ---------------------------------------------------------------------------
 
@@ -146,6 +148,7 @@ class TradingRun:
         Raises:
             VelozError: It could not start, or a failure ended it; the journal is closed.
         """
+        self._stop = stop
         self.made = make_strategies(self.settings.seats)
         files = self._doors.files
         files.make_folder(self._home.folder)
@@ -435,7 +438,7 @@ class TradingRun:
         engine.start(self.shell.now_ns())
         self.shell.settle()
         self.is_started = True
-        self._look_at_faults()
+        self.upkeep.look_at_faults()
         for number, (market, connection) in enumerate(self.connections.items()):
             if connection.resolver is None:
                 continue
@@ -514,6 +517,8 @@ class TradingRun:
         outcome["seconds"] = round((self._doors.clock.monotonic_ns() - self._began_ns) / 1e9, 3)
         write_json(self._doors.files, self.settings.folder / RUN, self._host | {"end": outcome})
         self._tell("ended", outcome)
+        if self._failure is not None:
+            raise self._failure
         return outcome
 
     async def _wound_down(self, stop: Stop) -> bool:
@@ -605,9 +610,6 @@ class TradingRun:
             if name:
                 raise VelozError(f"{name} ended by itself")
 
-    def _look_at_faults(self) -> None:
-        self.upkeep.look_at_faults()
-
     def _differs(self, difference: Difference) -> None:
         self._tell("differs", plain_difference(difference))
 
@@ -625,6 +627,11 @@ class TradingRun:
     def doors(self) -> Doors:
         """The world."""
         return self._doors
+
+    def fail(self, failure: VelozError) -> None:
+        """Ends the run gracefully, and raises this when it has ended."""
+        self._failure = failure
+        self._stop.asked.set()
 
     def tell(self, name: str, fields: dict[str, Any]) -> None:
         """Tells of an event."""

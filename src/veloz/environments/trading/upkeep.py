@@ -116,8 +116,9 @@ class Upkeep:
             place = "" if error is None else place_of(error)
             told = {"strategy": seated.name, "message": message, "place": place}
             self._run.tell("strategy_stopped", told)
-        if len(self._told) == len(self._run.made):
-            raise StrategyError("every strategy was stopped by an error; see above")
+            if len(self._told) == len(self._run.made):
+                # Their stop policies have begun; the run ends when those are through.
+                self._run.fail(StrategyError(f"{seated.name} was stopped: {message}"))
 
     def is_wound_down(self) -> bool:
         """True if orders and positions are as the stop policies want them."""
