@@ -33,7 +33,7 @@ DICE = {"choice", "choices", "gauss", "randbytes", "randint", "random", "randran
 # Methods by which a path or a loop reaches the world, whatever the variable is called.
 METHODS = {
     "add_reader", "create_connection", "create_server", "getaddrinfo", "mkdir", "open",
-    "read_bytes", "read_text", "rmdir", "run_in_executor", "touch", "unlink", "write_bytes",
+    "read_bytes", "read_text", "rmdir", "run_in_executor", "unlink", "write_bytes",
     "write_text",
 }  # fmt: skip
 HARMLESS_OS = {"PathLike", "fspath", "strerror"}
@@ -57,6 +57,9 @@ ALLOWED: dict[str, dict[str, str]] = {
         "mkdir": RESEARCH,
         "write_bytes": RESEARCH,
         "write_text": RESEARCH,
+    },
+    "venues/binance/dialect/drivers.py": {
+        "open": "recorded market data, read whole before anything runs: an input, as a seed is"
     },
     "environments/spool.py": {"import tempfile": RESEARCH, "open": RESEARCH},
 }
@@ -118,7 +121,10 @@ def full_name(node: ast.expr, stands_for: dict[str, str]) -> str:
     if isinstance(node, ast.Attribute):
         owner = full_name(node.value, stands_for)
         return f"{owner}.{node.attr}" if owner else ""
-    return stands_for.get(node.id, node.id) if isinstance(node, ast.Name) else ""
+    if not isinstance(node, ast.Name):
+        return ""
+    # A name that is not imported is a variable: `random` may be a door. But `open` is built in.
+    return stands_for.get(node.id, "open" if node.id == "open" else "")
 
 
 def watched() -> list[Path]:
@@ -179,6 +185,7 @@ def test_the_lint_finds(source: str, what: str) -> None:
     "source",
     [
         "from random import Random\nRandom(7).random()",
+        "def f(random):\n    return random.uniform(0, 1)",
         "import asyncio\nasyncio.sleep(1)",
         "self._doors.files.open('x')",
         "import os\nos.strerror(5)",

@@ -222,7 +222,10 @@ def test_no_registry_host_is_in_the_repository() -> None:
     assert places(hosts, TEXTS) == []
 
 
-LOCKS = ["base", "dev", "peers", "clients-ccxt", "clients-python-binance", "clients-sdk"]
+LOCKS = [
+    "base", "dev", "peers",
+    "clients-ccxt", "clients-connector", "clients-python-binance", "clients-sdk",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("lock", LOCKS)

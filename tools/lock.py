@@ -16,6 +16,7 @@ LOCKS = {
     "requirements/dev.lock": ["--group", "dev", "--constraints", BASE],
     "requirements/peers.lock": ["--group", "peers", "--constraints", BASE],
     "requirements/clients-ccxt.lock": ["--group", "clients-ccxt"],
+    "requirements/clients-connector.lock": ["--group", "clients-connector"],
     "requirements/clients-python-binance.lock": ["--group", "clients-python-binance"],
     "requirements/clients-sdk.lock": ["--group", "clients-sdk"],
 }

@@ -42,16 +42,20 @@ const DAY_NS: i64 = 86_400_000_000_000;
 pub struct AccountSeat {
     pub market: Market,
     pub decoder: UserDecoder,
+    /// Two legs a symbol.
+    pub is_hedge: bool,
     /// Venue time of the last private event or listing that is booked, ns.
     pub confirmed_ns: i64,
 }
 
+/// LiveEngine(assets: list[tuple[str, int]], instruments: list[dict[str, Any]], settings: dict[str, Any])
+///
 /// An engine that trades live or on paper.
 ///
 /// Args:
 ///     assets (list[tuple[str, int]]): `(name, scale)` pairs.
 ///     instruments (list[dict[str, Any]]): Dicts with the fields of an instrument; scaled.
-///     settings (dict[str, Any]): `accounts` (one market name each: "spot", "usdm", "coinm"), `instance` and
+///     settings (dict[str, Any]): `accounts` (one market name each: "spot", "usdm", "coinm"), `hedge` (one bool each), `instance` and
 ///         `epoch` of the wire ids, `limits`, `leverage` (by instrument), `build`, `account`,
 ///         `remembers_ns`, `records_market`, `check_identity`; for paper also `paper` (True),
 ///         `venue`, `levels`, `entry_latency`, `report_latency`, `seed`, `patience_ns`.
@@ -143,12 +147,6 @@ impl LiveEngine {
         }
     }
 
-    /// What the account of a row is at its venue, to look at.
-    pub fn seat_of(&self, account: u16) -> PyResult<&AccountSeat> {
-        let seat = self.accounts.get(usize::from(account));
-        seat.ok_or_else(|| PyValueError::new_err(format!("there is no account {account}")))
-    }
-
     /// What the account of a row is at its venue.
     pub fn seat(&mut self, account: u16) -> PyResult<&mut AccountSeat> {
         let seat = self.accounts.get_mut(usize::from(account));
@@ -191,16 +189,18 @@ impl LiveEngine {
             |error: veloz_core::account::AccountError| errors::config_error(&error.to_string());
         let mut accounts = Accounts::new(&assets, &instruments).map_err(wrong)?;
         let markets: Vec<String> = get(settings, "accounts")?;
+        let hedged: Vec<bool> = get_or(settings, "hedge", Vec::new())?;
         let mut seats = Vec::new();
-        for name in &markets {
-            accounts.add_account(false, None).map_err(wrong)?;
+        for (at, name) in markets.iter().enumerate() {
+            let is_hedge = hedged.get(at).copied().unwrap_or(false);
+            accounts.add_account(is_hedge, None).map_err(wrong)?;
             let (market, mut decoder) = (market_of(name)?, UserDecoder::new());
             for (row, instrument) in instruments.iter().enumerate() {
                 if instrument.kind == market.kind() {
                     decoder.add(row as u32, instrument);
                 }
             }
-            seats.push(AccountSeat { market, decoder, confirmed_ns: 0 });
+            seats.push(AccountSeat { market, decoder, is_hedge, confirmed_ns: 0 });
         }
         let is_paper: bool = get_or(settings, "paper", false)?;
         if !is_paper {

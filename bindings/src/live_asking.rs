@@ -11,6 +11,9 @@ use crate::live_fields::input_of;
 use crate::live_request::LiveRequest;
 use crate::live_views;
 
+/// How the reason of a freeze begins that ends when the account is synced.
+const UNSYNCED: &str = "unsynced: ";
+
 #[pymethods]
 impl LiveEngine {
     /// input(kind: str, now_ns: int, **fields: Any) -> None
@@ -150,11 +153,15 @@ impl LiveEngine {
 
     /// unsynced(account: int, reason: str, ts_recv_ns: int) -> None
     ///
-    /// Private events may have been missed: no new order until `synced`.
+    /// Private events may have been missed: no new order until `synced`. What is frozen for another
+    /// reason stays so after it.
     fn unsynced(&mut self, account: u16, reason: &str, ts_recv_ns: i64) -> PyResult<()> {
         let scope = (account, ANY_STRATEGY, ANY_INSTRUMENT);
-        let freeze = Input::Freeze { scope, on: true, reason: reason.into() };
-        self.take_inputs(&[freeze], ts_recv_ns)
+        if self.desk().frozen().any(|(known, why)| known == scope && !why.starts_with(UNSYNCED)) {
+            return Ok(());
+        }
+        let reason = format!("{UNSYNCED}{reason}").into();
+        self.take_inputs(&[Input::Freeze { scope, on: true, reason }], ts_recv_ns)
     }
 }
 
@@ -173,6 +180,9 @@ impl LiveEngine {
 
     fn thaw(&mut self, account: u16, now_ns: i64) -> PyResult<()> {
         let scope = (account, ANY_STRATEGY, ANY_INSTRUMENT);
+        if !self.desk().frozen().any(|(known, why)| known == scope && why.starts_with(UNSYNCED)) {
+            return Ok(());
+        }
         let thaw = Input::Freeze { scope, on: false, reason: "synced".into() };
         self.take_inputs(&[thaw], now_ns)
     }

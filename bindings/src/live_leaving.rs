@@ -9,9 +9,12 @@ use veloz_core::order::{Request, RequestKind};
 
 use crate::errors;
 use crate::live::LiveEngine;
-use crate::live_market::MarketReplay;
+use crate::live_market::{MarketJournal, MarketReplay};
 use crate::live_request::LiveRequest;
 use crate::live_views;
+
+/// Requests whose answers are awaited before the list is looked through.
+const MOST_ASKED: usize = 4_096;
 
 #[pymethods]
 impl LiveEngine {
@@ -24,6 +27,12 @@ impl LiveEngine {
             None => self.live.take_requests(),
             Some(_) => self.rescue(),
         };
+        if self.asked.len() > MOST_ASKED {
+            // What nobody answered although its order ended needs no answer any more.
+            let orders = &self.live.engine.desk.orders;
+            self.asked
+                .retain(|_, asked| orders.get(asked.order).is_some_and(|order| order.is_open()));
+        }
         let mut leaving = Vec::with_capacity(requests.len());
         for request in requests {
             let (desk, number) = (&self.live.engine.desk, self.next_number);
@@ -71,6 +80,19 @@ impl LiveEngine {
         let desk = &mut self.live.engine.desk;
         let mut rest = Vec::new();
         desk.journal.roll(&desk.assets, &desk.instruments, &mut rest);
+        Ok(PyBytes::new(py, &rest))
+    }
+
+    /// roll_market() -> bytes
+    ///
+    /// As `roll_journal`, of the market journal; empty if the market is not recorded.
+    fn roll_market<'py>(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        self.refuse_poisoned()?;
+        let desk = &self.live.engine.desk;
+        let mut rest = Vec::new();
+        if let Some(market) = &mut self.market {
+            market.0.roll(&desk.assets, &desk.instruments, &mut rest);
+        }
         Ok(PyBytes::new(py, &rest))
     }
 
@@ -176,17 +198,32 @@ impl LiveEngine {
 
     /// knows_fill(account: int, symbol: str, trade_id: int) -> bool
     ///
-    /// True if a trade of the account in a venue symbol is booked, or waits for its order.
-    fn knows_fill(&self, account: u16, symbol: &str, trade_id: u64) -> PyResult<bool> {
-        let kind = self.seat_of(account)?.market.kind();
-        let desk = self.desk();
-        let mut rows = desk.instruments.iter();
-        let row = rows.position(|i| i.kind == kind && i.venue_symbol == symbol);
-        let Some(row) = row.map(|row| row as u32) else { return Ok(false) };
-        let waits = |(report, _): &veloz_core::desk::Parked| {
-            (report.account, report.instrument, report.trade_id) == (account, row, trade_id)
-        };
-        Ok(desk.orders.has_trade(account, row, trade_id) || desk.parked().iter().any(waits))
+    /// True if the fill of a venue symbol is booked; of orders that are remembered.
+    fn knows_fill(&self, account: u16, symbol: &str, trade_id: u64) -> bool {
+        live_views::knows_fill(self.desk(), account, symbol, trade_id)
+    }
+
+    /// leverage(account: int) -> dict[str, int]
+    ///
+    /// The leverage that risk counts with, by venue symbol of contracts.
+    fn leverage<'py>(&mut self, py: Python<'py>, account: u16) -> PyResult<Bound<'py, PyDict>> {
+        let kind = self.seat(account)?.market.kind();
+        live_views::leverage(py, self.desk(), account, kind)
+    }
+
+    /// is_hedge(account: int) -> bool
+    ///
+    /// True if the account was configured with two legs a symbol.
+    fn is_hedge(&mut self, account: u16) -> PyResult<bool> {
+        Ok(self.seat(account)?.is_hedge)
+    }
+
+    /// margin_types(account: int) -> dict[str, str]
+    ///
+    /// "cross" or "isolated" as configured, by venue symbol of contracts.
+    fn margin_types<'py>(&mut self, py: Python<'py>, account: u16) -> PyResult<Bound<'py, PyDict>> {
+        let kind = self.seat(account)?.market.kind();
+        live_views::margin_types(py, self.desk(), account, kind)
     }
 
     /// positions(account: int) -> dict[tuple[str, str], Decimal]
@@ -286,6 +323,16 @@ impl LiveEngine {
             let committed_ns = desk.journal.committed_ns();
             desk.journal = Journal::new(&header);
             desk.journal.resume_clock(committed_ns);
+        }
+        match &mut self.market {
+            // The market stream goes on behind what the trading stream has seen of it; its chain
+            // starts anew with each start of the engine.
+            Some(market) => {
+                let mut header = market.0.header().clone();
+                header.first_sequence = recovery.market_sequence + 1;
+                *market = MarketJournal::new(&header);
+            }
+            None => desk.unpin_market(),
         }
         Ok(recovery)
     }

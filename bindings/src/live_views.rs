@@ -4,6 +4,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 use veloz_core::desk::{Desk, DifferenceKind, Recovery, WireOwner};
+use veloz_core::instrument::Kind;
 use veloz_core::order::{PositionSide, Side};
 use veloz_core::units::format_decimal;
 use veloz_venues::wire_id::WireId;
@@ -74,6 +75,53 @@ pub fn balances<'py>(py: Python<'py>, desk: &Desk, account: u16) -> PyResult<Bou
         held.set_item(&asset.name, decimal(py, balance.wallet(), asset.scale)?)?;
     }
     Ok(held)
+}
+
+/// True if a fill is booked, or waits for its order.
+pub fn knows_fill(desk: &Desk, account: u16, symbol: &str, trade_id: u64) -> bool {
+    let named = |row: u32| desk.instruments[row as usize].venue_symbol == symbol;
+    let waits = |(report, _): &veloz_core::desk::Parked| {
+        (report.account, report.trade_id) == (account, trade_id) && named(report.instrument)
+    };
+    let rows = (0..desk.instruments.len() as u32).filter(|row| named(*row));
+    rows.into_iter().any(|row| desk.orders.has_trade(account, row, trade_id))
+        || desk.parked().iter().any(waits)
+}
+
+/// The contracts of a market, by row.
+fn contracts(desk: &Desk, kind: Kind) -> impl Iterator<Item = (u32, &str)> {
+    let rows = desk.instruments.iter().enumerate();
+    rows.filter(move |(_, i)| i.kind == kind && kind != Kind::Spot)
+        .map(|(row, i)| (row as u32, i.venue_symbol.as_str()))
+}
+
+/// Venue symbol → leverage.
+pub fn leverage<'py>(
+    py: Python<'py>,
+    desk: &Desk,
+    account: u16,
+    kind: Kind,
+) -> PyResult<Bound<'py, PyDict>> {
+    let all = PyDict::new(py);
+    for (row, symbol) in contracts(desk, kind) {
+        all.set_item(symbol, desk.leverage(account, row))?;
+    }
+    Ok(all)
+}
+
+/// Venue symbol → margin type.
+pub fn margin_types<'py>(
+    py: Python<'py>,
+    desk: &Desk,
+    account: u16,
+    kind: Kind,
+) -> PyResult<Bound<'py, PyDict>> {
+    let all = PyDict::new(py);
+    for (row, symbol) in contracts(desk, kind) {
+        let setting = desk.accounts.setting(account, row).unwrap_or_default();
+        all.set_item(symbol, if setting.is_isolated { "isolated" } else { "cross" })?;
+    }
+    Ok(all)
 }
 
 /// What a recovery found.

@@ -121,10 +121,18 @@ impl Book {
         Ok(self.qty(ask.or(view.quote.map(|quote| quote.ask_qty))))
     }
 
-    /// bool: True if both sides have a price.
+    /// bool: True if both sides have a price that may be believed.
     #[getter]
     fn is_ready(&self) -> PyResult<bool> {
-        Ok(self.view()?.touch().is_some())
+        let view = self.view()?;
+        Ok(!view.is_stale && view.touch().is_some())
+    }
+
+    /// bool: True while the levels are not to be believed: after a gap, a lost connection, or
+    /// silence. Orders that open are refused meanwhile.
+    #[getter]
+    fn is_stale(&self) -> PyResult<bool> {
+        Ok(self.view()?.is_stale)
     }
 
     /// float: Middle of best bid and best ask.

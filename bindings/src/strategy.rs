@@ -147,6 +147,13 @@ impl StrategyBase {
         Ok(self.link()?.desk()?.now_ns)
     }
 
+    /// bool: True while the strategy is told what happened to its orders before a restart; orders
+    /// that it gives meanwhile are refused.
+    #[getter]
+    fn is_recovering(&self) -> PyResult<bool> {
+        Ok(self.link()?.desk()?.is_recovering)
+    }
+
     /// place_order(symbol: str, side: str, type: str, qty: float | int | str | Decimal, price: float | int | str | Decimal | None = None, tif: str | None = None, reduce_only: bool = False, post_only: bool = False, tag: str | None = None, client_order_id: str | None = None, *, trigger_price: float | int | str | Decimal | None = None, trigger_by: str | None = None, trail_bps: int | None = None, activation_price: float | int | str | Decimal | None = None, display_qty: float | int | str | Decimal | None = None, expire_ns: int | None = None, close_position: bool = False, stp: str | None = None, position_side: str | None = None, why: str | None = None) -> Order
     ///
     /// Places an order (ST3) and returns it at once in status "new"; its verdict comes as `on_order`.

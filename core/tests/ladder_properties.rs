@@ -35,11 +35,11 @@ fn play<const BID: bool>(step: i64, words: &[(i64, i64)]) {
         let best = if BID { model.last_key_value() } else { model.first_key_value() };
         assert_eq!(ladder.best(BID), best.map(|(&p, &q)| (p, q)), "after {price} x {qty}");
     }
-    check(&ladder, &model);
+    check::<BID>(&ladder, &model);
     ladder.clear();
-    check(&ladder, &BTreeMap::new());
+    check::<BID>(&ladder, &BTreeMap::new());
     ladder.set(BID, 7, 7);
-    check(&ladder, &BTreeMap::from([(7, 7)]));
+    check::<BID>(&ladder, &BTreeMap::from([(7, 7)]));
 }
 
 /// Prices close together, far apart, off every grid and at the ends of the number range.

@@ -939,7 +939,12 @@ class Book:
         """float: Cost of taking `qty`, hundredths of a per cent beyond mid; NaN if too thin."""
     @property
     def is_ready(self) -> bool:
-        """True if both sides have a price."""
+        """True if both sides have a price that may be believed."""
+    @property
+    def is_stale(self) -> bool:
+        """True while the levels are not to be believed: after a gap, a lost connection, or
+        silence. Orders that open are refused meanwhile.
+        """
     @property
     def last(self) -> float:
         """Last traded price, or the close of the last bar."""
@@ -1381,7 +1386,7 @@ class LiveEngine:
     Args:
         assets (list[tuple[str, int]]): `(name, scale)` pairs.
         instruments (list[dict[str, Any]]): Dicts with the fields of an instrument; scaled.
-        settings (dict[str, Any]): `accounts` (one market name each: "spot", "usdm", "coinm"), `instance` and
+        settings (dict[str, Any]): `accounts` (one market name each: "spot", "usdm", "coinm"), `hedge` (one bool each), `instance` and
             `epoch` of the wire ids, `limits`, `leverage` (by instrument), `build`, `account`,
             `remembers_ns`, `records_market`, `check_identity`; for paper also `paper` (True),
             `venue`, `levels`, `entry_latency`, `report_latency`, `seed`, `patience_ns`.
@@ -1455,6 +1460,8 @@ class LiveEngine:
                 (symbol, leverage). All take `ts_exchange`, and those of the account `account`.
             now_ns: When it came, ns.
         """
+    def is_hedge(self, account: int) -> bool:
+        """True if the account was configured with two legs a symbol."""
     def journal_hash(self) -> str:
         """Digest of the trading journal so far, in hexadecimal."""
     def journal_pending(self) -> bytes:
@@ -1463,15 +1470,19 @@ class LiveEngine:
     def journal_sequence(self) -> int:
         """Sequence of the last batch of the trading journal."""
     def knows_fill(self, account: int, symbol: str, trade_id: int) -> bool:
-        """True if a trade of the account in a venue symbol is booked, or waits for its order."""
+        """True if the fill of a venue symbol is booked; of orders that are remembered."""
     def knows_order(self, account: int, client_order_id: str) -> bool:
         """True if the order is or was one of ours; remembered ones count."""
     def lapsed(self, number: int, ts_recv_ns: int) -> None:
         """A cancel or amend can no longer take effect, and did not."""
     def latency(self, name: str) -> tuple[int, int, int, int]:
         """Count, p50, p99 and maximum in ns from receipt to "callback", or to "request"."""
+    def leverage(self, account: int) -> dict[str, int]:
+        """The leverage that risk counts with, by venue symbol of contracts."""
     def listen(self, strategy: int, symbol: str, kind: str, interval_ns: int) -> None:
         """Makes a strategy hear "bars", "trades", "quotes", "books", "marks" or "funding"."""
+    def margin_types(self, account: int) -> dict[str, str]:
+        """ "cross" or "isolated" as configured, by venue symbol of contracts."""
     def market_pending(self) -> bytes:
         """As `journal_pending`, of the market journal; empty if the market is not recorded."""
     @property
@@ -1502,6 +1513,8 @@ class LiveEngine:
         """Takes the body of an answer: a snapshot, or rows that a hole left out. As `frame`."""
     def roll_journal(self) -> bytes:
         """Seals the segment and starts the next: what is left of the old one."""
+    def roll_market(self) -> bytes:
+        """As `roll_journal`, of the market journal; empty if the market is not recorded."""
     def save_states(self, now_ns: int) -> None:
         """Lets every strategy save its state into the journal."""
     def snapshot(self) -> bytes:
@@ -1526,7 +1539,9 @@ class LiveEngine:
     def unknown(self, number: int, reason: str, ts_recv_ns: int) -> None:
         """A request may have been carried out."""
     def unsynced(self, account: int, reason: str, ts_recv_ns: int) -> None:
-        """Private events may have been missed: no new order until `synced`."""
+        """Private events may have been missed: no new order until `synced`. What is frozen for another
+        reason stays so after it.
+        """
     def user_frame(
         self, account: int, payload: bytes | bytearray | memoryview | str, ts_recv_ns: int
     ) -> int:
@@ -1849,6 +1864,11 @@ class StrategyBase:
         """Account: Balances and equity of the account that the strategy trades on."""
     def get_position(self, symbol: str) -> Position:
         """Position: The strategy's own position in an instrument, with its exact figures."""
+    @property
+    def is_recovering(self) -> bool:
+        """True while the strategy is told what happened to its orders before a restart; orders
+        that it gives meanwhile are refused.
+        """
     @property
     def now(self) -> int:
         """Event time, ns since the epoch, UTC: the only clock of a strategy."""

@@ -77,7 +77,7 @@ def drive(client: str, program: str, venue: dict[str, Any], account: int) -> dic
         capture_output=True,
         text=True,
         check=False,
-        timeout=110,
+        timeout=240,
         env={"PATH": os.environ.get("PATH", ""), "HOME": str(ROOT / "build")},
     )
     assert done.returncode == 0, f"{program}:\n{done.stdout[-1500:]}\n{done.stderr[-4000:]}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from tests.clients.conftest import drive
 
 pytestmark = pytest.mark.timeout(600)
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.timeout(600)
         ("ccxt", "with_ccxt.py", 0),
         ("python-binance", "with_python_binance.py", 1),
         ("sdk", "with_sdk.py", 2),
+        ("connector", "with_connector.py", 3),
     ],
 )
 def test_a_public_client_trades_on_all_three_markets(

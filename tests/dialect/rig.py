@@ -40,12 +40,19 @@ class Wire:
         self.frames: list[Any] = []
         self.pings: list[bytes] = []
         self.end: tuple[int | None, str] | None = None
+        self.listener: Any = None
+        self.answers_pings = True
 
     def send(self, payload: bytes) -> None:
-        self.frames.append(json.loads(payload))
+        try:
+            self.frames.append(json.loads(payload))
+        except ValueError:  # some faults send what is no JSON
+            self.frames.append({"unreadable": payload})
 
     def ping(self, payload: bytes = b"") -> None:
         self.pings.append(payload)
+        if self.answers_pings:
+            self.listener.on_pong(self, payload)
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         self.is_open, self.end = False, (code, reason)
@@ -145,7 +152,8 @@ class Rig:
         self._wires += 1
         wire = Wire(self._wires)
         request = HttpRequest("GET", path, query, {}, b"", "127.0.0.1")
-        return self.simulation.site(market).accept(request, wire), wire
+        wire.listener = self.simulation.site(market).accept(request, wire)
+        return wire.listener, wire
 
     def say(self, listener: Any, wire: Wire, message: Any) -> None:
         """The client sends a frame."""

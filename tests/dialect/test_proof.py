@@ -12,6 +12,7 @@ from urllib.parse import quote
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
 from tests.dialect.rig import Rig, play
 from veloz.exchange.words import Market
 from veloz.venues.binance.dialect.access import signed_rest_payload

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.dialect.rig import BASE, QTY, SYMBOL, Rig, play
 from veloz.exchange.words import Market, Why
 from veloz.venues.binance.dialect.refusals import FUTURES, SPOT

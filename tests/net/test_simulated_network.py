@@ -217,6 +217,31 @@ def test_f_a09_what_a_stalled_reader_does_not_take_is_buffered_here() -> None:
     world.run(main())
 
 
+def test_f_a09_a_stall_that_comes_back_while_it_ends_keeps_the_order() -> None:
+    world = World(6)
+
+    def judge(parcel: Parcel) -> Fate:
+        if parcel.payload == b"1":
+            world.network.links[0].stall(to_server=True)
+        return Fate()
+
+    async def main() -> None:
+        venue, _, connection = await opened(world)
+        world.network.links[0].stall(to_server=True)
+        for number in range(4):
+            connection.send(b"%d" % number)
+        world.network.judge = judge
+        world.network.links[0].heal()
+        await asyncio.sleep(1)
+        assert venue.heard.frames == [b"0", b"1"]
+        world.network.judge = lambda parcel: Fate()
+        world.network.links[0].heal()
+        await asyncio.sleep(1)
+        assert venue.heard.frames == [b"0", b"1", b"2", b"3"]
+
+    world.run(main())
+
+
 @pytest.mark.parametrize(
     ("fate", "frames"),
     [

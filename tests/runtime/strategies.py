@@ -21,7 +21,7 @@ class Churn(vz.Strategy):
         if self.last is None:
             return
         self.turn += 1
-        bid, ask = self.last
+        bid, _ = self.last
         match self.turn % 4:
             case 0:
                 self.buy(self.symbol, self.qty)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path("/journal")
 ACCOUNT = "sim/main"
-SMALL = Room(segment_bytes=8192, reserve_bytes=2048)
+SMALL = Room(segment_bytes=8192, reserve_bytes=4096)
 
 
 @dataclass
@@ -114,7 +114,7 @@ async def life(
         writer.when_released(sequence, memory.promise(sequence))
         if dice.random() < 0.5:
             await asyncio.sleep(dice.random() * 0.002)
-        if dice.random() < 0.3:
+        if dice.random() < 0.5:
             await writer.tend()
         if writer.wants_roll:
             writer.roll(journal.roll(), journal.sequence)

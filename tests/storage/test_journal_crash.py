@@ -118,6 +118,26 @@ def test_f_h15_every_flipped_bit_is_found(is_closed: bool) -> None:
     assert world.run(main()) > 1_000
 
 
+def test_f_h15_under_os_too_a_flipped_bit_of_the_header_is_found() -> None:
+    world = World(1)
+
+    async def main() -> None:
+        host = world.host("engine")
+        opened = open_journal(host.disk, FOLDER, account=ACCOUNT)
+        writer = writer_of(host.boot(), opened, "os")
+        for sequence, frames in enumerate(batches_of(3), start=1):
+            writer.append(frames, sequence)
+        await asyncio.sleep(1)
+        host.kill()
+        for bit in range(0, 8 * len(batches_of(1)[0]), 7):
+            host.disk.flip(FIRST, bit)
+            with pytest.raises(DataError, match="journal"):
+                open_journal(host.disk, FOLDER, account=ACCOUNT)
+            host.disk.flip(FIRST, bit)
+
+    world.run(main())
+
+
 def test_f_h14_holes_that_pages_out_of_order_leave_are_cut() -> None:
     cut = kept = 0
     for seed in range(60):

@@ -125,7 +125,7 @@ def test_f_h13_a_failed_sync_seals_for_ever_and_recovery_goes_on_in_a_new_file(
         engine.write()
         await asyncio.sleep(1)
         host.disk.fail("fdatasync", errno.EIO)
-        sequence = engine.write()
+        sequence = engine.write(9_000)  # pages that the disk drops, and says nothing of later
         if policy == "os":
             released.append(sequence)
             with pytest.raises(JournalSealed):
@@ -241,6 +241,29 @@ def test_segments_roll_and_the_chain_goes_on() -> None:
         opened = open_journal(host.disk, FOLDER, account=ACCOUNT)
         assert (opened.sequence, opened.segment, opened.epoch) == (100, rolls + 1, 2)
         assert list(saved(opened)) == list(range(1, 101))
+
+    on_a_host()(main)
+
+
+def test_nothing_in_a_new_segment_is_released_before_the_old_one_is_on_the_disk() -> None:
+    async def main(host: Host) -> None:
+        engine = Engine(host)
+        while not engine.writer.wants_roll:
+            engine.write(300)
+            await engine.writer.tend()
+        await asyncio.sleep(1)
+        engine.write()
+        steps = host.disk.steps
+        # until the disk has synced it, and nobody knows yet
+        while host.disk.steps == steps:  # noqa: ASYNC110 - the disk knows no events
+            await asyncio.sleep(1e-6)
+        engine.write()
+        engine.writer.roll(engine.journal.roll(), engine.journal.sequence)
+        sequence, released = engine.write(), asyncio.Event()
+        engine.writer.when_released(sequence, released.set)
+        await released.wait()
+        host.lose_power(keep="nothing")
+        assert open_journal(host.disk, FOLDER, account=ACCOUNT).sequence == sequence
 
     on_a_host()(main)
 

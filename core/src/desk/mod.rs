@@ -265,6 +265,13 @@ impl Desk {
         self.leverage[at] = leverage.max(1);
     }
 
+    /// The leverage that an account's orders in an instrument are judged with.
+    #[must_use]
+    pub fn leverage(&self, account: u16, instrument: InstrumentId) -> i64 {
+        let at = account as usize * self.instruments.len() + instrument as usize;
+        self.leverage.get(at).copied().unwrap_or(1)
+    }
+
     /// Queues a command behind what already waits.
     #[inline]
     pub fn command(&mut self, command: Command) {

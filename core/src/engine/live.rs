@@ -223,6 +223,10 @@ impl<S: Strategy> Engine<S> {
             self.desk.journal.drain_into(&mut made);
         }
         let last = self.desk.journal.sequence();
+        if segment.check().is_sealed {
+            self.desk.journal.close();
+            self.desk.journal.drain_into(&mut made);
+        }
         let made = Reader::new(made).map_err(VerifyError::Journal)?;
         match first_difference(&made, segment) {
             None => Ok(last),

@@ -100,7 +100,7 @@ impl Cursor {
                     return Err(self.broken("the hash chain before it does not match"));
                 }
                 self.chain = self.chain();
-                self.block = Box::new(blake3::Hasher::new_keyed(&self.chain));
+                *self.block = blake3::Hasher::new_keyed(&self.chain);
                 self.block_bytes = 0;
                 self.position += frame.end as u64;
                 self.is_sealed = frame.kind == FrameKind::Seal;

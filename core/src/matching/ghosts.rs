@@ -117,10 +117,8 @@ impl Ghosts {
             held.qty -= used;
             rest -= used;
         }
-        let mut ghost = self.get(side, price);
-        if ghost.qty > 0 && rest > 0 {
-            ghost.printed += rest;
-            self.set(side, price, ghost);
+        if rest > 0 {
+            self.sides.alter(side == Side::Buy, price, |ghost| ghost.printed += rest);
         }
     }
 

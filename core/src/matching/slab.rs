@@ -220,10 +220,6 @@ impl RestingSide {
         RestingSide { sign: if is_bid { 1 } else { -1 }, rows: Vec::new() }
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
     pub fn len(&self) -> usize {
         self.rows.len()
     }

@@ -196,8 +196,8 @@ impl Venue {
         // The side that the taker came for goes first.
         let sides = if taker > 0 { [Side::Sell, Side::Buy] } else { [Side::Buy, Side::Sell] };
         for side in sides {
-            if self.markets[at].own[row(side)].is_empty() {
-                continue;
+            if !meets(side, self.markets[at].own_best[row(side)], price) {
+                continue; // not even the best of them
             }
             rest = self.print_through(at, now, side, price, rest, taker);
             // The side that would have had to meet us printing at our price went through us.

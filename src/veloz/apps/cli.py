@@ -48,6 +48,7 @@ VERBS = {
     "explain": ("veloz.apps.explain", "say why a run traded, or did not"),
     "journal": ("veloz.apps.journal", "list, follow and check the journal of a run"),
     "exchange": ("veloz.apps.exchange", "serve a simulated Binance on this host"),
+    "dst": ("veloz.apps.dst", "run a whole system under faults, from seeds"),
     "bench": ("veloz.apps.bench", "measure the speed of this machine"),
     "doctor": ("veloz.apps.doctor", "look at this installation and say what to do"),
     "demo": ("veloz.apps.demo", "trade real recorded data, offline"),

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["add_parser", "build", "run"]
 
 DEFAULT_BALANCE = "100000"
-MARKETS = ("generator", "recording")
+MARKETS = ("generator", "recording", "frames")
+STEP_MS = {"generator": 10, "recording": 10, "frames": 1}
 
 
 def add_parser(verbs: Any) -> None:
@@ -50,9 +51,11 @@ def add_parser(verbs: Any) -> None:
         nargs="+",
         default=["generator"],
         metavar="SOURCE",
-        help="generator (default), or: recording FILE …",
+        help="generator (default); recording FILE …; frames FILE … (sent as they are, for load)",
     )
-    parser.add_argument("--speed", type=float, default=1.0, help="of a recording (1.0)")
+    parser.add_argument(
+        "--speed", type=float, default=1.0, help="of a recording or of frames (1.0)"
+    )
     parser.add_argument("--rate", type=float, default=20.0, help="events a second and symbol (20)")
     parser.add_argument("--seed", type=int, default=1, help="of keys, ids and dice (1)")
     parser.add_argument("--accounts", type=int, default=2, metavar="N", help="accounts (2)")
@@ -99,19 +102,20 @@ def _drive(
     simulation: Simulation, exchange: Exchange, args: argparse.Namespace, dice: random.Random
 ) -> None:
     from veloz.exchange.words import Market
-    from veloz.venues.binance.dialect import Generator, Recording, read_recording
+    from veloz.venues.binance.dialect import Frames, Generator, Recording, read_recording
 
     kind, *files = args.market
-    if kind not in MARKETS or (kind == "recording") != bool(files):
+    if kind not in MARKETS or (kind != "generator") != bool(files):
         raise UsageError(
-            f"--market {' '.join(args.market)}: neither a generator nor a recording",
-            hint="say: --market generator   or: --market recording FILE",
+            f"--market {' '.join(args.market)}: no source of a market",
+            hint="say: --market generator, --market recording FILE or --market frames FILE",
         )
-    recorded: set[tuple[Market, str]] = set()
     for name in files:
-        rows = read_recording(Path(name))
-        recorded |= {(row.market, str(row.body["s"])) for row in rows}
-        simulation.drivers.append(Recording(exchange, rows, speed=args.speed))
+        recording = Recording(exchange, read_recording(Path(name)), speed=args.speed)
+        if kind == "recording":
+            simulation.drivers.append(recording)
+        else:
+            simulation.drivers.append(Frames(simulation, recording.rows, speed=args.speed))
     if files:
         return
     for market in Market:
@@ -166,7 +170,7 @@ async def _serve(args: argparse.Namespace) -> None:
         simulation.beat()
         shape = await simulation.serve(doors.sockets, host, int(port))
         _announce(shape, as_json=args.json)
-        beating = asyncio.create_task(simulation.run())
+        beating = asyncio.create_task(simulation.run(STEP_MS[args.market[0]]))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({beating, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if beating.done():

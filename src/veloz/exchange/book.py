@@ -63,6 +63,8 @@ class Level:
         if change > 0:
             self.add_ghost(change)
             return
+        if not change:
+            return
         for entry in reversed(self.entries):
             if isinstance(entry, Ghost) and change < 0:
                 leaving = min(entry.qty, -change)
@@ -102,6 +104,7 @@ class BookSide:
 
     Attributes:
         taken: By price, what clients took and the recording still shows.
+        order_prices: Where clients' orders rest, ascending.
     """
 
     def __init__(self, side: Side) -> None:
@@ -109,6 +112,8 @@ class BookSide:
         self.taken: dict[Decimal, Decimal] = {}
         self.levels: dict[Decimal, Level] = {}
         self.prices: list[Decimal] = []
+        self.order_prices: list[Decimal] = []
+        self._counts: dict[Decimal, int] = {}
 
     def level(self, price: Decimal) -> Level:
         """A level; a new one if it was empty."""
@@ -130,13 +135,37 @@ class BookSide:
             return None
         return self.prices[-1] if self.side is Side.BUY else self.prices[0]
 
+    def count(self, price: Decimal, change: int) -> None:
+        """Notes that a client's order came to a price or left it."""
+        now = self._counts.get(price, 0) + change
+        if now == change:
+            insort(self.order_prices, price)
+        if now:
+            self._counts[price] = now
+        else:
+            del self._counts[price]
+            del self.order_prices[bisect_left(self.order_prices, price)]
+
     def walk(self) -> Iterator[Level]:
-        """The levels, best first; they may change under way."""
-        prices = list(reversed(self.prices)) if self.side is Side.BUY else list(self.prices)
-        for price in prices:
-            level = self.levels.get(price)
-            if level is not None:
-                yield level
+        """The levels, best first; the side must not change under way."""
+        for price in reversed(self.prices) if self.side is Side.BUY else self.prices:
+            yield self.levels[price]
+
+    def held_prices(self) -> list[Decimal]:
+        """Where clients' orders rest, best first."""
+        held = self.order_prices
+        return held[::-1] if self.side is Side.BUY else held[:]
+
+    def best_order(self) -> Order | None:
+        """The client's order that is first in line; None if none rests."""
+        if not self.order_prices:
+            return None
+        price = self.order_prices[-1 if self.side is Side.BUY else 0]
+        return next(e for e in self.levels[price].entries if isinstance(e, Order))
+
+    def best_ghost(self) -> Level | None:
+        """The best level that the replayed market offers; None if it offers nothing."""
+        return next((level for level in self.walk() if level.ghosts()), None)
 
     def reaches(self, price: Decimal, limit: Decimal | None) -> bool:
         """True if an order of the other side with this limit may trade at a price of this side."""
@@ -161,8 +190,10 @@ class Book:
 
     def add(self, order: Order) -> None:
         """Rests an order behind everything at its price."""
-        self.side(order.side).level(order.price).entries.append(order)
-        self.touch(order.side, order.price)
+        side = self.side(order.side)
+        side.level(order.price).entries.append(order)
+        side.count(order.price, 1)
+        self.note_change(order.side, order.price)
 
     def remove(self, order: Order, at: Decimal | None = None) -> None:
         """Takes an order out of a price, its own if none is given; nothing if it does not rest."""
@@ -170,11 +201,15 @@ class Book:
         level = side.levels.get(price)
         if level is None:
             return
-        level.entries = [entry for entry in level.entries if entry is not order]
+        kept = [entry for entry in level.entries if entry is not order]
+        if len(kept) == len(level.entries):
+            return
+        level.entries = kept
+        side.count(price, -1)
         side.drop_if_empty(level)
-        self.touch(order.side, price)
+        self.note_change(order.side, price)
 
-    def touch(self, side: Side, price: Decimal) -> None:
+    def note_change(self, side: Side, price: Decimal) -> None:
         """Notes that the shown quantity of a level may have changed."""
         self.touched.add((side, price))
 
@@ -218,7 +253,7 @@ class Book:
         level = book_side.level(price)
         level.set_ghosts(qty - taken)
         book_side.drop_if_empty(level)
-        self.touch(side, price)
+        self.note_change(side, price)
 
     def keep_only(self, side: Side, prices: set[Decimal]) -> None:
         """Takes away the recorded levels that a snapshot leaves out."""

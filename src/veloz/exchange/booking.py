@@ -7,6 +7,7 @@ ledger takes the other side, so that all ledgers together always add up.
 from __future__ import annotations
 
 from copy import copy
+from dataclasses import replace
 from decimal import Decimal
 
 from veloz.exchange.events import (
@@ -34,11 +35,11 @@ from veloz.exchange.words import (
     OrderType,
     PositionSide,
     Side,
+    StpMode,
 )
 
 BNB = "BNB"
 BNB_DISCOUNT = {Market.SPOT: Decimal("0.25"), Market.USDM: Decimal("0.1")}
-ANONYMOUS = None
 
 
 class Booking:
@@ -76,8 +77,8 @@ class Booking:
             qty,
             taker_side is Side.SELL,
             ts,
-            buyer.order_id if buyer else ANONYMOUS,
-            seller.order_id if seller else ANONYMOUS,
+            buyer.order_id if buyer else None,
+            seller.order_id if seller else None,
         )
         self.print(instrument, trade)
         self._side(instrument, maker, taker_side.opposite, trade, is_maker=True)
@@ -181,7 +182,11 @@ class Booking:
         if order.market is Market.SPOT:
             desk.touched |= {listing.base, listing.quote, fill.fee_asset}
             return
-        desk.ledger.holding(order.symbol, order.position_side).updated_ns = fill.ts
+        holding = desk.ledger.holding(order.symbol, order.position_side)
+        holding.updated_ns = fill.ts
+        if not holding.qty:
+            self.floor.flat.append((account.name, order.market, order.symbol, order.position_side))
+        self.floor.moved[account.name, order.market, listing.settle] = None
         if fill.realised:
             self.income(desk, order, IncomeKind.REALISED, listing.settle, fill.realised, fill)
         if fill.fee:
@@ -357,19 +362,28 @@ class Booking:
         own = order.client_order_id
         client_id = own if request_id is None else request_id
         original = "" if request_id is None else own
-        self.floor.emit(
-            OrderEvent(
-                order.updated_ns,
-                order.market,
-                order.account,
-                self.snapshot(order),
-                execution,
-                client_id,
-                original,
-                fill,
-                reason,
-            )
+        event = OrderEvent(
+            order.updated_ns,
+            order.market,
+            order.account,
+            self.snapshot(order),
+            execution,
+            client_id,
+            original,
+            fill,
+            reason,
         )
+        if execution is Execution.TRADE_PREVENTION:
+            match = self.floor.accounts[order.account].desks[order.market].prevented[-1]
+            qty = min(match.taker_qty, match.maker_qty)
+            event = replace(
+                event,
+                prevented_qty=qty if match.stp_mode is StpMode.DECREMENT else ZERO,
+                prevented_match_id=match.match_id,
+                prevented_maker_order_id=match.maker_order_id,
+                prevented_price=match.price,
+            )
+        self.floor.emit(event)
 
     def snapshot(self, order: Order) -> Order:
         """A copy that no longer changes."""
@@ -425,9 +439,13 @@ class Booking:
 
     def expire(self, order: Order, reason: ExpireReason) -> None:
         """Ends an order that its client did not cancel."""
-        by_stp = reason is ExpireReason.STP
-        status = OrderStatus.EXPIRED_IN_MATCH if by_stp else OrderStatus.EXPIRED
-        self.close(order, status, Execution.EXPIRED, reason=reason)
+        if reason is not ExpireReason.STP:
+            self.close(order, OrderStatus.EXPIRED, Execution.EXPIRED, reason=reason)
+            return
+        # Spot calls the end itself a prevention and names the match.
+        prevents = order.market is Market.SPOT
+        execution = Execution.TRADE_PREVENTION if prevents else Execution.EXPIRED
+        self.close(order, OrderStatus.EXPIRED_IN_MATCH, execution, reason=reason)
 
     def shrink(self, order: Order, qty: Decimal, execution: Execution) -> None:
         """Lowers what an order can still fill, keeping its place, and says so."""
@@ -437,6 +455,6 @@ class Booking:
         order.visible_qty = min(order.visible_qty, order.left)
         order.updated_ns = self.floor.now_ns()
         instrument = self.floor.instruments[order.market, order.symbol]
-        instrument.book.touch(order.side, order.price)
+        instrument.book.note_change(order.side, order.price)
         self.touch_order(order)
         self.order_event(order, execution)

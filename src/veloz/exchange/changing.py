@@ -200,7 +200,7 @@ class Changing:
         desk.ledger.shrink_order(str(order.order_id), before.qty - qty)
         order.visible_qty = min(order.visible_qty, order.left)
         order.updated_ns = self.floor.now_ns()
-        self.floor.instruments[order.market, order.symbol].book.touch(order.side, order.price)
+        self.floor.instruments[order.market, order.symbol].book.note_change(order.side, order.price)
         self.booking.touch_order(order)
         amendment = self._note(desk, before, order)
         self.booking.order_event(order, Execution.REPLACED)
@@ -240,6 +240,7 @@ class Changing:
         filters.check_price(listing, price)
         filters.check_qty(listing, qty, is_market=False)
         if qty <= order.executed_qty:
+            order.qty = order.executed_qty
             self.end(order)
             return order
         self._requeue(order, qty, price)

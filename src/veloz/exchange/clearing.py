@@ -66,6 +66,7 @@ class Clearing:
         self.floor.listings[listing.market][listing.symbol] = listing
         if key in self.floor.instruments:
             self.floor.instruments[key].listing = listing
+            self.floor.instruments[key].tape.minutes = listing.avg_price_mins
         else:
             instrument = self.floor.instruments[key] = Instrument(listing)
             self._open(instrument)
@@ -175,7 +176,8 @@ class Clearing:
 
     def _plan_funding(self, instrument: Instrument) -> None:
         period = instrument.listing.funding_hours * HOUR
-        now = max(self.floor.now_ns(), instrument.next_funding_ns)
+        # After a jump of the clock every missed instant is paid, one after the other.
+        now = instrument.next_funding_ns or self.floor.now_ns()
         due = instrument.next_funding_ns = now - now % period + period
         self.timers.at(due, lambda: self._fund(instrument, due))
 

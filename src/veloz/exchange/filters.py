@@ -82,7 +82,8 @@ def _check_amounts(request: OrderRequest) -> None:
         raise Refusal(Why.BAD_REQUEST, "only a market order takes quote_qty")
     if request.close_position and request.type.has_limit:
         raise Refusal(Why.BAD_REQUEST, "close_position needs a market type")
-    needs_price = request.type.has_limit and request.price_match is None
+    waits_for_book = request.price_match is not None and request.type.is_conditional
+    needs_price = request.type.has_limit and not waits_for_book
     if needs_price != (request.price is not None):
         wanted = "needs a price" if needs_price else "takes no price"
         raise Refusal(Why.BAD_REQUEST, f"{request.type.value} {wanted}")
@@ -257,5 +258,5 @@ def reference_price(instrument: Instrument, marks: dict[str, Decimal], now: int)
     if instrument.index is not None:
         return instrument.index
     if listing.avg_price_mins:
-        return instrument.tape.average(now, listing.avg_price_mins)
+        return instrument.tape.average(now)
     return instrument.tape.last_price

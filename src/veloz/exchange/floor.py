@@ -32,7 +32,7 @@ from veloz.exchange.model import (
 )
 from veloz.exchange.money import ZERO
 from veloz.exchange.tape import Tape
-from veloz.exchange.words import Market, Refusal, Side, Why
+from veloz.exchange.words import Market, PositionSide, Refusal, Side, Why
 
 DEFAULT_LEVERAGE = 20
 CONTRACTS = (Market.USDM, Market.COINM)
@@ -49,7 +49,7 @@ class Instrument:
     def __init__(self, listing: Listing) -> None:
         self.listing = listing
         self.book = Book()
-        self.tape = Tape(listing.market, listing.symbol)
+        self.tape = Tape(listing.market, listing.symbol, listing.avg_price_mins)
         self.index: Decimal | None = None
         self.funding_rate = ZERO
         self.next_funding_ns = 0
@@ -106,6 +106,11 @@ class Floor:
         now_ns: The clock.
         random: Chance.
         scales: Decimals of an asset's balance.
+
+    Attributes:
+        prints: Trades that no trigger has seen yet.
+        moved: Futures accounts (with market and margin asset) whose margin a trade has changed.
+        flat: Positions that a trade has just closed: account, market, symbol and side.
     """
 
     def __init__(
@@ -123,6 +128,8 @@ class Floor:
         self.accounts: dict[str, Account] = {}
         self.outbox: deque[Event] = deque()
         self.prints: deque[tuple[Instrument, Decimal]] = deque()
+        self.moved: dict[tuple[str, Market, str], None] = {}
+        self.flat: list[tuple[str, Market, str, PositionSide]] = []
         self.counters: dict[str, int] = defaultdict(int)
         self.inflow: dict[tuple[Market, str], Decimal] = defaultdict(Decimal)
         self.dust: dict[tuple[Market, str], Decimal] = defaultdict(Decimal)

@@ -75,9 +75,15 @@ class Holders:
         """Moves money between an account's markets."""
         if source is target or amount <= 0:
             raise Refusal(Why.BAD_REQUEST, "a transfer is a positive amount to another market")
+        if not self._is_known(asset):
+            raise Refusal(Why.UNKNOWN_ASSET, f"nothing listed trades {asset!r}")
         self.move(name, source, asset, -amount, AccountReason.TRANSFER)
         self.move(name, target, asset, amount, AccountReason.TRANSFER)
         return self.floor.following("transfer")
+
+    def _is_known(self, asset: str) -> bool:
+        rows = (row for market in Market for row in self.floor.listings[market].values())
+        return any(asset in {row.base, row.quote, row.settle} for row in rows)
 
     # Futures settings.
 

@@ -59,15 +59,25 @@ class Liquidation:
         if market not in CONTRACTS:
             return
         for account in list(self.floor.accounts.values()):
-            ledger = account.desks[market].ledger
-            if not any(holding.qty for _, _, holding in ledger.held(asset)):
-                continue
-            for key in margin.broke(ledger, asset):
-                self._isolated(account, market, key)
-            if margin.pool(ledger, asset).is_broke:
-                self._cross(account, market, asset)
-            else:
-                self._call(account, market, asset)
+            self._check(account, market, asset)
+
+    def check_moved(self) -> None:
+        """Liquidates whom trades have left without margin."""
+        while self.floor.moved:
+            name, market, asset = key = next(iter(self.floor.moved))
+            del self.floor.moved[key]
+            self._check(self.floor.accounts[name], market, asset)
+
+    def _check(self, account: Account, market: Market, asset: str) -> None:
+        ledger = account.desks[market].ledger
+        if not any(holding.qty for _, _, holding in ledger.held(asset)):
+            return
+        for key in margin.broke(ledger, asset):
+            self._isolated(account, market, key)
+        if margin.pool(ledger, asset).is_broke:
+            self._cross(account, market, asset)
+        else:
+            self._call(account, market, asset)
 
     def _call(self, account: Account, market: Market, asset: str) -> None:
         """Warns once when margin is nearly used up."""

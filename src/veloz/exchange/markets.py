@@ -94,8 +94,7 @@ class Markets(Wiring):
     def average_price(self, market: Market, symbol: str) -> Decimal | None:
         """Mean trade price of the listing's `avg_price_mins`; last price if none traded."""
         instrument = self._floor.instrument(market, symbol)
-        minutes = instrument.listing.avg_price_mins
-        return instrument.tape.average(self._floor.now_ns(), minutes)
+        return instrument.tape.average(self._floor.now_ns())
 
     @call
     def mark_price(self, market: Market, symbol: str) -> MarkPrice:
@@ -167,6 +166,12 @@ class Markets(Wiring):
         equal what came in less what went out.
         """
         return self._clearing.imbalance()
+
+    @call
+    def add_insurance(self, market: Market, asset: str, amount: Decimal) -> None:
+        """Gives the insurance fund money from outside; without any it deleverages at once."""
+        self._floor.fund[market].deposit(asset, amount)
+        self._floor.inflow[market, asset] += amount
 
     @call
     def insurance_fund(self, market: Market, asset: str) -> Decimal:

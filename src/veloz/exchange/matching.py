@@ -6,7 +6,7 @@ The taker always meets the head of the best level, so nothing that a trade sets 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -140,7 +140,7 @@ class Matching:
         self._eat(level, qty)
         other.taken[level.price] = other.taken.get(level.price, ZERO) + qty
         other.drop_if_empty(level)
-        instrument.book.touch(other.side, level.price)
+        instrument.book.note_change(other.side, level.price)
         self.booking.trade(
             instrument, level.price, qty, taker=order, maker=None, taker_side=order.side
         )
@@ -173,7 +173,7 @@ class Matching:
             instrument, maker.price, qty, taker=taker, maker=maker, taker_side=maker.side.opposite
         )
         book = instrument.book
-        book.touch(maker.side, maker.price)
+        book.note_change(maker.side, maker.price)
         if not maker.left:
             book.remove(maker)
         elif not maker.visible_qty:
@@ -187,12 +187,12 @@ class Matching:
         """Self-trade prevention by the taker's mode; True if the taker must end."""
         mode = taker.stp_mode
         if mode is not StpMode.DECREMENT:
-            self._report_prevention(taker, maker, ZERO)
+            self._note_prevention(taker, maker)
             if mode in {StpMode.EXPIRE_MAKER, StpMode.EXPIRE_BOTH}:
                 self.booking.expire(maker, ExpireReason.STP)
             return mode in {StpMode.EXPIRE_TAKER, StpMode.EXPIRE_BOTH}
         qty = min(taker.left, maker.left)
-        self._report_prevention(taker, maker, qty)
+        self._note_prevention(taker, maker)
         for order in (maker, taker):
             order.prevented_qty += qty
             self.booking.shrink(order, qty, Execution.TRADE_PREVENTION)
@@ -200,7 +200,7 @@ class Matching:
             self.booking.expire(maker, ExpireReason.STP)
         return not taker.left
 
-    def _report_prevention(self, taker: Order, maker: Order, qty: Decimal) -> None:
+    def _note_prevention(self, taker: Order, maker: Order) -> None:
         desk = self.floor.accounts[taker.account].desks[taker.market]
         number = self.floor.following(f"prevented {taker.market} {taker.symbol}")
         now = self.floor.now_ns()
@@ -216,21 +216,6 @@ class Matching:
             now,
         )
         desk.prevented.append(match)
-        if taker.market is Market.SPOT and taker.stp_mode is not StpMode.DECREMENT:
-            self.floor.emit(
-                OrderEvent(
-                    now,
-                    taker.market,
-                    taker.account,
-                    self.booking.snapshot(taker),
-                    Execution.TRADE_PREVENTION,
-                    taker.client_order_id,
-                    prevented_qty=qty,
-                    prevented_match_id=number,
-                    prevented_maker_order_id=maker.order_id,
-                    prevented_price=maker.price,
-                )
-            )
 
     # After a market or limit order has taken what it could.
 
@@ -345,10 +330,11 @@ class Matching:
         trading = instrument.listing.status is SymbolStatus.TRADING
         for side in (Side.BUY, Side.SELL) if trading else ():
             book_side = instrument.book.side(side)
-            for level in list(book_side.walk()):
-                met = level.price == price and taker is side
-                beyond = level.price > price if side is Side.BUY else level.price < price
-                if not (met or beyond):
+            for held in book_side.held_prices():
+                met = held == price and taker is side
+                beyond = held > price if side is Side.BUY else held < price
+                level = book_side.levels.get(held)
+                if not (met or beyond) or not left or level is None:
                     break
                 for order in level.orders():
                     if left and order.status.is_open:
@@ -383,7 +369,7 @@ class Matching:
             level = book_side.levels.get(price)
         if level is not None:
             book_side.drop_if_empty(level)
-        instrument.book.touch(book_side.side, price)
+        instrument.book.note_change(book_side.side, price)
         return left + printed
 
     def _fill_by_print(self, instrument: Instrument, order: Order, qty: Decimal) -> Decimal:
@@ -399,8 +385,8 @@ class Matching:
         """Clients' orders that the replayed book now crosses fill at their own price."""
         for side in (Side.BUY, Side.SELL):
             own, other = instrument.book.side(side), instrument.book.side(side.opposite)
-            while True:
-                order, level = self._best_order(own.walk()), self._best_ghost(other.walk())
+            while own.order_prices:
+                order, level = own.best_order(), other.best_ghost()
                 if order is None or level is None or not other.reaches(level.price, order.price):
                     break
                 ghost = next(e for e in level.entries if isinstance(e, Ghost))
@@ -413,20 +399,5 @@ class Matching:
                 level.sweep()
                 other.taken[level.price] = other.taken.get(level.price, ZERO) + qty
                 other.drop_if_empty(level)
-                instrument.book.touch(other.side, level.price)
+                instrument.book.note_change(other.side, level.price)
                 self.fill_maker(instrument, order, qty, None)
-
-    @staticmethod
-    def _best_order(levels: Iterator[Level]) -> Order | None:
-        for level in levels:
-            orders = level.orders()
-            if orders:
-                return orders[0]
-        return None
-
-    @staticmethod
-    def _best_ghost(levels: Iterator[Level]) -> Level | None:
-        for level in levels:
-            if level.ghosts():
-                return level
-        return None

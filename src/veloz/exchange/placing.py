@@ -93,6 +93,12 @@ class Placing:
             raise Refusal(Why.MIN_NOTIONAL, f"{request.quote_qty} is less than {least}")
         if request.price is not None:
             filters.check_percent(listing, request.side, request.price, reference)
+        best = instrument.quote(request.side.opposite)
+        if is_market and listing.market is not Market.SPOT and best is not None:
+            try:
+                filters.check_percent(listing, request.side, best, reference)
+            except Refusal as refusal:
+                raise Refusal(Why.PERCENT_PRICE_MARKET, refusal.detail) from None
 
     def _priced(self, instrument: Instrument, request: OrderRequest) -> OrderRequest:
         """The request with the limit price that the book gives it."""
@@ -326,6 +332,9 @@ class Placing:
         except Refusal:
             self.booking.expire(order, ExpireReason.INSUFFICIENT_FUNDS)
             return
+        order.is_working, order.working_ns = True, order.trigger_ns
+        order.updated_ns = order.trigger_ns
+        self.booking.order_event(order, Execution.NEW)
         self.work(order)
 
     def judge_funds_at_trigger(self, order: Order) -> None:

@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import islice
 
 from veloz.errors import UsageError
 from veloz.exchange.model import Kline, Print, Window
@@ -65,12 +66,20 @@ class Tape:
     """Trades and candles of one symbol.
 
     Seconds and minutes are kept as trades come; longer candles are joined from minutes when asked.
+
+    Args:
+        market: Of the symbol.
+        symbol: Whose tape it is.
+        minutes: How far back the average price looks.
     """
 
-    def __init__(self, market: Market, symbol: str) -> None:
+    def __init__(self, market: Market, symbol: str, minutes: int) -> None:
         self.market = market
         self.symbol = symbol
+        self.minutes = minutes
         self.trades: deque[Print] = deque(maxlen=KEPT_TRADES)
+        self._recent: deque[tuple[int, Decimal, Decimal]] = deque()
+        self._weight = self._value = ZERO
         self.last_id = 0
         self.last_price: Decimal | None = None
         self.kept: dict[str, deque[Kline]] = {
@@ -82,6 +91,11 @@ class Tape:
         """Takes a trade and its value in the quote coin (coinm: base coin)."""
         self.trades.append(trade)
         self.last_id, self.last_price = trade.trade_id, trade.price
+        amount = trade.qty * trade.price
+        self._recent.append((trade.ts, trade.qty, amount))
+        self._weight += trade.qty
+        self._value += amount
+        self._forget(trade.ts)
         bought = not trade.buyer_is_maker
         for interval, kept in self.kept.items():
             opened, following = bounds(interval, trade.ts)
@@ -111,16 +125,18 @@ class Tape:
     def rows(self, window: Window) -> list[Print]:
         """The newest trades, or those from an id."""
         if window.from_id is None:
-            return list(self.trades)[-window.limit :]
+            return list(islice(reversed(self.trades), window.limit))[::-1]
         ids = [trade.trade_id for trade in self.trades]
         start = bisect_left(ids, window.from_id)
         return list(self.trades)[start : start + window.limit]
 
     def klines(self, interval: str, window: Window, now: int) -> list[Kline]:
         """Candles of an interval, oldest first; empty ones repeat the close before them."""
-        source = self.kept["1s" if interval == "1s" else "1m"]
+        start, end = window.start_ns, window.end_ns
+        back = (window.limit + 1) * FIXED.get(interval, 31 * DAY)
+        earliest = bounds(interval, max(0, now - back if start is None else start))[0]
         merged: list[Kline] = []
-        for candle in source:
+        for candle in self._since("1s" if interval == "1s" else "1m", earliest):
             opened, following = bounds(interval, candle.open_ns)
             if merged and merged[-1].open_ns == opened:
                 merged[-1] = joined(merged[-1], candle)
@@ -130,13 +146,21 @@ class Tape:
                 replace(candle, interval=interval, open_ns=opened, close_ns=following - 1)
             )
         merged += self._empty(merged, interval, bounds(interval, now)[1])
-        start, end = window.start_ns, window.end_ns
         rows = [
             candle
             for candle in merged
             if (start is None or candle.open_ns >= start) and (end is None or candle.open_ns <= end)
         ]
         return rows[: window.limit] if start is not None else rows[-window.limit :]
+
+    def _since(self, kept: str, earliest: int) -> list[Kline]:
+        """Kept candles from a time on, and the one before them, whose close they may repeat."""
+        rows: list[Kline] = []
+        for candle in reversed(self.kept[kept]):
+            rows.append(candle)
+            if candle.open_ns < earliest:
+                break
+        return rows[::-1]
 
     def _empty(self, before: list[Kline], interval: str, until: int) -> list[Kline]:
         """Candles without trades up to a time; no more than a deque would keep."""
@@ -170,15 +194,19 @@ class Tape:
             opened = following
         return rows
 
-    def average(self, now: int, minutes: int) -> Decimal | None:
+    def average(self, now: int) -> Decimal | None:
         """Mean price by quantity of the last minutes; the last price if nothing traded."""
-        weight, total = ZERO, ZERO
-        for trade in reversed(self.trades):
-            if trade.ts <= now - minutes * MINUTE:
-                break
-            weight += trade.qty
-            total += trade.qty * trade.price
-        return ROUNDING.divide(total, weight) if weight else self.last_price
+        self._forget(now)
+        if not self._weight:
+            return self.last_price
+        return ROUNDING.divide(self._value, self._weight)
+
+    def _forget(self, now: int) -> None:
+        """Takes what is too old for the average out of its sums."""
+        while self._recent and self._recent[0][0] <= now - self.minutes * MINUTE:
+            _, qty, amount = self._recent.popleft()
+            self._weight -= qty
+            self._value -= amount
 
 
 def joined(first: Kline, second: Kline) -> Kline:

@@ -22,6 +22,7 @@ from veloz.exchange.words import (
     OrderType,
     Refusal,
     Side,
+    SymbolStatus,
     TimeInForce,
     Why,
     WorkingType,
@@ -142,6 +143,8 @@ class Triggers:
 
     def see(self, instrument: Instrument, source: WorkingType, price: Decimal) -> None:
         """A price was printed or set: whatever it reaches begins to work, nearest first."""
+        if instrument.listing.status is not SymbolStatus.TRADING:
+            return
         price = floor_to(price, instrument.listing.tick)
         if source is WorkingType.LAST:
             self._see_orders(instrument, price)
@@ -250,7 +253,13 @@ class Triggers:
         self.placing.start(order)
 
     def finish(self) -> None:
-        """Ends algo orders whose ordinary orders have ended."""
+        """Ends algo orders whose ordinary orders, or whose positions, have ended."""
+        for account, market, symbol, leg in self.floor.flat:
+            for algo in list(self.floor.instruments[market, symbol].armed):
+                bound = algo.request.tif is TimeInForce.GTE_GTC
+                if bound and (algo.account, algo.request.position_side) == (account, leg):
+                    self._end(algo, AlgoStatus.EXPIRED, "position closed")
+        self.floor.flat.clear()
         for key, algo in list(self.children.items()):
             order = self.floor.accounts[algo.account].desks[algo.market].orders[key[1]]
             if not order.status.is_open:

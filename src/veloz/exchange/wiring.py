@@ -113,11 +113,11 @@ class Wiring:
         floor = self._floor
         while True:
             self._lists.settle()
+            self._liquidation.check_moved()
             if not floor.prints:
                 break
             instrument, price = floor.prints.popleft()
             self._triggers.see(instrument, WorkingType.LAST, price)
-            self._liquidation.check(instrument.listing.market, instrument.listing.settle)
         self._triggers.finish()
         for instrument in floor.instruments.values():
             floor.publish(instrument)
@@ -157,7 +157,7 @@ class Wiring:
 
     @call
     def advance(self) -> int | None:
-        """Does what the clock has made due: GTD, countdowns, funding, delivery, trailing data.
+        """Does what the clock has made due: good-till-date ends, countdowns, funding, delivery.
 
         Returns:
             When the next thing will be due; None if nothing waits.

@@ -210,7 +210,7 @@ def _head_of(path: Path) -> bytes:
 
 
 def _cursor_on(head: bytes) -> SegmentCursor | None:
-    """A cursor behind a header; None as long as the header is not whole: it may be being written."""
+    """A cursor behind a header; None while the header is not whole: it may be being written."""
     try:
         return SegmentCursor(head)
     except (TornHeader, BrokenHeader):

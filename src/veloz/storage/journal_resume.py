@@ -85,6 +85,7 @@ class _Found:
     dropped: list[int] = field(default_factory=list[int])
     snapshot: Snapshot | None = None
     cut_bytes: int = 0
+    synced: tuple[int, int] = (0, 0)
 
 
 def open_journal(
@@ -243,7 +244,7 @@ class _Judge:
             DataError: What is not there or not whole was acknowledged.
             ConfigError: It is another account's.
         """
-        found = _Found()
+        found = _Found(synced=self._mark[:2])
         for number in numbers:
             data = self._files.read(segment_path(self._folder, self._stream, number))
             reader = None if found.dropped else self._reader(number, data, found)
@@ -353,7 +354,7 @@ def _repair(files: Files, folder: Path, stream: str, found: _Found) -> None:
         last, number = found.readers[-1], found.numbers[-1]
         whole, check = last.whole_bytes(), last.check()
         path = segment_path(folder, stream, number)
-        if found.sizes[-1] != whole:
+        if found.sizes[-1] != whole or found.synced < (number, whole):
             data = files.read(path)
             found.cut_bytes += check["torn_bytes"] and len(data.rstrip(b"\0")) - whole
             # Written anew and not cut: after a failed sync nobody knows what the disk has of it.

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
 __all__ = [
+    "AccountTerms",
     "AccountView",
     "Codec",
     "Difference",
@@ -270,6 +271,21 @@ class Difference:
     repair: str
 
 
+@dataclass(frozen=True, slots=True)
+class AccountTerms:
+    """How an account is meant to be set at its venue.
+
+    Attributes:
+        leverage: That risk counts with, by venue symbol.
+        margin_types: `cross` or `isolated`, by venue symbol.
+        is_hedge: True for two legs a symbol.
+    """
+
+    leverage: Mapping[str, int]
+    margin_types: Mapping[str, str]
+    is_hedge: bool = False
+
+
 class AccountView(Protocol):
     """What the engine holds of an account, for comparison with the venue's listings."""
 
@@ -281,8 +297,12 @@ class AccountView(Protocol):
         """True if the order is or was one of ours; tombstones count."""
         ...
 
-    def knows_fill(self, account: int, symbol: str, trade_id: int) -> bool:
-        """True if the fill is booked."""
+    def lacks_fills(self, account: int) -> bool:
+        """True if a cumulative quantity is ahead of the booked fills of any order (F-D05)."""
+        ...
+
+    def fills_booked(self, account: int) -> int:
+        """How many fills are booked."""
         ...
 
     def positions(self, account: int) -> Mapping[tuple[str, str], Decimal]:
@@ -291,18 +311,6 @@ class AccountView(Protocol):
 
     def balances(self, account: int) -> Mapping[str, Decimal]:
         """What is held by asset, locked amounts included."""
-        ...
-
-    def leverage(self, account: int) -> Mapping[str, int]:
-        """The leverage that risk counts with, by venue symbol."""
-        ...
-
-    def is_hedge(self, account: int) -> bool:
-        """True if the account was configured with two legs a symbol."""
-        ...
-
-    def margin_types(self, account: int) -> Mapping[str, str]:
-        """`cross` or `isolated` as configured, by venue symbol."""
         ...
 
     def confirmed_ns(self, account: int) -> int:
@@ -369,6 +377,10 @@ class EngineInputs(AccountView, FeedInputs, Protocol):
 
         Bits and errors as `answered`.
         """
+        ...
+
+    def opening(self, account: int, asset: str, amount: Decimal, ts_recv_ns: int) -> None:
+        """What the account held of an asset before its first journal record."""
         ...
 
     def differs(self, account: int, difference: Difference, ts_recv_ns: int) -> None:

@@ -47,9 +47,7 @@ class Order:
 class Bookkeeper:
     """Orders, fills and differences of one account; also what it was told, in order."""
 
-    def __init__(
-        self, market: str, listing: bytes | None = None, symbol: str = SYMBOL, leverage: int = 5
-    ) -> None:
+    def __init__(self, market: str, listing: bytes | None = None, symbol: str = SYMBOL) -> None:
         self.market = market
         self.symbol = symbol
         self.decoder = BinanceDecoder(market)
@@ -71,7 +69,6 @@ class Bookkeeper:
         self.syncs = 0
         self.held = {"BTC": Decimal(10), "USDT": Decimal(1000)}
         self.confirmed = 0
-        self.wanted_leverage = leverage
 
     # What tests do.
 
@@ -84,6 +81,41 @@ class Bookkeeper:
         self.orders[client_id] = Order(client_id, 1 if side == "buy" else -1)
         self._ask("place", client_id, encoded)
         return client_id
+
+    def stop(self, side: str, qty: str, trigger: str) -> str:
+        """A stop order: on futures it waits with the algo service."""
+        client_id = wire_id(1, 1, len(self.orders) + 1)
+        units = [
+            int(Decimal(v) * 10**s) for v, s in zip((trigger, qty), self.scales(), strict=True)
+        ]
+        encoded = self.encoder.place(
+            self.symbol, side, "stop", units[1], client_id, trigger_price=units[0]
+        )
+        self.orders[client_id] = Order(client_id, 1 if side == "buy" else -1)
+        self._ask("place", client_id, encoded)
+        self.outbox[-1].is_conditional = True
+        return client_id
+
+    def cancel_stop(self, client_id: str) -> None:
+        encoded = self.encoder.cancel(self.symbol, client_id, is_algo=self.market != "spot")
+        self._ask("cancel", client_id, encoded)
+        self.outbox[-1].is_conditional = True
+
+    def amend(self, client_id: str, terms: tuple[str, str], before: tuple[str, str]) -> None:
+        """Quantity and price, from what they were."""
+        scales = self.scales()[::-1]
+        units = [int(Decimal(v) * 10**s) for v, s in zip(terms + before, scales * 2, strict=True)]
+        encoded = self.encoder.amend(
+            self.symbol,
+            "buy",
+            client_id,
+            client_id,
+            qty=units[0],
+            price=units[1],
+            from_qty=units[2],
+            from_price=units[3],
+        )
+        self._ask("amend", client_id, encoded)
 
     def cancel(self, client_id: str) -> None:
         self._ask("cancel", client_id, self.encoder.cancel(self.symbol, client_id))
@@ -118,6 +150,8 @@ class Bookkeeper:
         event = self.user.frame(bytes(payload))
         if event is not None and event.kind in {"order", "fill"}:
             self._report(event.report)
+        elif event is not None and event.kind == "algo":
+            self._algo(event.report)
         return 0
 
     def answered(self, number: int, body: bytes, ts_recv_ns: int) -> int:
@@ -153,7 +187,8 @@ class Bookkeeper:
         self.told.append(("lapsed", number))
 
     def found(self, account: int, body: bytes, ts_recv_ns: int) -> int:
-        self.told.append(("found", json.loads(body)["clientOrderId"]))
+        order = json.loads(body)
+        self.told.append(("found", order.get("clientOrderId") or order.get("clientAlgoId")))
         self._take_orders(body)
         return 0
 
@@ -167,6 +202,9 @@ class Bookkeeper:
             key, qty = (symbol, trade.trade_id), trade.qty * (1 if trade.is_buyer else -1)
             self._book(key, qty, trade.price, trade)
         return 0
+
+    def opening(self, account: int, asset: str, amount: Decimal, ts_recv_ns: int) -> None:
+        self.held[asset] = amount
 
     def differs(self, account: int, difference: Difference, ts_recv_ns: int) -> None:
         self.differences.append(difference)
@@ -182,8 +220,18 @@ class Bookkeeper:
         self.is_synced = False
 
     def _take_orders(self, body: bytes) -> None:
+        if b'"algoId"' in body:
+            for row in self.user.algo_orders(body):
+                self._algo(row)
+            return
         for row in self.user.orders(body):
             self._report(row)
+
+    def _algo(self, report: Any) -> None:
+        order = self.orders.get(report.client_id)
+        if order is not None and report.status is not None:
+            order.facts.append(report.status)
+            order.status = report.status
 
     def _report(self, report: Any) -> None:
         if report.is_fill and report.trade_id is not None and report.trade_id >= 0:
@@ -192,10 +240,11 @@ class Bookkeeper:
         order = self.orders.get(report.client_id)
         if order is None:
             return
-        order.facts.append(report.status)
+        status = report.status or "NEW"  # a bare acknowledgement says no more
+        order.facts.append(status)
         order.cum = max(order.cum, report.cum_qty or Decimal(0))
-        if order.status not in {"FILLED", "CANCELED", "EXPIRED"} or report.status == "FILLED":
-            order.status = report.status
+        if order.status not in {"FILLED", "CANCELED", "EXPIRED"} or status == "FILLED":
+            order.status = status
 
     def _book(self, key: tuple[str, int], qty: Decimal, price: Decimal, said: Any) -> None:
         """Takes a fill once; its money when it is told, which may be later (F-D11)."""
@@ -227,8 +276,11 @@ class Bookkeeper:
     def knows_order(self, account: int, client_order_id: str) -> bool:
         return client_order_id in self.orders
 
-    def knows_fill(self, account: int, symbol: str, trade_id: int) -> bool:
-        return (symbol, trade_id) in self.fills_by_id
+    def lacks_fills(self, account: int) -> bool:
+        return sum(o.cum for o in self.orders.values()) > sum(map(abs, self.fills_by_id.values()))
+
+    def fills_booked(self, account: int) -> int:
+        return len(self.fills_by_id)
 
     def position(self) -> Decimal:
         return sum(self.fills_by_id.values(), Decimal(0))
@@ -238,15 +290,6 @@ class Bookkeeper:
 
     def balances(self, account: int) -> Mapping[str, Decimal]:
         return {asset: amount for asset, amount in self.held.items() if amount}
-
-    def leverage(self, account: int) -> Mapping[str, int]:
-        return {self.symbol: self.wanted_leverage}
-
-    def is_hedge(self, account: int) -> bool:
-        return False
-
-    def margin_types(self, account: int) -> Mapping[str, str]:
-        return {self.symbol: "cross"}
 
     def confirmed_ns(self, account: int) -> int:
         return self.confirmed

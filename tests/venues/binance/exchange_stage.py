@@ -7,9 +7,11 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.venues.binance.bookkeeper import Bookkeeper
 from tests.venues.binance.streams import pace
-from veloz._core import BinanceSigner, binance_verdict
+from veloz._core import BinanceDecoder, BinanceSigner, binance_verdict
 from veloz.exchange.exchange import Exchange
 from veloz.exchange.words import Market
 from veloz.net.simulated import World
@@ -26,6 +28,7 @@ from veloz.venues.binance.rest import BinanceRest
 from veloz.venues.binance.user_stream import BinanceUserStream
 from veloz.venues.binance.venue_clock import VenueClock
 from veloz.venues.binance.ws_api import SessionTimes
+from veloz.venues.venue import AccountTerms
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -47,7 +50,9 @@ class Books(Bookkeeper):
     """The bookkeeper with market data too."""
 
     def __init__(self, market: str, listing: bytes, symbol: str) -> None:
-        super().__init__(market, listing, symbol, leverage=20)
+        super().__init__(market, listing, symbol)
+        self.decoder = BinanceDecoder(market, keep_events=True)
+        self.decoder.add_exchange_info(listing)
         self.marks: list[tuple[str, tuple[str, ...]]] = []
         self.malformed: list[str] = []
 
@@ -87,6 +92,12 @@ class Place:
                 self.simulation.drivers.append(Generator(exchange, listing, dice, rate=20.0))
         self.key = self.simulation.open_account(MONEY)
 
+    def make_engine(self, listing: bytes) -> Any:
+        """The engine behind the sessions."""
+        books = Books(self.market, listing, self.symbol)
+        books.held = {}
+        return books
+
     async def start(
         self, session_times: SessionTimes | None, line_times: LineTimes, real: Doors | None
     ) -> None:
@@ -109,10 +120,7 @@ class Place:
         rest = self.rest = BinanceRest(where, doors, self.budget, time, codec=codec)
         listing = await rest.call("exchange_info")
         self.budget.read_limits(listing.value())
-        engine = self.engine = Books(self.market, listing.body, self.symbol)
-        name = "BTC" if self.market == "coinm" else "USDT"
-        engine.held = {a: v for (m, a), v in MONEY.items() if m.value == self.market}
-        assert name in engine.held
+        engine = self.engine = self.make_engine(listing.body)
         self.feed = BinanceFeed(
             where,
             doors,
@@ -144,9 +152,11 @@ class Place:
             time,
             engine,
             0,
+            terms=AccountTerms({self.symbol: 20}, {self.symbol: "cross"}),
             symbols=lambda: [self.symbol],
             after=self.gateway.pump,
         )
+        await self.reconciler.adopt()
         self.stream = BinanceUserStream(
             where,
             doors,
@@ -161,6 +171,13 @@ class Place:
             times=session_times,
         )
 
+    def begin(self) -> None:
+        """Called when all is wired, before anything runs."""
+
+    def is_ready(self) -> bool:
+        """True once the account is synced and orders can leave."""
+        return self.engine.is_synced and self.gateway.is_open
+
     @asynccontextmanager
     async def running(
         self,
@@ -173,12 +190,13 @@ class Place:
         lower = self.symbol.lower()
         prints = f"{lower}@trade" if self.market == "spot" else f"{lower}@aggTrade"
         self.feed.subscribe([f"{lower}@depth@100ms", prints, f"{lower}@bookTicker"])
+        self.begin()
         parts = (self.simulation, self.feed, self.gateway, self.stream)
         tasks = [asyncio.create_task(p.run()) for p in (*parts, self.resolver, self.reconciler)]
         tasks.append(asyncio.create_task(self.clock.run(self.rest)))
         try:
             async with asyncio.timeout(120.0):
-                while not (self.engine.is_synced and self.gateway.is_open):
+                while not self.is_ready():
                     self.raise_failures(tasks)
                     await asyncio.sleep(0.1)
             yield
@@ -231,3 +249,29 @@ class Place:
 
 
 NEVER = {"absent", "not_sent", "rejected"}
+
+
+def long(value: Any) -> Any:
+    """A case for `make test-long`."""
+    return pytest.param(value, marks=pytest.mark.long)
+
+
+# One fault of a request each, at the third order, and the outcome it has at the venue.
+FAULTS = [
+    ("F-C01", {"answer": "drop"}),
+    ("F-C01", {"answer": "503"}),
+    ("F-C02", {"answer": "drop"}),
+    ("F-C02", {"answer": "1007"}),
+    ("F-C02", {"answer": "502"}),
+    ("F-C02", {"delay_ms": 9000}),
+    ("F-C03", {"later_ms": 4000}),
+    ("F-C05", {}),
+    ("F-C06", {"body": "html"}),
+    ("F-C06", {"body": "truncated"}),
+    ("F-C06", {"body": "empty"}),
+    ("F-C10", {}),
+    ("F-C11", {}),
+    ("F-D01", {"delay_ms": 900}),
+    ("F-F05", {}),
+    ("F-F03", {}),
+]

@@ -6,6 +6,8 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from tests.venues.binance.streams import (
     SYMBOL,
     DecodingEngine,
@@ -23,6 +25,8 @@ from veloz.venues.binance.rest import BinanceRest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from veloz.net.doors import FailedAt
 
 TRADES = "btcusdt@trade"
 DEPTH = "btcusdt@depth@100ms"
@@ -164,6 +168,50 @@ def test_f_a02_a_cut_marks_stale_at_once_and_comes_back() -> None:
     world.run(main())
     assert stage.engine.trade_ids() == [1, 2]
     assert stage.engine.marks == [("stale", (TRADES,)), ("fresh", (TRADES,))]
+
+
+def test_f_a04_a_frame_that_was_cut_is_never_parsed_and_the_hole_is_told() -> None:
+    world = World(seed=17)
+    stage = Stage(world, LineTimes())
+
+    async def main() -> None:
+        async with stage.running(TRADES):
+            stage.trade(1)
+            await asyncio.sleep(0.1)
+            world.network.judge = lambda parcel: Fate(cut="inside")
+            stage.trade(2)
+            world.network.judge = lambda parcel: Fate()
+            await asyncio.sleep(2.0)
+            stage.trade(3)
+            await asyncio.sleep(0.1)
+
+    world.run(main())
+    assert stage.engine.trade_ids() == [1, 3]
+    assert stage.feed.counts["malformed"] == 0
+    assert stage.engine.marks == [("stale", (TRADES,)), ("fresh", (TRADES,))]
+
+
+@pytest.mark.parametrize("failed_at", ["address", "connect", "tls", "proxy", "upgrade", "timeout"])
+def test_f_a10_f_a05_a_venue_that_cannot_be_reached_is_tried_again_with_back_off(
+    failed_at: FailedAt,
+) -> None:
+    world = World(seed=16)
+    stage = Stage(world, LineTimes())
+
+    async def main() -> None:
+        async with stage.running(TRADES):
+            world.network.refuse = lambda dial: failed_at
+            stage.world.network.links[0].cut()
+            await asyncio.sleep(60.0)
+            tries = stage.feed.counts["connects"]
+            assert 3 <= tries <= 40
+            world.network.refuse = lambda dial: None
+            await asyncio.sleep(20.0)
+            stage.trade(1)
+            await asyncio.sleep(0.1)
+
+    world.run(main())
+    assert stage.engine.trade_ids() == [1]
 
 
 def test_f_a03_a_silent_half_open_connection_is_found_by_its_missing_pong() -> None:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 import time
+from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pytest
 
-from tests.venues.binance.exchange_stage import MARKETS, Place
+from tests.venues.binance.exchange_stage import FAULTS, MARKETS, QTY, Place, long
+from veloz._core import record_schemas
+from veloz.exchange.words import Market
 from veloz.net.real import real_doors
 from veloz.net.real import run as run_real
 from veloz.net.simulated import Fate, Parcel
+from veloz.venues.binance.dead_man import Countdown
 from veloz.venues.binance.line import LineTimes
 from veloz.venues.binance.ws_api import SessionTimes
 
@@ -71,32 +79,6 @@ def test_f_a01_roll_overs_of_every_connection_while_trading(market: str) -> None
     place.check()
 
 
-def long(value: Any) -> Any:
-    """A case for `make test-long`."""
-    return pytest.param(value, marks=pytest.mark.long)
-
-
-# One fault of a request each, at the third order, and the outcome it has at the venue.
-FAULTS = [
-    ("F-C01", {"answer": "drop"}),
-    ("F-C01", {"answer": "503"}),
-    ("F-C02", {"answer": "drop"}),
-    ("F-C02", {"answer": "1007"}),
-    ("F-C02", {"answer": "502"}),
-    ("F-C02", {"delay_ms": 9000}),
-    ("F-C03", {"later_ms": 4000}),
-    ("F-C05", {}),
-    ("F-C06", {"body": "html"}),
-    ("F-C06", {"body": "truncated"}),
-    ("F-C06", {"body": "empty"}),
-    ("F-C10", {}),
-    ("F-C11", {}),
-    ("F-D01", {"delay_ms": 900}),
-    ("F-F05", {}),
-    ("F-F03", {}),
-]
-
-
 @pytest.mark.parametrize(("fault", "args"), FAULTS)
 @pytest.mark.parametrize("market", [MARKETS[0], *(long(market) for market in MARKETS[1:])])
 def test_each_fault_of_a_request_ends_in_one_truth(
@@ -119,6 +101,148 @@ def test_each_fault_of_a_request_ends_in_one_truth(
     place.world.run(main())
     assert place.simulation.faults.counts() == {fault: 1}
     place.check()
+
+
+@pytest.mark.parametrize("effect", ["", "done", "not"])
+@pytest.mark.parametrize("market", MARKETS)
+def test_f_c08_an_amend_without_an_answer_is_judged_by_the_orders_terms(
+    market: str, effect: str
+) -> None:
+    place = Place(8, market)
+    few, more = {"coinm": ("10", "20")}.get(market, ("0.02", "0.01"))
+
+    async def main() -> None:
+        async with place.running():
+            book = await place.live()
+            price = str(round(book.best[0] * 0.95))
+            name = place.engine.place("buy", few, price)
+            place.gateway.pump()
+            await asyncio.sleep(2.0)
+            if effect:
+                row = {"fault": "F-C08", "when": {"nth": 1}, "args": {"effect": effect}}
+                place.simulation.faults.add(row)
+            place.engine.amend(name, (more, price), (few, price))
+            place.gateway.pump()
+            await asyncio.sleep(60.0)
+            assert place.engine.status(name) == "NEW"
+            market_of = Market(market)
+            account = place.simulation.venue.exchange.accounts()[0]
+            (order,) = place.exchange.all_orders(account, market_of, place.symbol)
+            assert order.qty == Decimal(few if effect == "not" else more)
+
+    place.world.run(main())
+    assert place.engine.words("unknown") == (["unknown"] if effect else [])
+    assert place.engine.words("lapsed") == (["lapsed"] if effect == "not" else [])
+    assert place.engine.words("answered") == ["answered"] * (1 if effect == "not" else 2)
+    place.check()
+
+
+@pytest.mark.parametrize("market", ["usdm", "coinm"])
+def test_f_n06_the_venue_cancels_when_nobody_renews_the_countdown(market: str) -> None:
+    place = Place(9, market)
+
+    async def main() -> None:
+        async with place.running():
+            await place.live()
+            name = place.trade("buy", crosses=False)
+            await asyncio.sleep(2.0)
+            countdown = Countdown(place.rest, place.engine, 0, countdown_s=10.0)
+            renewing = asyncio.create_task(countdown.run())
+            await asyncio.sleep(40.0)
+            assert place.engine.status(name) == "NEW"
+            renewing.cancel()
+            await asyncio.gather(renewing, return_exceptions=True)
+            await asyncio.sleep(15.0)
+            assert place.engine.status(name) == "CANCELED"
+
+    place.world.run(main())
+    place.check()
+
+
+@pytest.mark.parametrize("market", MARKETS)
+def test_bars_of_the_exchange_join_history(market: str) -> None:
+    place = Place(7, market)
+
+    async def main() -> list[tuple[int, int]]:
+        async with place.running():
+            await asyncio.sleep(400.0)
+            assert await place.feed.warm_up(place.symbol, "1m", 5) == 5
+            await asyncio.sleep(200.0)
+            packed = place.engine.decoder.events()["Bar"]
+        rows = np.frombuffer(packed, np.dtype(record_schemas()["Bar"]))
+        return [(int(row["ts_open"]), int(row["ts_close"])) for row in rows]
+
+    spans = place.world.run(main())
+    minute = 60_000_000_000
+    opens = [first for first, _ in spans]
+    assert opens == list(range(opens[0], opens[0] + minute * len(opens), minute))
+    assert len(opens) >= 8
+
+
+HASHES = """
+import sys
+from tests.venues.binance.test_on_exchange import churn
+print(churn(11, "usdm"))
+"""
+
+
+def churn(seed: int, market: str) -> str:
+    """What crossed the network in a minute of trading with roll-overs, as a digest."""
+    place = Place(seed, market)
+
+    async def main() -> None:
+        async with place.running(SessionTimes(age_s=15.0), LineTimes(age_s=15.0)):
+            await place.live()
+            for number in range(20):
+                place.trade("buy" if number % 2 else "sell", crosses=number % 3 == 0)
+                await asyncio.sleep(2.0)
+
+    place.world.run(main())
+    return place.world.network.digest()
+
+
+def test_two_hash_seeds_put_the_same_bytes_on_every_wire() -> None:
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", HASHES],
+            env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert said[0] == said[1] != ""
+
+
+@pytest.mark.parametrize("fault", ["", "F-C01", "F-C02"])
+@pytest.mark.parametrize("market", MARKETS)
+def test_conditional_orders_have_a_life_of_their_own(market: str, fault: str) -> None:
+    """F-D12: on futures they wait in another service, with ids and queries of their own."""
+    place = Place(6, market)
+
+    async def main() -> None:
+        async with place.running():
+            book = await place.live()
+            if fault:
+                when = {"request": "order.place" if market == "spot" else "algoOrder.place"}
+                place.simulation.faults.add({"fault": fault, "when": {**when, "nth": 1}})
+            trigger = str(round(book.best[0] * 0.95))
+            name = place.engine.stop("sell", QTY[market], trigger)
+            place.gateway.pump()
+            await asyncio.sleep(60.0)
+            lives = fault != "F-C01"
+            assert place.engine.status(name) == ("NEW" if lives else "absent")
+            assert await place.reconciler.once()
+            if lives:
+                place.engine.cancel_stop(name)
+                place.gateway.pump()
+                await asyncio.sleep(10.0)
+                assert place.engine.status(name) == "CANCELED"
+
+    place.world.run(main())
+    assert place.engine.differences == []
+    assert place.resolver.open == 0
 
 
 @pytest.mark.parametrize("market", MARKETS)

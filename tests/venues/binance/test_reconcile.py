@@ -84,7 +84,7 @@ def test_f_d05_filled_quantity_ahead_of_ours_fetches_the_trades() -> None:
     differences = found(trader, make)
     assert rows(differences) == [
         ("filled_quantity", names[0], "0", "0.4"),
-        ("fill_missing", f"{SYMBOL} 1", "none", "booked"),
+        ("fill_missing", SYMBOL, "0", "1"),
     ]
     assert differences[0].freeze is Freeze.ORDER
     assert trader.engine.position() == Decimal("0.4")
@@ -201,6 +201,42 @@ def test_f_e09_a_failed_query_is_not_an_empty_account(path: str) -> None:
             assert trader.engine.status(name) == "NEW"
 
     trader.world.run(main())
+    assert trader.engine.differences == []
+
+
+def test_f_d05_a_fill_that_was_dropped_is_fetched_as_soon_as_the_sum_shows_it() -> None:
+    trader = Trader(63)
+
+    async def main() -> None:
+        async with trader.running():
+            name = trader.place()
+            await asyncio.sleep(1.0)
+            trader.till.sends_events = False
+            trader.till.trade(name, "0.4")
+            trader.till.sends_events = True
+            await asyncio.sleep(100.0)  # more than the margin: later events confirm nothing
+            assert trader.engine.position() == 0
+            trader.till.trade(name, "0.1")
+            await asyncio.sleep(5.0)
+            assert trader.engine.position() == Decimal("0.5")
+
+    trader.world.run(main())
+    trader.check()
+
+
+def test_trades_from_before_the_opening_balances_are_not_booked_again() -> None:
+    trader = Trader(64)
+    foreign(trader)
+    trader.till.trade("web_1", "1")
+
+    async def main() -> None:
+        await asyncio.sleep(10.0)
+        trader.engine.held.clear()
+        async with trader.running(adopts=True):
+            assert await trader.reconciler.once()
+
+    trader.world.run(main())
+    assert trader.engine.fills_by_id == {}
     assert trader.engine.differences == []
 
 

@@ -17,6 +17,7 @@ from veloz.venues.binance.reconcile import Reconciler
 from veloz.venues.binance.resolve import Resolver
 from veloz.venues.binance.rest import BinanceRest
 from veloz.venues.binance.user_stream import BinanceUserStream
+from veloz.venues.venue import AccountTerms
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -70,6 +71,7 @@ class Trader:
             self.time,
             self.engine,
             0,
+            terms=AccountTerms({SYMBOL: 5}, {SYMBOL: "cross"}),
             symbols=lambda: [SYMBOL],
             after=self.gateway.pump,
         )
@@ -88,9 +90,11 @@ class Trader:
         )
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    async def running(self, *, adopts: bool = False) -> AsyncIterator[None]:
         """Runs everything; the account is synced when this gives way."""
         await serve(self.world, self.till)
+        if adopts:
+            await self.reconciler.adopt()
         parts = (self.gateway, self.stream, self.resolver, self.reconciler)
         tasks = [asyncio.create_task(part.run()) for part in parts]
         try:

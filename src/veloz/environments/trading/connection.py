@@ -236,6 +236,7 @@ class MarketConnection:
             clock,
             port,
             account,
+            terms=port.terms,
             symbols=lambda: symbols,
             after=gateway.pump,
             every_s=rhythm.reconcile_s,

@@ -10,10 +10,9 @@ differences froze what, so that they are thawed when they are gone.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
-from veloz.venues.venue import Difference, Freeze
+from veloz.venues.venue import AccountTerms, Difference, Freeze
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,9 +24,6 @@ if TYPE_CHECKING:
     from veloz.venues.venue import VenueRequest, Verdict
 
 __all__ = ["EnginePort"]
-
-_MARGIN_NS = 60_000_000_000
-"""How far the venue's half looks back behind `confirmed_ns`."""
 
 _UNCLEAR = 2
 
@@ -43,7 +39,7 @@ class EnginePort:
         tell: Hears of each difference once.
 
     Attributes:
-        floor_ns: Nothing before this venue time is ours to book.
+        since_ns: Venue time up to which all was booked when the run began.
         is_synced: True while nothing of the account may be missing.
         sticky: Differences that no later round takes away.
         on_doubt: Called when a private frame held something that must be asked for.
@@ -57,7 +53,7 @@ class EnginePort:
         strategies: Sequence[int],
         tell: Callable[[Difference], None],
     ) -> None:
-        self.floor_ns = 0
+        self.since_ns = 0
         self.is_synced = False
         self.sticky: list[Difference] = []
         self.on_doubt: Callable[[], None] = lambda: None
@@ -152,12 +148,9 @@ class EnginePort:
         self._after(self._engine.absent, account, client_order_id, ts_recv_ns)
 
     def fills(self, account: int, symbol: str, body: bytes, ts_recv_ns: int) -> None:
-        """Trades as REST lists them; those before the floor belong to what was taken over."""
-        rows = json.loads(body)
-        kept = [row for row in rows if int(row["time"]) * 1_000_000 >= self.floor_ns]
-        if kept:
-            text = body if len(kept) == len(rows) else json.dumps(kept).encode()
-            self._after(self._engine.fills, account, symbol, text, ts_recv_ns)
+        """Trades as REST lists them; those of symbols that are not ours are passed over."""
+        if symbol in self._named:
+            self._after(self._engine.fills, account, symbol, body, ts_recv_ns)
 
     # The account.
 
@@ -171,9 +164,18 @@ class EnginePort:
             return True
         return client_order_id in self._engine.open_orders(account)
 
-    def knows_fill(self, account: int, symbol: str, trade_id: int) -> bool:
-        """True if the fill is booked."""
-        return symbol not in self._named or self._engine.knows_fill(account, symbol, trade_id)
+    def lacks_fills(self, account: int) -> bool:
+        """True if a cumulative quantity is ahead of the booked fills of any order."""
+        return bool(self._engine.view("needs_trades", account))
+
+    def fills_booked(self, account: int) -> int:
+        """How many fills are booked; only its growth is looked at."""
+        return int(self._engine.view("counts", account)["fills"])
+
+    def opening(self, account: int, asset: str, amount: Decimal, ts_recv_ns: int) -> None:
+        """What the account held of an asset before its first journal record."""
+        fields: dict[str, Any] = {"asset": asset, "amount": amount, "ts_exchange": ts_recv_ns}
+        self._shell.input("cash", account=account, why="transfer", **fields)
 
     def positions(self, account: int) -> Mapping[tuple[str, str], Decimal]:
         """Signed quantity by venue symbol and side."""
@@ -183,25 +185,14 @@ class EnginePort:
         """What is held by asset."""
         return self._engine.balances(account)
 
-    def leverage(self, account: int) -> Mapping[str, int]:
-        """The leverage that risk counts with."""
-        del account
-        return self._leverage
-
-    def is_hedge(self, account: int) -> bool:
-        """One position a symbol: the engine seats no others yet."""
-        del account
-        return False
-
-    def margin_types(self, account: int) -> Mapping[str, str]:
-        """None is configured: the venue's holds."""
-        del account
-        return {}
+    @property
+    def terms(self) -> AccountTerms:
+        """How the account is meant to be set; margin types are as the venue has them."""
+        return AccountTerms(self._leverage, {})
 
     def confirmed_ns(self, account: int) -> int:
-        """Venue time of what is booked; never so early that a look back passes the floor."""
-        confirmed = int(self._engine.confirmed_ns(account))
-        return max(confirmed, self.floor_ns + _MARGIN_NS if self.floor_ns else 0)
+        """Venue time of what is booked."""
+        return max(int(self._engine.confirmed_ns(account)), self.since_ns)
 
     def differs(self, account: int, difference: Difference, ts_recv_ns: int) -> None:
         """Records a difference, and freezes what it says."""

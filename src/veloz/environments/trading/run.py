@@ -383,20 +383,19 @@ class TradingRun:
     ) -> None:
         """Connects, and asks until the engine and the venue say the same."""
         for number, (market, port) in enumerate(self.ports.items()):
+            reconciler = self.connections[market].reconciler
             if opened.sequence:
-                hour_ns = 3_600_000_000_000
-                adopted_ns = self.tables.adopted_ns[number]
-                port.floor_ns = max(adopted_ns, int(self.recovered["now_ns"]) - hour_ns)
+                port.since_ns = int(self.recovered["now_ns"])
                 port.unsynced(number, "the engine was restarted", self.shell.now_ns())
+                adopted_ns = self.tables.adopted_ns[number]
             else:
-                port.floor_ns = surveys[market].at_ms * 1_000_000
+                adopted_ns = surveys[market].at_ms * 1_000_000
                 adopt(self.shell, self.tables, number, surveys[market])
-                port.is_synced = False
-        if not opened.sequence:
-            floors = tuple(port.floor_ns for port in self.ports.values())
-            self._doors.files.write_atomic(
-                self.settings.folder / TABLES, self.tables.adopted(floors).text()
-            )
+                self.tables = self.tables.adopted(number, adopted_ns)
+            port.is_synced = False
+            if reconciler is not None:
+                reconciler.not_before_ms = adopted_ns // 1_000_000
+        self._doors.files.write_atomic(self.settings.folder / TABLES, self.tables.text())
         for market, connection in self.connections.items():
             for name, task in connection.account_tasks():
                 self._spawn(f"{name} of {market}", task)

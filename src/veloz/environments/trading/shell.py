@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from veloz.storage.journal_writer import JournalSealed
 
@@ -26,11 +26,32 @@ if TYPE_CHECKING:
     from veloz._core import LiveEngine, LiveRequest
     from veloz.environments.trading.tape import MarketTape
     from veloz.net.doors import Doors
-    from veloz.storage.journal_writer import JournalWriter
 
-__all__ = ["EngineShell", "Outbox"]
+__all__ = ["EngineShell", "Journal", "Outbox"]
 
 _NS = 1_000_000_000
+
+
+class Journal(Protocol):
+    """Where batches go, and which of them are safe; a `JournalWriter` is one."""
+
+    @property
+    def released_sequence(self) -> int:
+        """The last batch whose requests may leave."""
+        ...
+
+    @property
+    def takes_orders(self) -> bool:
+        """False if only cancels have room."""
+        ...
+
+    def append(self, frames: bytes, sequence: int) -> None:
+        """Writes frames whose last batch has this sequence."""
+        ...
+
+    def when_released(self, sequence: int, callback: Callable[[], None]) -> None:
+        """Calls back once the batch is released."""
+        ...
 
 
 class Outbox:
@@ -68,7 +89,7 @@ class EngineShell:
         self,
         engine: LiveEngine,
         doors: Doors,
-        writer: JournalWriter,
+        writer: Journal,
         tape: MarketTape | None,
         accounts: int,
     ) -> None:

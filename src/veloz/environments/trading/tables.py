@@ -79,9 +79,10 @@ class Tables:
         """True if the run can trade it."""
         return any(row["symbol"] == symbol for row in self.instruments)
 
-    def adopted(self, at_ns: tuple[int, ...]) -> Tables:
-        """The same, with the instants at which the accounts were taken over."""
-        return replace(self, adopted_ns=at_ns)
+    def adopted(self, account: int, at_ns: int) -> Tables:
+        """The same, with the instant at which an account was taken over."""
+        known = self.adopted_ns
+        return replace(self, adopted_ns=(*known[:account], at_ns, *known[account + 1 :]))
 
     def text(self) -> bytes:
         """As a file holds them."""

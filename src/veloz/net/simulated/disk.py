@@ -133,6 +133,10 @@ class Disk:
             if bit // 8 < len(image):
                 image[bit // 8] ^= 1 << (bit % 8)
 
+    def images(self) -> list[tuple[str, bytes]]:
+        """Names and contents of all files, by name, for hashes and traces; no call of a program."""
+        return [(name, bytes(self._files[name].seen)) for name in sorted(self._files)]
+
     # ---------------------------------------------------------------- Files
 
     def make_folder(self, path: Path) -> None:

@@ -132,8 +132,9 @@ class End:
     def resume(self) -> None:
         """Takes back a stall: what waited is written now."""
         self.is_stalled = False
-        while self._waiting:
-            self._post(*self._waiting.popleft())
+        waited, self._waiting = self._waiting, deque()
+        for kind, payload in waited:  # a fault may stall it again on the way: then they wait again
+            self._post(kind, payload)
 
     def end(self, code: int | None, reason: str) -> None:
         """Tells the listener, once, that it is over."""

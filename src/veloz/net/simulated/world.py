@@ -66,6 +66,10 @@ class World:
             self._hosts[name] = Host(self, name, self._start_wall_ns)
         return self._hosts[name]
 
+    def hosts(self) -> list[Host]:
+        """All hosts, by name."""
+        return [self._hosts[name] for name in sorted(self._hosts)]
+
     def run(self, main: Coroutine[Any, Any, T]) -> T:
         """Runs to the end of `main`, then closes the loop; once per world."""
         try:

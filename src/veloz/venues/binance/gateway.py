@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 __all__ = ["BinanceGateway", "GatewayTimes", "TrustedTime"]
 
 _STALLED_BYTES = 65536
+_LATE_ANSWERS = 1000
+"""So many unknown requests are remembered for an answer that may still come."""
 
 # (weight, orders) of one request that succeeds; failures are read back from the venue's headers.
 _COSTS = {"place": (0, 1), "amend": (1, 1), "cancel": (1, 0), "cancel_all": (1, 0)}
@@ -388,6 +390,8 @@ class BinanceGateway:
     def _doubt(self, request: VenueRequest, timestamp_ms: int, reason: str) -> None:
         self.counts["unknown"] += 1
         self._doubtful[request.number] = request
+        if len(self._doubtful) > _LATE_ANSWERS:
+            del self._doubtful[next(iter(self._doubtful))]
         self._engine.unknown(request.number, reason, self._doors.clock.wall_ns())
         self._resolver.doubt(request, timestamp_ms, self._times.recv_window_ms)
 

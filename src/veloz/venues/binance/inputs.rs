@@ -9,15 +9,14 @@
 //! Nothing is decided here: each message becomes facts, and the desk knows which are news. A number
 //! of a symbol that the engine does not trade is left out and counted by the caller.
 
-use veloz_core::desk::{CashKind, Desk, Input, Origin, WireOwner};
+use veloz_core::desk::{CashKind, Desk, Input, WireOwner};
 use veloz_core::facts::{AccountSetting, CashMoved, ExternalOrder, ParkedReport};
 use veloz_core::instrument::Instrument;
-use veloz_core::order::{
-    Expiry, FillFact, OrderId, OrderType, PositionSide, Reject, Report, ReportKind, Tif,
-};
+use veloz_core::order::{Expiry, FillFact, OrderId, Reject, Report, ReportKind};
 use veloz_core::order_state::{Asked, Found, FoundStatus};
 
 use super::cell::Number;
+use super::order_words::{cut, kind_of, leg_of, number_of, origin_of, tif_of, units};
 use super::report::{
     AccountReport, AlgoReport, AlgoStatus, BalanceReport, ConfigReport, OrderReport, OrderStatus,
     TradeRow,
@@ -539,72 +538,5 @@ fn new_qty(input: &Input, of: OrderId, known: Option<&veloz_core::order_state::O
             fill.qty
         }
         _ => 0,
-    }
-}
-
-fn units(number: Option<Number>, scale: u8) -> Option<i64> {
-    number.and_then(|number| number.units(scale).ok())
-}
-
-/// A mean price has more digits than a price; those beyond its units are cut.
-fn cut(number: Number, scale: u8) -> i64 {
-    let down = veloz_core::units::pow10(number.scale.saturating_sub(scale));
-    let up = veloz_core::units::pow10(scale.saturating_sub(number.scale));
-    i64::try_from(number.value / down * up).unwrap_or(0)
-}
-
-/// A number made of figures that never change, so that a repetition has the same.
-fn number_of(figures: &[i128]) -> u64 {
-    let bytes = figures.iter().flat_map(|figure| figure.to_le_bytes());
-    let hash = bytes.fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
-    });
-    hash | 1
-}
-
-fn origin_of(client_id: &str) -> Origin {
-    if client_id.starts_with("adl_autoclose") {
-        Origin::Deleveraging
-    } else if client_id.starts_with("settlement_autoclose-")
-        || client_id.starts_with("delivery_autoclose-")
-    {
-        Origin::Settlement
-    } else if client_id.starts_with("autoclose-") {
-        Origin::Liquidation
-    } else {
-        Origin::Hand
-    }
-}
-
-/// Binance names the limit form of a futures stop `STOP`, and the market form of a spot one
-/// `STOP_LOSS`.
-fn kind_of(i: &Instrument, word: &str) -> OrderType {
-    let is_spot = i.kind == veloz_core::instrument::Kind::Spot;
-    match word {
-        "LIMIT" | "LIMIT_MAKER" => OrderType::Limit,
-        "STOP" | "STOP_LOSS_LIMIT" => OrderType::StopLimit,
-        "STOP_MARKET" | "STOP_LOSS" => OrderType::Stop,
-        "TAKE_PROFIT" if !is_spot => OrderType::TakeProfitLimit,
-        "TAKE_PROFIT_LIMIT" => OrderType::TakeProfitLimit,
-        "TAKE_PROFIT_MARKET" | "TAKE_PROFIT" => OrderType::TakeProfit,
-        "TRAILING_STOP_MARKET" => OrderType::TrailingStop,
-        _ => OrderType::Market,
-    }
-}
-
-fn tif_of(word: Option<&str>) -> Tif {
-    match word {
-        Some("IOC") => Tif::Ioc,
-        Some("FOK") => Tif::Fok,
-        Some("GTD") => Tif::Gtd,
-        _ => Tif::Gtc,
-    }
-}
-
-fn leg_of(word: Option<&str>) -> PositionSide {
-    match word {
-        Some("LONG") => PositionSide::Long,
-        Some("SHORT") => PositionSide::Short,
-        _ => PositionSide::Both,
     }
 }

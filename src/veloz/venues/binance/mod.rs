@@ -23,6 +23,7 @@ pub mod listing;
 mod mac;
 mod message;
 pub mod number;
+mod order_words;
 pub mod refusals;
 pub mod report;
 mod rest;

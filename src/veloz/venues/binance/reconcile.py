@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 
-from veloz.errors import NotSent, OutcomeUnknown
+from veloz.errors import FeedError, NotSent, OutcomeUnknown
 from veloz.venues.binance import listings
 from veloz.venues.binance.capabilities import CAPABILITIES
 from veloz.venues.binance.resolve import OPEN_STATUSES
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from veloz.net.doors import Doors
     from veloz.venues.binance.rest import BinanceRest, RestAnswer, VenueTime
-    from veloz.venues.venue import EngineInputs
+    from veloz.venues.venue import AccountTerms, EngineInputs
 
 __all__ = ["DIFFERENCES", "Reconciler", "Rule"]
 
@@ -43,6 +43,8 @@ _EVERY_S = 300.0
 _AGAIN_S = 5.0
 _SECOND_READ_S = 1.0
 _MARGIN_MS = 60_000
+_FIRST_MARGIN_MS = 3_600_000
+_LOOK_EVERY_S = 1.0
 _PAGE = 1000
 _WINDOW_MS = 7 * 86_400_000
 
@@ -92,6 +94,7 @@ class Reconciler:
         time: The venue's clock.
         engine: Holds what is compared, takes what is found.
         account: The engine's number of the account.
+        terms: How the account is meant to be set.
         symbols: Gives the venue symbols whose trades are looked at besides those with orders,
             positions or differences.
         after: Called when something was merged: the engine may have requests to send.
@@ -101,9 +104,11 @@ class Reconciler:
         rounds: Rounds that came to their end.
         differences: What the last whole round found.
         fills_found: Fills that only reconciliation brought.
+        not_before_ms: Venue time at which the account's opening balances were taken: trades before
+            it are in them. `adopt` sets it; who starts from a journal does.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts are peers; a bag for them would have no meaning
         self,
         doors: Doors,
         rest: BinanceRest,
@@ -111,6 +116,7 @@ class Reconciler:
         engine: EngineInputs,
         account: int,
         *,
+        terms: AccountTerms,
         symbols: Callable[[], Sequence[str]],
         after: Callable[[], None],
         every_s: float = _EVERY_S,
@@ -123,12 +129,15 @@ class Reconciler:
         self._time = time
         self._engine = engine
         self._account = account
+        self._terms = terms
         self._symbols = symbols
         self._after = after
         self._every_s = every_s
         self._offers = CAPABILITIES[rest.market]
         self._wake = asyncio.Event()
         self._epoch = 0
+        self._covered_ms = 0
+        self.not_before_ms = 0
         self._is_wanted = False
 
     def hole(self, reason: str) -> None:
@@ -141,16 +150,46 @@ class Reconciler:
         self._is_wanted = True
         self._wake.set()
 
+    async def adopt(self) -> None:
+        """Takes the venue's balances as the opening ones; once, for an account without a journal.
+
+        Raises:
+            FeedError: The venue did not list them.
+        """
+        name = "balances" if self._offers.has_positions else "account"
+        self.not_before_ms = self._time.now_ms()
+        answer = await self._rest.call(name)
+        held = listings.balances(answer)
+        if held is None:
+            raise FeedError(
+                f"the venue did not list the account's balances: {answer.error()}",
+                hint="look at the key's rights and the venue's status, then start again",
+            )
+        for asset, amount in held.items():
+            self._engine.opening(self._account, asset, amount, answer.ts_recv_ns)
+
     async def run(self) -> None:
         """Reconciles when there is cause, until cancelled."""
+        lacking = 0
         while True:
-            self._wake.clear()
-            if not self._is_wanted:
-                with suppress(TimeoutError):  # the timer is a cause too
-                    await asyncio.wait_for(self._wake.wait(), self._every_s)
+            await self._cause(lacking)
+            lacking = lacking + 1 if self._engine.lacks_fills(self._account) else 0
             self._is_wanted = not await self.once()
             if self._is_wanted:
                 await asyncio.sleep(_AGAIN_S)
+
+    async def _cause(self, lacking: int) -> None:
+        """Waits for a restored stream, a fill that is missing, or the timer."""
+        waited_s = 0.0
+        # what stays missing is asked for at growing intervals: the venue's tables may lag
+        patience_s = min(60.0, _AGAIN_S * lacking)
+        while not self._is_wanted and waited_s < self._every_s:
+            if waited_s >= patience_s and self._engine.lacks_fills(self._account):
+                return
+            self._wake.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), _LOOK_EVERY_S)
+            waited_s += _LOOK_EVERY_S
 
     async def once(self) -> bool:
         """One round.
@@ -175,6 +214,7 @@ class Reconciler:
         if epoch != self._epoch:
             return False
         self.rounds += 1
+        self._covered_ms = started_ms
         self._engine.synced(self._account, started_ms * 1_000_000, ts_ns)
         self._after()
         return True
@@ -241,27 +281,33 @@ class Reconciler:
     # Fills.
 
     async def _merge_fills(self, symbols: Sequence[str], found: list[Difference]) -> None:
-        since_ms = self._engine.confirmed_ns(self._account) // 1_000_000 - _MARGIN_MS
-        since_ms = max(since_ms, self._time.now_ms() - _WINDOW_MS + _MARGIN_MS)
+        since_ms = self._since_ms()
         for symbol in symbols:
             params = {"symbol": symbol, "startTime": str(since_ms), "limit": str(_PAGE)}
             while True:
                 answer = await self._rest.call("my_trades", params)
                 ids = _whole(listings.fills(answer))
-                missing = [
-                    trade_id
-                    for trade_id in ids
-                    if not self._engine.knows_fill(self._account, symbol, trade_id)
-                ]
-                for trade_id in missing:
-                    subject = f"{symbol} {trade_id}"
-                    found.append(_difference("fill_missing", subject, "none", "booked"))
-                if missing:
-                    self.fills_found += len(missing)
-                    self._engine.fills(self._account, symbol, answer.body, answer.ts_recv_ns)
+                before = self._engine.fills_booked(self._account)
+                self._engine.fills(self._account, symbol, answer.body, answer.ts_recv_ns)
+                new = self._engine.fills_booked(self._account) - before
+                if new:
+                    self.fills_found += new
+                    found.append(_difference("fill_missing", symbol, 0, new))
                 if len(ids) < _PAGE:
                     break
                 params = {"symbol": symbol, "fromId": str(max(ids) + 1), "limit": str(_PAGE)}
+
+    def _since_ms(self) -> int:
+        """From when on trades are looked at.
+
+        An event that came proves nothing about those before it: only a whole round does.
+        """
+        covered_ms = self._covered_ms
+        if covered_ms == 0:
+            confirmed_ms = self._engine.confirmed_ns(self._account) // 1_000_000
+            covered_ms = max(0, confirmed_ms - _FIRST_MARGIN_MS)
+        oldest_ms = self._time.now_ms() - _WINDOW_MS + _MARGIN_MS
+        return max(covered_ms - _MARGIN_MS, oldest_ms, self.not_before_ms)
 
     # Positions and balances.
 
@@ -309,7 +355,7 @@ class Reconciler:
         mode = (await self._rest.call("position_mode")).value()
         if not isinstance(mode, dict) or not isinstance(mode.get("dualSidePosition"), bool):
             raise _Inconclusive
-        ours = self._engine.is_hedge(self._account)
+        ours = self._terms.is_hedge
         if ours != mode["dualSidePosition"]:
             theirs = "hedge" if mode["dualSidePosition"] else "one-way"
             found.append(
@@ -317,17 +363,15 @@ class Reconciler:
             )
         name = "symbol_config" if self._rest.market == "usdm" else "positions"
         rows = _whole(listings.positions(await self._rest.call(name)))
-        leverage = self._engine.leverage(self._account)
-        margin = self._engine.margin_types(self._account)
         seen: dict[str, None] = {}
         for row in rows:
             if row.symbol in seen:
                 continue  # a second leg of the same symbol has the same settings
             seen[row.symbol] = None
-            wanted = leverage.get(row.symbol)
+            wanted = self._terms.leverage.get(row.symbol)
             if wanted is not None and row.leverage and wanted != row.leverage:
                 found.append(_difference("leverage", row.symbol, wanted, row.leverage))
-            kind = margin.get(row.symbol)
+            kind = self._terms.margin_types.get(row.symbol)
             if kind is not None and row.margin_type and kind != row.margin_type:
                 found.append(_difference("margin_type", row.symbol, kind, row.margin_type))
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from veloz.errors import NotSent, OutcomeUnknown
@@ -50,6 +51,7 @@ class _Doubt:
     Attributes:
         number: The engine's number of the request; 0 if only the order's state is wanted.
         deadline_ms: Venue time from which on absence can be concluded.
+        terms: Of an amend: quantity and price that were asked for, by the listing's field.
     """
 
     number: int
@@ -59,7 +61,14 @@ class _Doubt:
     is_algo: bool
     timestamp_ms: int
     deadline_ms: int
+    terms: dict[str, str]
     is_settled: bool = False
+
+    def is_amended(self, order: dict[str, object]) -> bool:
+        """True if the order has the terms that the amend asked for."""
+        return bool(self.terms) and all(
+            Decimal(str(order.get(field))) == Decimal(value) for field, value in self.terms.items()
+        )
 
 
 class Resolver:
@@ -145,6 +154,7 @@ class Resolver:
             is_algo,
             until_ms,
             until_ms + self._margin_ms,
+            _terms(request) if request.kind == "amend" else {},
         )
         key = (number, request.client_order_id)
         if key not in self._doubts:
@@ -198,6 +208,9 @@ class Resolver:
             return True
         order = json.loads(body)
         if str(order.get("status") or order.get("algoStatus")) not in OPEN_STATUSES:
+            return True
+        if doubt.is_amended(order):
+            self._engine.answered(doubt.number, body, answer.ts_recv_ns)
             return True
         if is_past:
             self.counts["lapsed"] += 1
@@ -272,6 +285,13 @@ class Resolver:
         self.counts["lapsed"] += 1
         self._engine.lapsed(doubt.number, ts_recv_ns)
         return True
+
+
+def _terms(request: VenueRequest) -> dict[str, str]:
+    """What an amend asks for, by the fields in which orders are listed."""
+    asked = dict(request.encoded.params)
+    wanted = {"origQty": asked.get("quantity") or asked.get("newQty"), "price": asked.get("price")}
+    return {field: value for field, value in wanted.items() if value is not None}
 
 
 def _rows(answer: RestAnswer) -> list[dict[str, object]] | None:

@@ -4,7 +4,8 @@ Begin at `Simulation`; `veloz exchange` serves it.
 """
 
 from veloz.venues.binance.dialect.drivers import Generator, Recording, read_recording
+from veloz.venues.binance.dialect.frames import Frames
 from veloz.venues.binance.dialect.listings import default_listings
 from veloz.venues.binance.dialect.simulation import Simulation
 
-__all__ = ["Generator", "Recording", "Simulation", "default_listings", "read_recording"]
+__all__ = ["Frames", "Generator", "Recording", "Simulation", "default_listings", "read_recording"]

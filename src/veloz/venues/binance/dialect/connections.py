@@ -8,12 +8,11 @@ Source: Binance Spot API, "WebSocket Streams" and "WebSocket API", general infor
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from veloz.exchange.words import Market
 from veloz.net.doors import ConnectionLost
-from veloz.venues.binance.dialect.vocabulary import encode
+from veloz.venues.binance.dialect.vocabulary import decode, encode
 
 if TYPE_CHECKING:
     from veloz.net.doors import Connection
@@ -136,7 +135,7 @@ class StreamPeer(Peer):
 
     def _answer(self, payload: bytes) -> dict[str, Any]:
         try:
-            asked = json.loads(payload)
+            asked = decode(payload)
         except ValueError as broken:
             return {"code": 3, "msg": f"Invalid JSON: {broken}"}
         if not isinstance(asked, dict):

@@ -11,13 +11,13 @@ Only a client of this host is answered. `GET /sim/ledger` is the oracle: the exc
 | `POST /sim/filters`, `POST /sim/status` | changes a symbol |
 | `POST /sim/step` | beats now |
 | `POST /sim/keys` | registers a public key: `{"account", "public_key"}` |
+| `POST /sim/accounts` | opens an account: `{"balances": {"spot": {"USDT": "1000"}}}` |
 | `POST /sim/limits` | forgets what an address has used |
 | `GET /sim/ledger` | every order, fill, balance and position of an account |
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ from veloz.exchange.words import Market, Refusal
 from veloz.net.doors import HttpResponse
 from veloz.venues.binance.dialect.fault_effects import TIME
 from veloz.venues.binance.dialect.params import split_query
-from veloz.venues.binance.dialect.vocabulary import encode
+from veloz.venues.binance.dialect.vocabulary import decode, encode
 
 if TYPE_CHECKING:
     from veloz.net.doors import HttpRequest
@@ -56,6 +56,7 @@ class Control:
             ("POST", "/sim/status"): self._status,
             ("POST", "/sim/step"): self._step,
             ("POST", "/sim/keys"): self._key,
+            ("POST", "/sim/accounts"): self._account,
             ("POST", "/sim/limits"): self._pardon,
             ("GET", "/sim/ledger"): self.ledger,
         }
@@ -68,7 +69,7 @@ class Control:
         if work is None:
             return HttpResponse(404, JSON, encode({"error": f"{request.path} is no lever"}))
         try:
-            asked = json.loads(request.body) if request.body else {}
+            asked = decode(request.body) if request.body else {}
             found = work({**dict(split_query(request.query)), **asked, "_peer": request.peer})
         except (VelozError, Refusal, ValueError, KeyError, TypeError) as refusal:
             return HttpResponse(400, JSON, encode({"error": str(refusal)}))
@@ -120,6 +121,20 @@ class Control:
         key.can_withdraw = bool(asked.get("can_withdraw", False))
         key.addresses = frozenset(asked.get("addresses", ()))
         return {"api_key": key.api_key}
+
+    def _account(self, asked: dict[str, Any]) -> Any:
+        money = {
+            (Market(market), str(asset)): Decimal(str(amount))
+            for market, rows in dict(asked.get("balances", {})).items()
+            for asset, amount in dict(rows).items()
+        }
+        issued = self._simulation.open_account(money)
+        return {
+            "account": self._simulation.venue.exchange.accounts()[-1],
+            "api_key": issued.api_key,
+            "secret": issued.secret,
+            "ed25519_private_key": issued.ed25519_private_key,
+        }
 
     def _pardon(self, asked: dict[str, Any]) -> Any:
         for limits in self._simulation.venue.limits.values():

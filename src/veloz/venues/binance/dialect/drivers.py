@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
     from veloz.exchange.exchange import Exchange
 
-__all__ = ["Generator", "Recording", "read_recording"]
+__all__ = ["Generator", "RecordedRow", "Recording", "read_recording"]
 
 SECOND_NS = 1_000_000_000
 LEVELS = 40
 ZERO = Decimal(0)
+KINDS = {"depthUpdate", "trade", "aggTrade", "bookTicker", "markPriceUpdate"}
 HOSTS = (("fapi.", Market.USDM), ("fstream.", Market.USDM), ("dapi.", Market.COINM),
          ("dstream.", Market.COINM))  # fmt: skip
 
@@ -145,15 +146,25 @@ class Generator:
 
 
 @dataclass(frozen=True)
-class _Row:
-    """One recorded message: when it came, of which market, and what it says."""
+class RecordedRow:
+    """One recorded message: when it came, of which market, and what it says.
+
+    Attributes:
+        ts: Receive time, ns since the epoch.
+        body: The payload; `e` is `snapshot` for a book by REST.
+    """
 
     ts: int
     market: Market
     body: dict[str, Any]
 
+    @property
+    def symbol(self) -> str:
+        """The venue's symbol."""
+        return str(self.body["s"])
 
-def read_recording(path: Path, market: Market | None = None) -> list[_Row]:
+
+def read_recording(path: Path, market: Market | None = None) -> list[RecordedRow]:
     """Reads a capture: gzip or plain, one JSON object a line with `t`, `url`, `dir`, `data`.
 
     Args:
@@ -163,7 +174,7 @@ def read_recording(path: Path, market: Market | None = None) -> list[_Row]:
     Raises:
         DataError: The file is not one.
     """
-    rows: list[_Row] = []
+    rows: list[RecordedRow] = []
     try:
         with _lines(path) as lines:
             for line in lines:
@@ -183,7 +194,7 @@ def _lines(path: Path) -> IO[str]:
     return path.open(encoding="utf-8")
 
 
-def _decoded(row: dict[str, Any], market: Market | None) -> Iterator[_Row]:
+def _decoded(row: dict[str, Any], market: Market | None) -> Iterator[RecordedRow]:
     data = json.loads(row["data"]) if row["data"] else {}
     if not isinstance(data, dict):
         return
@@ -192,9 +203,12 @@ def _decoded(row: dict[str, Any], market: Market | None) -> Iterator[_Row]:
     body = data.get("data", data)
     if row["ch"] == "rest" and "/depth" in url and "bids" in body:
         symbol = url.split("symbol=")[1].split("&")[0]
-        yield _Row(int(row["t"]), found, {**body, "e": "snapshot", "s": symbol})
-    elif isinstance(body, dict) and body.get("e") in {"depthUpdate", "trade", "markPriceUpdate"}:
-        yield _Row(int(row["t"]), found, body)
+        yield RecordedRow(int(row["t"]), found, {**body, "e": "snapshot", "s": symbol})
+    elif isinstance(body, dict):
+        if {"u", "s", "b", "B", "a", "A"} == set(body):  # a spot quote does not say what it is
+            body = {"e": "bookTicker", **body}
+        if body.get("e") in KINDS:
+            yield RecordedRow(int(row["t"]), found, body)
 
 
 class Recording:
@@ -206,34 +220,39 @@ class Recording:
         speed: 2.0 is twice as fast.
     """
 
-    def __init__(self, exchange: Exchange, rows: Iterable[_Row], *, speed: float = 1.0) -> None:
+    def __init__(
+        self, exchange: Exchange, rows: Iterable[RecordedRow], *, speed: float = 1.0
+    ) -> None:
         self._exchange = exchange
-        self._rows = list(rows)
+        self.rows = list(rows)
         self._speed = speed
         self._next = 0
         self._begun_ns = 0
         self._books: dict[tuple[Market, str], int] = {}
-        for row in self._rows:
+        self._has_trades = {
+            (row.market, row.symbol) for row in self.rows if row.body["e"] == "trade"
+        }
+        for row in self.rows:
             self._list(row)
 
     @property
     def is_done(self) -> bool:
         """True when the last message has been replayed."""
-        return self._next >= len(self._rows)
+        return self._next >= len(self.rows)
 
     def step(self, now_ns: int) -> None:
         """Replays everything that is due until now."""
         if not self._begun_ns:
             self._begun_ns = now_ns
         elapsed = int((now_ns - self._begun_ns) * self._speed)
-        until = self._rows[0].ts + elapsed
-        while not self.is_done and self._rows[self._next].ts <= until:
-            row = self._rows[self._next]
+        until = self.rows[0].ts + elapsed
+        while not self.is_done and self.rows[self._next].ts <= until:
+            row = self.rows[self._next]
             self._next += 1
             self._apply(row)
 
-    def _apply(self, row: _Row) -> None:
-        body, symbol = row.body, str(row.body["s"])
+    def _apply(self, row: RecordedRow) -> None:
+        body, symbol = row.body, row.symbol
         key = (row.market, symbol)
         if body["e"] == "snapshot":
             self._books[key] = int(body["lastUpdateId"])
@@ -241,11 +260,11 @@ class Recording:
         elif body["e"] == "depthUpdate":
             if int(body["u"]) > self._books.get(key, 0):
                 self._levels(key, body["b"], body["a"], is_snapshot=False)
-        elif body["e"] == "trade":
+        elif body["e"] == "trade" or (body["e"] == "aggTrade" and key not in self._has_trades):
             price, qty = Decimal(body["p"]), Decimal(body["q"])
             if price and qty:  # the venue prints some trades without either
                 self._exchange.replay_trade(*key, price, qty, buyer_is_maker=bool(body["m"]))
-        else:
+        elif body["e"] == "markPriceUpdate":
             self._exchange.set_mark(*key, Decimal(body["p"]))
             if body.get("i"):
                 self._exchange.set_index(*key, Decimal(body["i"]))
@@ -258,9 +277,9 @@ class Recording:
         ]
         self._exchange.replay_book(*key, *sides, is_snapshot=is_snapshot)
 
-    def _list(self, row: _Row) -> None:
+    def _list(self, row: RecordedRow) -> None:
         """Lists an unknown symbol with limits wide enough for anything."""
-        symbol = str(row.body["s"])
+        symbol = row.symbol
         try:
             self._exchange.listing(row.market, symbol)
         except Refusal:

@@ -228,7 +228,7 @@ def _old_news(message: Any, args: Args) -> Passage:
     """D08: after a later state the order's first report comes again."""
     words = _order_words(message)
     zero = str(words["l"]).translate(str.maketrans("123456789", "000000000"))
-    old = {"x": "NEW", "X": "NEW", "l": zero, "z": zero}
+    old: dict[str, Any] = {"x": "NEW", "X": "NEW", "l": zero, "z": zero}
     if "t" in words:
         old["t"] = -1 if message["e"] == "executionReport" else 0
     return [(0, message), (int(args.get("delay_ms", 100)), _with_words(message, old))]

@@ -17,12 +17,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
 
 from veloz.errors import ConfigError
+from veloz.exchange.words import Refusal
 from veloz.venues.binance.dialect.fault_effects import (
     MARKET,
     REQUEST,
@@ -113,7 +114,7 @@ class Faults:
         self._rules: list[Rule] = []
         self._started_ms = now_ms()
         self.injected: Counter[str] = Counter()
-        self.sent: Counter[str] = Counter()
+        self._fitting: dict[tuple[int, str, tuple[str, ...]], list[str]] = {}
 
     def load(self, plan: dict[str, Any]) -> None:
         """Puts a plan in force, in place of the one before.
@@ -144,12 +145,12 @@ class Faults:
 
     def counts(self) -> dict[str, int]:
         """`injected_total` by id."""
-        return dict(sorted(self.injected.items()))
+        return {fault: times for fault, times in sorted(self.injected.items()) if times}
 
     def request(self, market: Market, kind: str, client_id: str) -> Treatment:
         """What becomes of a request."""
         for rule in self._rules:
-            fault = self._at(rule, REQUEST)
+            fault = self._at(rule, REQUEST, kind)
             if fault is None or not self._is_request(rule, fault, market, kind, client_id):
                 continue
             if self._acts(rule, fault):
@@ -159,7 +160,7 @@ class Faults:
     def user(self, market: Market, kind: str, message: Any) -> Passage:
         """What becomes of a private message: (delay in ms, message) of each that is sent."""
         for rule in self._rules:
-            fault = self._at(rule, USER)
+            fault = self._at(rule, USER, kind)
             if fault is None:
                 continue
             entry = USER[fault]
@@ -175,7 +176,7 @@ class Faults:
     def market(self, market: Market, stream: str, payload: Any) -> Passage:
         """What becomes of a market payload: (delay in ms, payload) of each that is sent."""
         for rule in self._rules:
-            fault = self._at(rule, MARKET)
+            fault = self._at(rule, MARKET, stream)
             if fault is None:
                 continue
             entry = MARKET[fault]
@@ -198,7 +199,10 @@ class Faults:
             by_chance = rule.when.rate_per_1k_events > 0
             if (rule.acted and not by_chance) or not self._acts(rule, fault):
                 continue
-            TIME[fault](world, rule.args)
+            try:
+                TIME[fault](world, rule.args)
+            except Refusal:  # the account's state does not allow it: it did not happen
+                self.injected[fault] -= 1
 
     def later(self, delay_ms: int, act: Callable[[], None]) -> None:
         """Calls `act` at once, or after a delay."""
@@ -211,11 +215,19 @@ class Faults:
         """Calls `act` when the running work is done."""
         asyncio.get_running_loop().call_soon(act)
 
-    def _at(self, rule: Rule, table: dict[str, Any]) -> str | None:
-        """The fault that a rule would do at this point; chance draws one for `*`."""
+    def _at(self, rule: Rule, table: Mapping[str, Any], kind: str = "") -> str | None:
+        """The fault that a rule would do at this point; chance draws a fitting one for `*`."""
         if rule.fault != "*":
             return rule.fault if rule.fault in table else None
-        names = [name for name in table if name[2] in rule.groups]
+        key = (id(table), kind, rule.groups)
+        names = self._fitting.get(key)
+        if names is None:
+            names = [
+                name
+                for name, entry in table.items()
+                if name[2] in rule.groups and (table is TIME or entry.fits(kind))
+            ]
+            self._fitting[key] = names
         return self._random.choice(names) if names else None
 
     def _is_request(

@@ -22,8 +22,8 @@ from veloz.venues.binance.dialect.vocabulary import (
 )
 
 if TYPE_CHECKING:
-    from veloz.exchange.listing import Listing
-    from veloz.exchange.model import AlgoOrder, Fill, Income, Order, OrderRequest, Print, Tier
+    from veloz.exchange.listing import Listing, Tier
+    from veloz.exchange.model import AlgoOrder, Fill, Income, Order, OrderRequest, Print
 
 __all__ = [
     "ack_shape",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from veloz.exchange.money import shown
 from veloz.exchange.words import MarginType, Market
 from veloz.venues.binance.dialect.futures_shapes import price_text, qty_text
 from veloz.venues.binance.dialect.vocabulary import MILLISECOND, fixed, plain
@@ -178,7 +179,7 @@ def _entry(position: Position, listing: Listing) -> str:
 
 
 def _break_even(position: Position) -> str:
-    return plain(round(position.break_even_price, 8)) if position.qty else "0.0"
+    return plain(shown(position.break_even_price, 8)) if position.qty else "0.0"
 
 
 def _most(position: Position) -> str:

@@ -107,7 +107,7 @@ def depth(call: Call) -> dict[str, Any]:
         limit = call.params.int_or("limit", 500)
         if limit not in FUTURES_DEPTHS:
             raise error(-1130, name="limit")
-    book = call.exchange.depth(call.market, listing.symbol, limit)
+    book = call.venue.depth(call.market, listing.symbol, limit)
     shape: dict[str, Any] = {"lastUpdateId": book.last_update_id}
     if call.market is not Market.SPOT:
         shape |= {"E": call.now, "T": book.ts // call.unit}

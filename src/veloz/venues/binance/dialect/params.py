@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
 from veloz.venues.binance.dialect.errors import error
+from veloz.venues.binance.dialect.vocabulary import decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -153,7 +154,7 @@ class Params:
     def json_list(self, name: str) -> list[Any]:
         """A mandatory JSON array."""
         try:
-            value = json.loads(self.text(name))
+            value = decode(self.text(name))
         except ValueError:
             raise error(-1130, name=name) from None
         if not isinstance(value, list):

@@ -14,9 +14,10 @@ from veloz.exchange.events import (
     BookChange,
     BookTickerEvent,
     LiquidationPrint,
+    ListingEvent,
     TradePrint,
 )
-from veloz.exchange.model import Print, Window
+from veloz.exchange.model import BookTicker, Kline, Print, Window
 from veloz.exchange.words import Market, Refusal
 from veloz.venues.binance.dialect import stream_shapes as shapes
 from veloz.venues.binance.dialect.market_rest import agg_rows
@@ -65,19 +66,28 @@ class Publisher:
         self._diffs: dict[str, _Pending] = {}
         self._tape: dict[str, list[Print]] = {}
         self._last_ids: dict[str, int] = {}
+        self._diff_streams: dict[str, tuple[str, ...]] = {}
         self._ticks = 0
         self._sent_candles: dict[str, int] = {}
+        # looked up for each message; forgotten when a listing changes
+        self._listings: dict[str, Listing] = {}
 
     def hear(self, event: object) -> None:
-        """Takes one public event of this market."""
-        if isinstance(event, TradePrint) and event.trade.market is self._market:
-            self._trade(event.trade)
-        elif isinstance(event, BookChange) and event.market is self._market:
-            self._book(event)
-        elif isinstance(event, BookTickerEvent) and event.ticker.market is self._market:
-            self._best(event)
-        elif isinstance(event, LiquidationPrint) and event.market is self._market:
-            self._force_order(event)
+        """Takes one public event; those of other markets are passed over."""
+        if isinstance(event, BookChange):
+            if event.market is self._market:
+                self._book(event)
+        elif isinstance(event, BookTickerEvent):
+            if event.ticker.market is self._market:
+                self._best(event)
+        elif isinstance(event, TradePrint):
+            if event.trade.market is self._market:
+                self._trade(event.trade)
+        elif isinstance(event, LiquidationPrint):
+            if event.market is self._market:
+                self._force_order(event)
+        elif isinstance(event, ListingEvent):
+            self._listings.pop(event.listing.symbol, None)
 
     def tick(self) -> None:
         """Sends what is due; called every 100 ms."""
@@ -174,10 +184,14 @@ class Publisher:
         return lambda unit: shapes.day_ticker(row, listing, best, self._now(unit), unit)
 
     def _trade(self, row: Print) -> None:
+        if (self._market, row.symbol) in self._venue.books:
+            return
+        name = row.symbol.lower()
+        if not self.hub.is_heard(f"{name}@trade") and not self.hub.is_heard(f"{name}@aggTrade"):
+            return
         listing = self._listing(row.symbol)
         if listing is None:
             return
-        name = row.symbol.lower()
         self.hub.publish(
             f"{name}@trade", lambda unit: shapes.trade(row, listing, self._now(unit), unit)
         )
@@ -188,14 +202,23 @@ class Publisher:
             self.hub.faults.soon(self.flush_tape)
 
     def _book(self, change: BookChange) -> None:
-        name = change.symbol.lower()
+        if (self._market, change.symbol) in self._venue.books:
+            return
         self._last_ids[change.symbol] = change.previous_id
-        for stream in (f"{name}@depth", *(f"{name}@depth@{speed}" for speed in SPEEDS_MS)):
+        streams = self._diff_streams.get(change.symbol)
+        if streams is None:
+            name = change.symbol.lower() + "@depth"
+            streams = (name, *(f"{name}@{speed}" for speed in SPEEDS_MS))
+            self._diff_streams[change.symbol] = streams
+        for stream in streams:
             if self.hub.is_heard(stream):
-                fresh = _Pending(change.first_id, change.previous_id, change.last_id, change.ts)
-                self._diffs.setdefault(stream, fresh).add(change)
-            else:
-                self._diffs.pop(stream, None)
+                found = self._diffs.get(stream)
+                if found is None:
+                    found = _Pending(change.first_id, change.previous_id, change.last_id, change.ts)
+                    self._diffs[stream] = found
+                found.add(change)
+            elif stream in self._diffs:
+                del self._diffs[stream]
 
     def _send_diff(self, stream: str, listing: Listing) -> None:
         found = self._diffs.pop(stream, None)
@@ -210,7 +233,7 @@ class Publisher:
         )
 
     def _send_partial(self, stream: str, listing: Listing, levels: int) -> None:
-        book = self._exchange.depth(self._market, listing.symbol, levels)
+        book = self._venue.depth(self._market, listing.symbol, levels)
         previous = self._last_ids.get(listing.symbol, book.last_update_id)
         ids = (book.last_update_id, previous)
         self.hub.publish(
@@ -235,25 +258,23 @@ class Publisher:
                 continue
             self._send_one(stream, row, listing, now_ns)
 
-    def _send_one(self, stream: str, row: object, listing: Listing, now_ns: int) -> None:
-        candle = row
+    def _send_one(self, stream: str, candle: Kline, listing: Listing, now_ns: int) -> None:
         self.hub.publish(
             stream,
-            lambda unit: shapes.kline(candle, listing, self._now(unit), now_ns, unit),  # type: ignore[arg-type]
+            lambda unit: shapes.kline(candle, listing, self._now(unit), now_ns, unit),
         )
 
     def _best(self, event: BookTickerEvent) -> None:
         row = event.ticker
-        listing = self._listing(row.symbol)
-        if listing is None:
+        if (self._market, row.symbol) in self._venue.books:
             return
-        self.hub.publish(
-            f"{row.symbol.lower()}@bookTicker",
-            lambda unit: shapes.book_ticker(row, listing, self._now(unit)),
-        )
-        self.hub.publish(
-            "!bookTicker", lambda unit: shapes.book_ticker(row, listing, self._now(unit))
-        )
+        for stream in (f"{row.symbol.lower()}@bookTicker", "!bookTicker"):
+            listing = self._listing(row.symbol) if self.hub.is_heard(stream) else None
+            if listing is not None:
+                self.hub.publish(stream, self._quote(row, listing))
+
+    def _quote(self, row: BookTicker, listing: Listing) -> Build:
+        return lambda unit: shapes.book_ticker(row, listing, self._now(unit))
 
     def _force_order(self, event: LiquidationPrint) -> None:
         listing = self._listing(event.symbol)
@@ -272,7 +293,11 @@ class Publisher:
         return self._venue.now_ns() // unit
 
     def _listing(self, symbol: str) -> Listing | None:
-        try:
-            return self._exchange.listing(self._market, symbol)
-        except Refusal:
-            return None
+        found = self._listings.get(symbol)
+        if found is None:
+            try:
+                found = self._exchange.listing(self._market, symbol)
+            except Refusal:
+                return None
+            self._listings[symbol] = found
+        return found

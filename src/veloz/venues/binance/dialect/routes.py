@@ -53,7 +53,13 @@ def _spot_trade(kind: str, work: Work, weight: int = 1, orders: int = 0) -> Rout
     return Route(kind, work, SIGNED, weight, orders, free=True)
 
 
-def _futures_trade(kind: str, work: Work, weight: int = 1, orders: int = 0) -> Route:
+def _batched(params: Params) -> int:
+    return len(params.json_list("batchOrders"))
+
+
+def _futures_trade(
+    kind: str, work: Work, weight: int = 1, orders: int | Callable[[Params], int] = 0
+) -> Route:
     return Route(kind, work, SIGNED, weight, orders)
 
 
@@ -145,8 +151,12 @@ FUTURES_PRIVATE = {
     ("GET", "/order"): _mine("order.status", fo.query, query=True),
     ("PUT", "/order"): _futures_trade("order.modify", fo.modify, orders=1),
     ("DELETE", "/order"): _futures_trade("order.cancel", fo.cancel),
-    ("POST", "/batchOrders"): _futures_trade("order.placeBatch", fo.batch_place, 5, orders=5),
-    ("PUT", "/batchOrders"): _futures_trade("order.modifyBatch", fo.batch_modify, 5, orders=5),
+    ("POST", "/batchOrders"): _futures_trade(
+        "order.placeBatch", fo.batch_place, 5, orders=_batched
+    ),
+    ("PUT", "/batchOrders"): _futures_trade(
+        "order.modifyBatch", fo.batch_modify, 5, orders=_batched
+    ),
     ("DELETE", "/batchOrders"): _futures_trade("order.cancelBatch", fo.batch_cancel),
     ("DELETE", "/allOpenOrders"): _futures_trade("openOrders.cancelAll", fo.cancel_all),
     ("POST", "/countdownCancelAll"): _futures_trade("order.countdown", fo.countdown, 10),

@@ -5,7 +5,6 @@ REST and the WebSocket API both end here, so a fault plan and a limit mean the s
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,7 +13,7 @@ from veloz.exchange.words import Market, Refusal
 from veloz.venues.binance.dialect.errors import VenueError, error
 from veloz.venues.binance.dialect.fault_effects import Answer, Treatment
 from veloz.venues.binance.dialect.params import Params
-from veloz.venues.binance.dialect.vocabulary import encode
+from veloz.venues.binance.dialect.vocabulary import decode, encode
 
 if TYPE_CHECKING:
     from veloz.venues.binance.dialect.faults import Faults
@@ -42,7 +41,7 @@ class Service:
         self.venue = venue
         self.routes = routes
         self.faults = faults
-        self._before: dict[tuple[str, str, str], Any] = {}
+        self._before: dict[tuple[str, str, str, str], Any] = {}
 
     def perform(self, route: Route, call: Call, reply: Reply) -> None:
         """Does a request and replies; a fault may reply otherwise, later or never."""
@@ -95,10 +94,11 @@ class Service:
         limits = venue.limits[call.market]
         weight = route.weigh(call.params)
         limits.take(call.peer, weight, now)
-        if route.orders:
+        orders = route.count(call.params)
+        if orders:
             if call.key is not None and not call.key.can_trade:
                 raise error(-2015)
-            limits.take_orders(call.account, route.orders, now)
+            limits.take_orders(call.account, orders, now)
         venue.exchange.advance()
         result = route.work(call)
         if route.free:
@@ -107,7 +107,9 @@ class Service:
 
     def _aged(self, route: Route, call: Call, treatment: Treatment, result: Any) -> Any:
         """The result, or with a fault the one before it, or one without rows."""
-        name = (call.market.value, route.kind, call.params.raw().get("symbol", ""))
+        account = call.key.account if call.key else ""
+        symbol = call.params.raw().get("symbol", "")
+        name = (call.market.value, route.kind, symbol, account)
         if treatment.stale and name in self._before:
             return self._before[name]
         if route.kind == "depth" or route.kind.startswith(("account", "positionRisk")):
@@ -143,7 +145,7 @@ def _emptied(result: Any) -> Any:
 def _as_ws(answer: Answer) -> Body | Answer:
     """A planned refusal inside the envelope of the WebSocket API; what is no JSON goes as it is."""
     try:
-        body = json.loads(answer.body)
+        body = decode(answer.body)
     except ValueError:
         if answer.status == 200:
             return answer

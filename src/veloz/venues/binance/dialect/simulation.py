@@ -60,6 +60,8 @@ PRIVATE = (
     TransferEvent,
 )
 WS_API_PATHS = {"spot": "/ws-api/v3", "usdm": "/ws-fapi/v1", "coinm": "/ws-dapi/v1"}
+CONNECT_WINDOW_MS = 300_000
+MOST_CONNECTS = 300
 ACCOUNT_NUMBER = "trader-{number}"
 
 
@@ -101,6 +103,7 @@ class Simulation:
         self.drivers: list[Driver] = []
         self.accounts: list[IssuedKey] = []
         self.refuses_until_ms = 0
+        self._connects: dict[tuple[Market, str], tuple[int, int]] = {}
         exchange.subscribe(self._hear)
         if plan:
             self.faults.load(plan)
@@ -119,6 +122,14 @@ class Simulation:
     def site(self, market: Market) -> MarketSite:
         """The server of one market."""
         return MarketSite(self, market)
+
+    def admits(self, market: Market, address: str, now_ms: int) -> bool:
+        """Counts an attempt to connect; False past 300 in five minutes at one market."""
+        window = now_ms // CONNECT_WINDOW_MS
+        known, count = self._connects.get((market, address), (window, 0))
+        count = count + 1 if known == window else 1
+        self._connects[market, address] = (window, count)
+        return count <= MOST_CONNECTS
 
     def welcome(self, peer: Peer) -> None:
         """Takes note of a new connection."""
@@ -140,14 +151,21 @@ class Simulation:
                 del self.peers[name]
         self.faults.tick(self.levers)
 
-    async def run(self) -> None:
-        """Beats until it is cancelled, each time a tenth of a second after the last."""
+    async def run(self, step_ms: int = TICK_MS) -> None:
+        """Beats every 100 ms until it is cancelled; markets move every `step_ms`."""
         loop = asyncio.get_running_loop()
-        due = loop.time()
+        due, waited_ms = loop.time(), 0
         while True:
-            due = max(due + TICK_MS / 1000, loop.time())
+            due = max(due + step_ms / 1000, loop.time())
             await asyncio.sleep(due - loop.time())
-            self.beat()
+            waited_ms += step_ms
+            if waited_ms >= TICK_MS:
+                waited_ms = 0
+                self.beat()
+            else:
+                now_ns = self.venue.clock_ns()
+                for driver in self.drivers:
+                    driver.step(now_ns)
 
     async def serve(
         self, sockets: Sockets, host: str = "127.0.0.1", port: int = 0

@@ -89,6 +89,8 @@ class MarketSite:
         if simulation.refuses_until_ms > now:
             seconds = str(-(-(simulation.refuses_until_ms - now) // 1000))
             return HttpResponse(429, {"retry-after": seconds}, encode(error(-1000).body()))
+        if not simulation.admits(self._market, request.peer, now):
+            return HttpResponse(429, {"retry-after": "300"}, encode(error(-1000).body()))
         asked = dict(split_query(request.query))
         is_micro = asked.get("timeUnit", "").upper() == "MICROSECOND"
         unit = MICROSECOND if is_micro and self._market is Market.SPOT else MILLISECOND

@@ -272,14 +272,19 @@ def _replace_error(call: Call, refusal: Refusal, request: OrderRequest, word: st
         place_part = response_shape(call, refusal.place, request.type)
     elif refusal.place is not None:
         place_part = _body(call.refused(refusal.place))
-    outcomes = {type(None): "NOT_ATTEMPTED", Order: "SUCCESS"}
     found.data = {
-        "cancelResult": outcomes.get(type(refusal.cancel), "FAILURE"),
-        "newOrderResult": outcomes.get(type(refusal.place), "FAILURE"),
+        "cancelResult": _outcome(refusal.cancel),
+        "newOrderResult": _outcome(refusal.place),
         "cancelResponse": cancel_part,
         "newOrderResponse": place_part,
     }
     return found
+
+
+def _outcome(part: Order | Refusal | None) -> str:
+    if part is None:
+        return "NOT_ATTEMPTED"
+    return "SUCCESS" if isinstance(part, Order) else "FAILURE"
 
 
 def _body(found: Exception) -> Any:

@@ -88,8 +88,6 @@ class UserFeed:
 
     def _count_fill(self, event: OrderEvent) -> None:
         """On spot a fill gives the order's count back."""
-        if event.fill is not None and not event.fill.is_maker:
-            return
         if event.fill is not None:
             limits = self._venue.limits[event.market]
             limits.orders_filled(event.account, self._venue.now_ms())

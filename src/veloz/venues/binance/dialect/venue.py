@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from veloz.exchange.exchange import Exchange
+    from veloz.exchange.model import Depth
 
 __all__ = ["Call", "ListenKey", "Route", "Routes", "Security", "Venue", "Work"]
 
@@ -77,7 +78,8 @@ class Venue:
         }
         self.listen_keys: dict[str, ListenKey] = {}
         self.offset_ns = 0
-        self.last_snapshots: dict[tuple[Market, str], Any] = {}
+        # books that somebody else keeps: their streams are not fed by the exchange
+        self.books: dict[tuple[Market, str], Callable[[int], Depth]] = {}
 
     def now_ns(self) -> int:
         """The time that the venue shows: the clock and the offset of a fault."""
@@ -86,6 +88,11 @@ class Venue:
     def now_ms(self) -> int:
         """As `now_ns`, in milliseconds."""
         return self.now_ns() // MILLISECOND
+
+    def depth(self, market: Market, symbol: str, limit: int) -> Depth:
+        """The book that clients see."""
+        kept = self.books.get((market, symbol))
+        return kept(limit) if kept else self.exchange.depth(market, symbol, limit)
 
     def client_id(self) -> str:
         """A client id such as the venue draws: 22 letters and digits."""
@@ -181,7 +188,7 @@ class Route:
         work: Does it.
         security: What the client must prove.
         weight: Of one request, or a function of its parameters.
-        orders: Orders counted against the account.
+        orders: Orders counted against the account, or a function of the parameters.
         free: Costs no weight when it succeeds (spot trading, since April 2026).
         query: Only asks: an unknown order is -2013 then.
     """
@@ -190,13 +197,17 @@ class Route:
     work: Work
     security: Security = Security.NONE
     weight: int | Callable[[Params], int] = 1
-    orders: int = 0
+    orders: int | Callable[[Params], int] = 0
     free: bool = False
     query: bool = False
 
     def weigh(self, params: Params) -> int:
         """The weight of this request."""
         return self.weight if isinstance(self.weight, int) else self.weight(params)
+
+    def count(self, params: Params) -> int:
+        """The orders that this request would place."""
+        return self.orders if isinstance(self.orders, int) else self.orders(params)
 
 
 @dataclass(frozen=True)

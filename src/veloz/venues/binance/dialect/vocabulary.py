@@ -6,6 +6,7 @@ import json
 from decimal import Decimal
 from typing import Any
 
+from veloz.exchange.money import shown
 from veloz.exchange.words import (
     ExpireReason,
     MarginType,
@@ -27,6 +28,7 @@ __all__ = [
     "TO_FUTURES_TYPE",
     "TO_SPOT_TYPE",
     "WORKING_TYPES",
+    "decode",
     "encode",
     "fixed",
     "plain",
@@ -110,14 +112,26 @@ INTERVALS = {
 
 
 def fixed(value: Decimal, decimals: int = 8) -> str:
-    """A number with exactly so many decimals, never with an exponent."""
-    return f"{value:.{decimals}f}"
+    """A number with exactly so many decimals, never with an exponent.
+
+    Rounded by a rule of its own: events are written inside the exchange, where the running
+    context cuts, and answers outside, where it does not.
+    """
+    return f"{shown(value, decimals):f}"
 
 
 def plain(value: Decimal) -> str:
     """A number without zeros at its end, never with an exponent."""
     text = f"{value:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def decode(text: bytes | str) -> Any:
+    """Reads JSON; ValueError for what is none, and for what is nested too deeply."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def encode(value: Any) -> bytes:

@@ -5,7 +5,6 @@ Source: Binance Spot API, "WebSocket API"; Derivatives, "WebSocket API General I
 
 from __future__ import annotations
 
-import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from veloz.venues.binance.dialect.connections import Peer
 from veloz.venues.binance.dialect.errors import VenueError, error
 from veloz.venues.binance.dialect.params import Params
 from veloz.venues.binance.dialect.venue import Call, Route, Security
-from veloz.venues.binance.dialect.vocabulary import MILLISECOND, encode
+from veloz.venues.binance.dialect.vocabulary import MILLISECOND, decode, encode
 
 if TYPE_CHECKING:
     from veloz.net.doors import Connection
@@ -67,7 +66,7 @@ class ApiPeer(Peer):
     ) -> None:
         """Takes one request."""
         try:
-            asked = json.loads(bytes(payload))
+            asked = decode(bytes(payload))
         except ValueError:
             self._refuse(None, VenueError(400, -1135, "Invalid JSON Request"))
             return

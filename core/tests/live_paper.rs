@@ -1,0 +1,148 @@
+//! Paper: the venue sees an event before the engine, requests and reports take their time, and what
+//! happened can be recovered and verified without the venue.
+
+#![allow(clippy::inconsistent_digit_grouping)] // 100_00 is a price of 100.00
+
+mod scene;
+
+use scene::{limit, Scripted, PERPETUAL};
+use veloz_core::desk::Recovery;
+use veloz_core::engine::{Engine, StopPolicy};
+use veloz_core::journal::Reader;
+use veloz_core::live::Live;
+use veloz_core::market::{Quote, Trade};
+use veloz_core::matching::{Channel, Latency, Venue, VenueSettings};
+use veloz_core::order::Side;
+use veloz_core::paper::Paper;
+use veloz_core::risk::Limits;
+use veloz_core::strategy::{wants, Event, Fault, Port};
+
+const MS: i64 = 1_000_000;
+
+fn live(
+    act: impl FnMut(&Event<'_>, &mut Port<'_>) -> Result<(), Fault> + 'static,
+) -> Live<Scripted> {
+    let mut settings = VenueSettings::default();
+    settings.set("level=quote").unwrap();
+    let venue = Venue::new(settings, &scene::instruments(), &scene::assets());
+    let way = |stream| Channel::new(Latency::constant(5 * MS), 1, stream);
+    let paper = Paper::new(venue, way(1), way(2), 100 * MS);
+    let mut engine = Engine::new(scene::live_desk(Limits::default()));
+    let row = engine.add(Scripted::new(act), 0, u32::MAX, StopPolicy::Cancel);
+    engine.listen(row, PERPETUAL, wants::QUOTES | wants::TRADES, 0);
+    Live::new(engine, Some(paper))
+}
+
+fn quote(ts_exchange: i64, bid_price: i64) -> Quote {
+    let (bid_qty, ask_qty, ask_price) = (50_000, 50_000, bid_price + 10);
+    let ts_recv = ts_exchange + 20 * MS;
+    Quote {
+        ts_exchange,
+        ts_recv,
+        instrument: PERPETUAL,
+        bid_price,
+        bid_qty,
+        ask_price,
+        ask_qty,
+        update_id: 0,
+    }
+}
+
+/// Buys at the offer that it sees first, then waits; sets a timer that is due between events.
+fn taker() -> impl FnMut(&Event<'_>, &mut Port<'_>) -> Result<(), Fault> {
+    let mut bought = false;
+    move |event, port| {
+        match event {
+            Event::Quote(quote) if !bought => {
+                bought = true;
+                port.place(limit(PERPETUAL, Side::Buy, 1_000, quote.ask_price), None);
+                let now = port.desk().now_ns;
+                port.set_timer(3, now + 7 * MS, 0);
+            }
+            Event::Timer(3, _) => {
+                port.place(limit(PERPETUAL, Side::Sell, 1_000, 300_00), None);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn run() -> Live<Scripted> {
+    let mut live = live(taker());
+    live.start(1).unwrap();
+    for n in 0..20 {
+        let event = quote(1_000 * MS + n * 10 * MS, 100_00 - n);
+        live.quote(&event, event.ts_recv).unwrap();
+    }
+    live.advance(2_000 * MS).unwrap();
+    live
+}
+
+#[test]
+fn a_request_is_matched_when_the_market_reached_its_arrival() {
+    let live = run();
+    let heard: Vec<&str> =
+        live.engine.strategy(1).heard.iter().map(|line| line.split_once(' ').unwrap().1).collect();
+    let fill = heard.iter().position(|line| line.starts_with("fill 1 ")).expect("it was filled");
+    // Sent when the quote of 1,000 ms was heard at 1,020, there at 1,025: the offer has fallen
+    // to 100.08 by then, and that is the price. The report takes 5 ms, but not before the market
+    // that decided it was heard (1,050).
+    assert_eq!(heard[fill], "fill 1 1000@10008", "{heard:#?}");
+    let line = live.engine.strategy(1).heard.iter().find(|line| line.contains("fill 1"));
+    let at: i64 = line.unwrap().split(' ').next().unwrap().parse().unwrap();
+    assert!((1_030 * MS..=1_060 * MS).contains(&at), "told at {at}");
+    assert_eq!(live.engine.desk.strategy_position(1, PERPETUAL), 1_000);
+    assert!(heard.iter().any(|line| line.starts_with("timer 3")), "{heard:#?}");
+}
+
+#[test]
+fn a_silent_market_keeps_nobody_waiting_for_ever() {
+    let mut live = live(taker());
+    live.start(1).unwrap();
+    let event = quote(1_000 * MS, 100_00);
+    live.quote(&event, event.ts_recv).unwrap();
+    let mut steps = 0;
+    while let Some(next) = live.next_ns() {
+        live.advance(next).unwrap();
+        steps += 1;
+        assert!(steps < 50, "it never comes to rest");
+    }
+    assert_eq!(live.engine.desk.strategy_position(1, PERPETUAL), 1_000);
+}
+
+#[test]
+fn a_paper_run_recovers_and_verifies_without_its_venue() {
+    let mut first = run();
+    let bytes = first.engine.desk.journal.drain();
+    let segment = Reader::new(bytes.as_slice()).unwrap();
+    let mut desk = scene::blank_live_desk(Limits::default());
+    desk.recover(&segment, &mut Recovery::default()).unwrap();
+    assert_eq!(desk.state_hash(), first.engine.desk.state_hash());
+
+    let mut again = live(taker());
+    again.engine.desk = scene::blank_live_desk(Limits::default());
+    let mut n = 0;
+    let verified = again.engine.verify(&segment, |engine, to| {
+        while n < 20 && n as u64 + 1 <= to {
+            let event = quote(1_000 * MS + n * 10 * MS, 100_00 - n);
+            n += 1;
+            engine.desk.pin_market(n as u64);
+            engine.quote(&event, event.ts_recv).map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    });
+    assert_eq!(verified, Ok(first.engine.desk.journal.sequence()));
+}
+
+#[test]
+fn the_same_events_give_the_same_journal() {
+    let hash = || run().engine.desk.journal.chain_hash();
+    assert_eq!(hash(), hash());
+    // A public trade is an event like any other.
+    let mut live = live(taker());
+    live.start(1).unwrap();
+    let trade = Trade { instrument: PERPETUAL, price: 100_00, qty: 5, ..Trade::default() };
+    live.trade(&trade, 10).unwrap();
+    assert!(live.engine.strategy(1).heard.iter().any(|line| line.contains("trade 10000x5")));
+}

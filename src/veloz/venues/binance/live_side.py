@@ -1,0 +1,124 @@
+"""A `LiveEngine` as what the sessions ask of an engine.
+
+Most calls are the engine's own methods, bound once, so that nothing stands between a socket and the
+core. Two are put together here: a difference becomes the engine's own inputs, and booked fills are
+read from its counts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from veloz.venues.venue import Freeze
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from decimal import Decimal
+
+    from veloz.venues.venue import Difference
+
+__all__ = ["LiveSide"]
+
+# The engine's own, name for name.
+_OWN = (
+    "frame",
+    "rest_body",
+    "history_body",
+    "books_to_rebuild",
+    "stale",
+    "fresh",
+    "user_frame",
+    "answered",
+    "refused",
+    "not_sent",
+    "unknown",
+    "lapsed",
+    "found",
+    "absent",
+    "fills",
+    "synced",
+    "unsynced",
+    "open_orders",
+    "knows_order",
+    "positions",
+    "balances",
+    "confirmed_ns",
+)
+
+
+class LiveSide:
+    """See the module.
+
+    Args:
+        engine: A `veloz._core.LiveEngine`.
+        symbols: Our symbol by the venue's.
+        take_requests: Gives the requests whose journal records allow them to leave; the engine's
+            own gives them before.
+    """
+
+    frame: Callable[..., int]
+    rest_body: Callable[..., int]
+    history_body: Callable[..., int]
+    books_to_rebuild: Callable[..., Any]
+    stale: Callable[..., None]
+    fresh: Callable[..., None]
+    user_frame: Callable[..., int]
+    answered: Callable[..., int]
+    refused: Callable[..., None]
+    not_sent: Callable[..., None]
+    unknown: Callable[..., None]
+    lapsed: Callable[..., None]
+    found: Callable[..., int]
+    absent: Callable[..., None]
+    fills: Callable[..., int]
+    synced: Callable[..., None]
+    unsynced: Callable[..., None]
+    open_orders: Callable[..., Any]
+    knows_order: Callable[..., bool]
+    positions: Callable[..., Any]
+    balances: Callable[..., Any]
+    confirmed_ns: Callable[..., int]
+    take_requests: Callable[..., Any]
+
+    def __init__(
+        self, engine: Any, symbols: Mapping[str, str], take_requests: Callable[[], Any]
+    ) -> None:
+        self._engine = engine
+        self._symbols = symbols
+        self.take_requests = take_requests
+        for name in _OWN:
+            setattr(self, name, getattr(engine, name))
+
+    def fills_booked(self, account: int) -> int:
+        """How many fills are booked, on all accounts: only its growth is looked at."""
+        return self._engine.view("counts", account)["fills"]
+
+    def lacks_fills(self, account: int) -> bool:
+        """True if a cumulative quantity is ahead of the booked fills of any order."""
+        return bool(self._engine.view("needs_trades", account))
+
+    def opening(self, account: int, asset: str, amount: Decimal, ts_recv_ns: int) -> None:
+        """What the account held of an asset before its first journal record."""
+        self._tell("cash", ts_recv_ns, account, why="transfer", asset=asset, amount=amount)
+
+    def differs(self, account: int, difference: Difference, ts_recv_ns: int) -> None:
+        """Freezes what the difference says, and tells the engine what the venue holds."""
+        subject, _, leg = difference.subject.partition(" ")
+        symbol = self._symbols.get(subject, subject)
+        told = f"{difference.kind} {difference.subject}: {difference.ours}, {difference.theirs}"
+        if difference.kind == "leverage":
+            leverage = int(difference.theirs)
+            self._tell("setting", ts_recv_ns, account, symbol=symbol, leverage=leverage)
+        elif difference.kind == "position":
+            qty = difference.theirs
+            self._tell("position", ts_recv_ns, account, symbol=symbol, position_side=leg, qty=qty)
+        elif difference.kind == "balance":
+            wallet = difference.theirs
+            self._tell("balance", ts_recv_ns, account, asset=subject, wallet=wallet)
+        if difference.freeze is Freeze.INSTRUMENT and difference.repair == "":
+            self._tell("freeze", ts_recv_ns, account, symbol=symbol, reason=told)
+        elif difference.freeze is Freeze.ACCOUNT:
+            self._tell("freeze", ts_recv_ns, account, reason=told)
+
+    def _tell(self, kind: str, now_ns: int, account: int, **fields: object) -> None:
+        self._engine.input(kind, now_ns, account=account, **fields)
