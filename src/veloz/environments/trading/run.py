@@ -522,13 +522,14 @@ class TradingRun:
 
     async def _wound_down(self, stop: Stop) -> bool:
         """Waits until orders and positions are as the stop policies want them."""
-        limit_ns = int(self.settings.rhythm.stop_most_s * 1e9)
-        until_ns = self._doors.clock.monotonic_ns() + limit_ns
+        rhythm, began_ns = self.settings.rhythm, self._doors.clock.monotonic_ns()
         while not self.upkeep.is_wound_down():
             if stop.hurried.is_set() or self.shell.fatal:
                 return False
-            if self._doors.clock.monotonic_ns() > until_ns:
-                self._tell("not_wound_down", {"open": self.upkeep.open_count()})
+            # Absence is proved by a listing past the deadline: a doubt takes its time.
+            most_s = rhythm.doubt_most_s if self.upkeep.doubts() else rhythm.stop_most_s
+            if self._doors.clock.monotonic_ns() - began_ns > most_s * 1e9:
+                self._tell("not_wound_down", self.upkeep.left_open())
                 return False
             await asyncio.sleep(_POLL_S / 2)
         return True
@@ -568,7 +569,7 @@ class TradingRun:
 
     async def _close(self) -> None:
         await self._cancel_tasks()
-        self.shell.stop_timer()
+        self.shell.close()
         self.shell.write()
         rest = self.engine.roll_journal()
         sequence = int(self.engine.journal_sequence)
@@ -579,7 +580,7 @@ class TradingRun:
     async def _abandon(self) -> None:
         """Ends without a word: as a crash does, but tidily."""
         await self._cancel_tasks()
-        self.shell.stop_timer()
+        self.shell.close()
         with contextlib.suppress(JournalSealed, OSError):
             self.writer.close()
 

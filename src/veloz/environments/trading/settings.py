@@ -43,6 +43,7 @@ class Rhythm:
         status_s: Between two lines about how it goes.
         synced_most_s: The account must be known after so long, or the start fails.
         stop_most_s: How long a graceful stop waits for orders and positions to end.
+        doubt_most_s: The same while the venue is asked about requests without an answer.
         countdown_s: The venue cancels orders so long after the last sign of life; 0 for never.
     """
 
@@ -52,6 +53,7 @@ class Rhythm:
     status_s: float = 5.0
     synced_most_s: float = 60.0
     stop_most_s: float = 15.0
+    doubt_most_s: float = 60.0
     countdown_s: float = 60.0
 
 

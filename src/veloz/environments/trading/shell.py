@@ -104,6 +104,7 @@ class EngineShell:
         self._tape = tape
         self._is_settling = False
         self._is_due = False
+        self._is_closed = False
         self._armed_ns: int | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
@@ -112,7 +113,7 @@ class EngineShell:
         """What follows an input: journal, requests, timer. Within itself it is done once more."""
         self.inputs_total += 1
         self.last_input_ns = self._clock.monotonic_ns()
-        if self._is_settling:
+        if self._is_settling or self._is_closed:
             self._is_due = True
             return
         self._is_settling = True
@@ -162,8 +163,9 @@ class EngineShell:
         if frames := self.engine.journal_pending():
             self._writer.append(frames, self.engine.journal_sequence)
 
-    def stop_timer(self) -> None:
-        """The engine's timer comes no more."""
+    def close(self) -> None:
+        """Nothing is written, sent or timed any more: what a closing socket says is too late."""
+        self._is_closed = True
         if self._timer is not None:
             self._timer.cancel()
         self._timer = None

@@ -129,9 +129,20 @@ class Upkeep:
             return False
         return not self._engine.view("pending")
 
-    def open_count(self) -> int:
-        """Orders of stopped strategies that are still open."""
-        return len(self._open_rows(self._rows_with({"cancel", "flatten"})))
+    def left_open(self) -> dict[str, Any]:
+        """What keeps a run from being wound down."""
+        rows = self._open_rows(self._rows_with({"cancel", "flatten"}))
+        return {
+            "open": len(rows),
+            "orders": [f"{row['client_order_id']} {row['status']}" for row in rows],
+            "unanswered": len(self._engine.view("pending")),
+            "doubts": self.doubts(),
+        }
+
+    def doubts(self) -> int:
+        """Requests about which the venue is still asked."""
+        parts = self._run.connections.values()
+        return sum(part.resolver.open for part in parts if part.resolver is not None)
 
     def _rows_with(self, policies: set[str]) -> set[int]:
         pairs = zip(self._run.made, self._run.rows, strict=True)
