@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.runtime.world import FOLDER, MONEY, Place
+from veloz.environments.backtest import backtest
 from veloz.environments.paper import check_law
 from veloz.environments.trading.run import Stop
 from veloz.environments.trading.settings import Seat
@@ -18,6 +19,7 @@ from veloz.errors import ConfigError
 from veloz.exchange.model import OrderRequest
 from veloz.exchange.words import Market, OrderType, Side
 from veloz.storage.journal import columns_of
+from veloz.storage.synthetic import Synthetic, synthesize
 
 FILE = str(Path(__file__).parent / "strategies.py")
 SYMBOLS = {
@@ -251,3 +253,39 @@ def test_a_position_and_an_order_by_hand_are_taken_over() -> None:
     assert outcome["differences"] == []
     by_owner = {row["strategy"]: row["qty"] for row in outcome["positions"]}
     assert Decimal(by_owner["external"]) == Decimal("0.5")
+
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+
+@pytest.mark.parametrize(
+    ("file", "parameters", "model", "seconds"),
+    [
+        ("market_maker.py", {}, "l2", 30.0),
+        ("sma_cross.py", {"fast": 2, "slow": 3}, "bars", 420.0),
+    ],
+)
+def test_one_file_trades_in_all_three_environments(
+    tmp_path: Path, file: str, parameters: dict[str, object], model: str, seconds: float
+) -> None:
+    target = str(EXAMPLES / file)
+    symbol = SYMBOLS["usdm"][0]
+    synthesize(Synthetic(model=model, seed=5, symbol=symbol, rows=2_000), tmp_path)
+    replayed = backtest(target, tmp_path, parameters=parameters)
+    assert replayed.counts["orders"] > 0
+    for environment in ("paper", "live"):
+        place = Place(10, rate=2.0)
+
+        async def main(place: Place = place, environment: str = environment) -> dict[str, Any]:
+            async with place.open():
+                settings = place.settings(environment, Seat(target, parameters))
+                return await place.trade_for(settings, seconds)
+
+        outcome = place.world.run(main())
+        assert outcome["orders"] > 0, environment
+        assert outcome["differences"] == []
+        assert outcome["wound_down"]
+        if environment == "live":
+            check_ledger(place, outcome, ["usdm"])
+        else:
+            assert check_law(place.world.host("engine").disk, FOLDER).holds

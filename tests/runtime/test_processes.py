@@ -1,4 +1,4 @@
-"""The commands over loopback: a venue, a run that is killed, one that is stopped, and the checks."""
+"""The commands over loopback: a run that is killed, goes on, is stopped, and reconciles."""
 
 from __future__ import annotations
 
