@@ -386,3 +386,27 @@ fn a_stale_market_refuses_what_opens_and_lets_pass_what_closes() {
     let closes = place(&mut desk, spec);
     assert_eq!(desk.orders.get(closes).unwrap().refusal, None);
 }
+
+#[test]
+fn a_fill_that_cannot_be_booked_waits_in_sight_and_freezes_its_account() {
+    let mut desk = scene::live_desk(Limits::default());
+    let bar = Bar { ts_close: 60, instrument: PERPETUAL, close: 100_00, ..Bar::default() };
+    desk.bar(&bar).unwrap();
+    let mut spec = limit(PERPETUAL, Side::Buy, 10_000, 99_00);
+    // The account was switched to two legs by hand; ours is in one-way mode.
+    spec.position_side = veloz_core::order::PositionSide::Long;
+    let id = place(&mut desk, spec);
+    for _ in 0..2 {
+        desk.apply(&fill(id, 1, 6_000), 70).unwrap();
+    }
+    let order = desk.orders.get(id).unwrap();
+    assert_eq!((order.filled_qty, desk.counts.fills, desk.parked().len()), (0, 0, 1));
+    let (scope, reason) = desk.frozen().next().unwrap();
+    assert_eq!(scope, (0, ANY_STRATEGY, u32::MAX));
+    assert!(reason.contains("no such position side in this position mode"), "{reason}");
+    let bytes = desk.journal.drain();
+    let mut again = scene::blank_live_desk(Limits::default());
+    let segment = veloz_core::journal::Reader::new(bytes.as_slice()).unwrap();
+    again.recover(&segment, &mut veloz_core::desk::Recovery::default()).unwrap();
+    assert_eq!(again.state_hash(), desk.state_hash());
+}

@@ -124,7 +124,7 @@ fn a_paper_run_recovers_and_verifies_without_its_venue() {
     again.engine.desk = scene::blank_live_desk(Limits::default());
     let mut n = 0;
     let verified = again.engine.verify(&segment, |engine, to| {
-        while n < 20 && n as u64 + 1 <= to {
+        while n < 20 && (n as u64) < to {
             let event = quote(1_000 * MS + n * 10 * MS, 100_00 - n);
             n += 1;
             engine.desk.pin_market(n as u64);

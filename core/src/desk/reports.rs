@@ -30,12 +30,23 @@ impl Desk {
     ) -> Result<(), DeskError> {
         let Some(order) = self.orders.get_mut(report.order) else { return Ok(()) };
         let was_open = order.is_open();
+        let is_fill = matches!(report.kind, ReportKind::Filled(_));
+        let before = (self.outside.is_live && is_fill).then(|| order.clone());
         let change = order.learn(report);
         let (account, strategy, spec) = (order.account, order.strategy, order.spec);
         self.journal.begin(self.market_seq, self.now_ns);
         match change {
             Change::Fill(fill) => {
-                let realised = self.book_fill(report.order, account, strategy, &spec, &fill)?;
+                let booked = self.book_fill(report.order, account, strategy, &spec, &fill);
+                let realised = match (booked, before) {
+                    (Ok(realised), _) => realised,
+                    (Err(error), Some(before)) => {
+                        self.journal.commit();
+                        self.keep_unbooked(before, report, &error);
+                        return Ok(());
+                    }
+                    (Err(error), None) => return Err(error),
+                };
                 let fact = facts::Fill {
                     order: report.order,
                     ts_exchange: report.ts_exchange,
@@ -100,6 +111,19 @@ impl Desk {
         }
     }
 
+    /// A fill that the books cannot take, as under another position mode, is no reason to stop: it
+    /// waits in sight, and its account is frozen until a person has looked.
+    #[cold]
+    fn keep_unbooked(&mut self, before: Order, report: &Report, error: &DeskError) {
+        let (id, account, row) = (before.id, before.account, before.spec.instrument);
+        if let Some(order) = self.orders.get_mut(id) {
+            *order = before;
+        }
+        let number = self.venue_id(id).unwrap_or(0);
+        self.park(&facts::ParkedReport::of(account, row, number, report), "");
+        self.freeze((account, super::ANY_STRATEGY, super::ANY_INSTRUMENT), &error.to_string());
+    }
+
     /// Gives an order that closes a whole position its quantity: what it filled, and what is left
     /// of the position. The venue decides it at the trigger and does not say.
     fn size_closing_order(&mut self, id: OrderId, account: u16, spec: &OrderSpec) {
@@ -118,7 +142,6 @@ impl Desk {
         spec: &crate::order::OrderSpec,
         fill: &crate::order::FillFact,
     ) -> Result<i128, DeskError> {
-        self.counts.fills += 1;
         let input = FillInput {
             account,
             strategy,
@@ -142,6 +165,7 @@ impl Desk {
                 "a fill of {qty} {symbol} on order {order} cannot be booked: {error}"
             ))
         })?;
+        self.counts.fills += 1;
         let at = strategy as usize * self.instruments.len() + spec.instrument as usize;
         if self.positions.len() <= at {
             self.positions.resize(at + 1, 0);
