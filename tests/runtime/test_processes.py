@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+SCHEMAS = Path(__file__).resolve().parents[2] / "docs" / "schemas"
 STRATEGY = str(Path(__file__).parent / "strategies.py") + ":Churn"
 
 
@@ -64,6 +66,12 @@ def venue(tmp_path: Path) -> Iterator[tuple[Commands, str]]:
     serving.communicate(timeout=20)
 
 
+def follows(name: str, shape: dict[str, Any]) -> None:
+    """Checks a shape against its schema."""
+    text = (SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8")
+    Draft202012Validator(json.loads(text)).validate(shape)
+
+
 def until(run: subprocess.Popen[str], event: str, count: int = 1) -> None:
     """Reads events until one has come so often."""
     assert run.stdout is not None
@@ -94,7 +102,9 @@ def test_a_live_run_is_killed_goes_on_is_stopped_and_reconciles(
     until(second, "started")
     time.sleep(2.0)
     second.send_signal(signal.SIGTERM)
-    out, err = second.communicate(timeout=60)
+    out, err = second.communicate(timeout=90)
+    for line_of_json in out.splitlines():
+        follows("run", json.loads(line_of_json))
     ended = json.loads(out.splitlines()[-1])
     assert (second.returncode, ended["event"]) == (0, "ended"), out
     assert ended["differences"] == []
@@ -104,6 +114,7 @@ def test_a_live_run_is_killed_goes_on_is_stopped_and_reconciles(
     code, found = commands.run(
         "reconcile", "--account", "key.toml", "--simulated", line, "--folder", "runs/one", "--json"
     )
+    follows("reconcile", found)
     assert (code, found["differences"]) == (0, [])
     assert found["sequence"] >= ended["sequence"]
 
@@ -117,6 +128,7 @@ def test_a_paper_run_verifies_in_another_process(venue: tuple[Commands, str]) ->
     assert (code, ended["event"]) == (0, "ended")
     assert ended["fills"] > 4
     code, law = commands.run("verify", "runs/paper", "--json")
+    follows("verify-paper", law)
     assert (code, law["equal"], law["difference"]) == (0, True, None)
     assert law["recovered"] == law["verified"] == ended["state_hash"]
     assert law["batches"] == ended["sequence"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from veloz.environments.live import live
 from veloz.environments.paper import paper
-from veloz.environments.trading.run import Home, Stop
+from veloz.environments.trading.lifetime import Home, Stop
 from veloz.environments.trading.settings import Rhythm, Seat, TradingSettings
 from veloz.exchange.exchange import Exchange
 from veloz.exchange.words import Market

@@ -26,7 +26,7 @@ from veloz.errors import ConfigError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from veloz.environments.trading.run import Stop
+    from veloz.environments.trading.lifetime import Stop
     from veloz.environments.trading.settings import TradingSettings
     from veloz.secrets import Credential
     from veloz.venues.binance.hosts import Hosts, Market
@@ -137,7 +137,7 @@ async def _trade(
 ) -> dict[str, Any]:
     from veloz.environments.live import live
     from veloz.environments.paper import paper
-    from veloz.environments.trading.run import Home, Stop
+    from veloz.environments.trading.lifetime import Home, Stop
     from veloz.net.real import real_doors
 
     stop = Stop()

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from veloz.environments.trading.account import check_rights
 from veloz.environments.trading.addresses import bind
 from veloz.environments.trading.connection import Budgets, signer_of
-from veloz.environments.trading.run import Home, Stop, TradingRun
+from veloz.environments.trading.lifetime import Home, Stop
+from veloz.environments.trading.run import TradingRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable

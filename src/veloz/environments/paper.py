@@ -23,7 +23,8 @@ from veloz.environments.trading.engine import (
     seat_strategies,
 )
 from veloz.environments.trading.folder import FORMAT, RUN, read_json
-from veloz.environments.trading.run import Home, Stop, TradingRun
+from veloz.environments.trading.lifetime import Home, Stop
+from veloz.environments.trading.run import TradingRun
 from veloz.environments.trading.settings import Seat, TradingSettings
 from veloz.environments.trading.tables import TABLES, Tables
 from veloz.errors import DataError, StrategyError

@@ -80,8 +80,8 @@ async def reconcile(
     bind(credential, hosts)
     signer, budgets = signer_of(credential), Budgets(doors)
     tables = None if folder is None else _tables(doors, folder)
-    names = markets if tables is None else tables.markets
-    connections = {
+    names: Sequence[Market] = markets if tables is None else tables.markets
+    connections: dict[Market, MarketConnection] = {
         name: MarketConnection(hosts[name], doors, budgets.of(name), signer) for name in names
     }
     accounts: dict[str, Any] = {}

@@ -39,7 +39,7 @@ def of_simulated(line: str) -> dict[Market, Hosts]:
     """
     try:
         shape = json.loads(line)
-        given = {
+        given: dict[Market, dict[str, str]] = {
             market: {
                 "rest": str(shape[market]["rest"]),
                 "streams": str(shape[market]["ws"]),

@@ -61,7 +61,8 @@ def make_strategies(seats: Sequence[Seat]) -> list[Seated]:
     for seat in seats:
         loaded, strategy = made_strategy(seat.target, seat.parameters)
         wanted = wanted_data(strategy)
-        markets = list(dict.fromkeys(market_of(symbol) for symbol in wanted))
+        markets: list[Market] = [market_of(symbol) for symbol in wanted]
+        markets = list(dict.fromkeys(markets))
         if len(markets) != 1:
             raise ConfigError(
                 f"{type(strategy).__name__} wants data of {' and '.join(markets)}: a strategy "

@@ -10,7 +10,7 @@ differences froze what, so that they are thawed when they are gone.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from veloz.venues.venue import AccountTerms, Difference, Freeze
 
@@ -110,7 +110,8 @@ class EnginePort:
 
     def take_requests(self) -> Sequence[VenueRequest]:
         """Hands over what may leave."""
-        return self._shell.released(self._account)
+        # What the venue cannot be asked was given back before; the rest is encoded.
+        return cast("list[VenueRequest]", self._shell.released(self._account))
 
     def user_frame(self, account: int, payload: bytes | memoryview, ts_recv_ns: int) -> int:
         """Takes one frame of the private stream."""
@@ -119,9 +120,9 @@ class EnginePort:
             self.on_doubt()
         return bits
 
-    def answered(self, number: int, body: bytes, ts_recv_ns: int) -> None:
+    def answered(self, number: int, body: bytes, ts_recv_ns: int) -> int:
         """The venue did what a request asked."""
-        self._after(self._engine.answered, number, body, ts_recv_ns)
+        return self._after(self._engine.answered, number, body, ts_recv_ns)
 
     def refused(self, number: int, verdict: Verdict, ts_recv_ns: int) -> None:
         """The venue said no."""
@@ -139,18 +140,19 @@ class EnginePort:
         """It can no longer take effect."""
         self._after(self._engine.lapsed, number, ts_recv_ns)
 
-    def found(self, account: int, body: bytes, ts_recv_ns: int) -> None:
+    def found(self, account: int, body: bytes, ts_recv_ns: int) -> int:
         """One order as the venue describes it."""
-        self._after(self._engine.found, account, body, ts_recv_ns)
+        return self._after(self._engine.found, account, body, ts_recv_ns)
 
     def absent(self, account: int, client_order_id: str, ts_recv_ns: int) -> None:
         """The order never existed."""
         self._after(self._engine.absent, account, client_order_id, ts_recv_ns)
 
-    def fills(self, account: int, symbol: str, body: bytes, ts_recv_ns: int) -> None:
+    def fills(self, account: int, symbol: str, body: bytes, ts_recv_ns: int) -> int:
         """Trades as REST lists them; those of symbols that are not ours are passed over."""
-        if symbol in self._named:
-            self._after(self._engine.fills, account, symbol, body, ts_recv_ns)
+        if symbol not in self._named:
+            return 0
+        return self._after(self._engine.fills, account, symbol, body, ts_recv_ns)
 
     # The account.
 

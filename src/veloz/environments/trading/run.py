@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from veloz import __version__
@@ -31,68 +30,38 @@ from veloz.environments.trading.engine import (
     seat_strategies,
 )
 from veloz.environments.trading.folder import FORMAT, RUN, raise_epoch, write_json
+from veloz.environments.trading.lifetime import Home, Stop
 from veloz.environments.trading.port import EnginePort
+from veloz.environments.trading.preparing import (
+    new_tables,
+    plain_difference,
+    plain_strategy,
+    plan_of,
+)
 from veloz.environments.trading.recovered import RecoveredRequest, settle_recovered
 from veloz.environments.trading.shell import EngineShell
-from veloz.environments.trading.tables import TABLES, Listing, Tables, tables_of
+from veloz.environments.trading.tables import TABLES, Listing, Tables
 from veloz.environments.trading.tape import MarketTape
 from veloz.environments.trading.upkeep import Upkeep
 from veloz.errors import ConfigError, FeedError, VelozError
 from veloz.storage.journal_resume import lock_account, open_journal
-from veloz.storage.journal_tail import native_tail
 from veloz.storage.journal_writer import JournalSealed, JournalWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
-    from pathlib import Path
 
     from veloz._core import BinanceSigner
     from veloz.environments.trading.account import Survey
     from veloz.environments.trading.settings import TradingSettings
     from veloz.net.doors import Doors
     from veloz.storage.journal_resume import Opened
-    from veloz.storage.journal_tail import MakeTail
-    from veloz.storage.journal_writer import Room, Trouble
+    from veloz.storage.journal_writer import Trouble
     from veloz.venues.binance.hosts import Market
     from veloz.venues.venue import Difference
 
-__all__ = ["Home", "Stop", "TradingRun"]
+__all__ = ["TradingRun"]
 
 _POLL_S = 0.1
-
-
-@dataclass(frozen=True)
-class Home:
-    """Where a run keeps what belongs to no run, and how it writes.
-
-    Attributes:
-        folder: Locks and epochs of this user's accounts.
-        make_tail: How the journal meets the disk.
-        room: Sizes of the journal.
-    """
-
-    folder: Path
-    make_tail: MakeTail = native_tail
-    room: Room | None = None
-
-
-@dataclass
-class Stop:
-    """Who wants the run to end, and how fast.
-
-    Attributes:
-        asked: Set when it should end by the stop policies.
-        hurried: Set when it should end at once: nothing is cancelled.
-    """
-
-    asked: asyncio.Event = field(default_factory=asyncio.Event)
-    hurried: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def ask(self) -> None:
-        """The first time: gracefully. The second time: at once."""
-        if self.asked.is_set():
-            self.hurried.set()
-        self.asked.set()
 
 
 class TradingRun:
@@ -213,58 +182,13 @@ class TradingRun:
         surveys: dict[Market, Survey] = {}
         if not settings.is_paper:
             surveys = {name: await survey(one) for name, one in self.connections.items()}
-        tables = known or self._new_tables(listings, surveys)
-        if not settings.is_paper and not self._confirm(self._plan(tables, surveys, opened)):
+        tables = known or new_tables(settings, self.made, listings, surveys)
+        plan = plan_of(settings, self.made, tables, surveys, opened.sequence)
+        if not settings.is_paper and not self._confirm(plan):
             raise ConfigError("the run was not confirmed", hint="give --yes to confirm in a script")
         if known is None:
             self._doors.files.write_atomic(settings.folder / TABLES, tables.text())
         return tables, surveys
-
-    def _new_tables(self, listings: dict[Market, Listing], surveys: dict[Market, Survey]) -> Tables:
-        symbols = [symbol for seated in self.made for symbol in seated.wanted]
-        leverage = dict(self.settings.leverage)
-        held: list[str] = list(self.settings.balance) if self.settings.is_paper else []
-        for market, seen in surveys.items():
-            held += seen.balances
-            venue_symbols = [position[0] for position in seen.positions] + list(seen.open_orders)
-            rows = listings[market].by_venue_symbol
-            symbols += [rows[name]["symbol"] for name in venue_symbols if name in rows]
-            leverage |= {
-                rows[name]["symbol"]: times for name, times in seen.leverage.items() if name in rows
-            }
-        return tables_of(listings, symbols, held, leverage, self.settings.fees())
-
-    def _plan(
-        self, tables: Tables, surveys: dict[Market, Survey], opened: Opened
-    ) -> dict[str, Any]:
-        """What a live run will do, for a person."""
-        return {
-            "account": self.settings.account,
-            "environment": str(next(iter(self.settings.hosts.values())).environment),
-            "folder": str(self.settings.folder),
-            "goes_on_from": opened.sequence,
-            "policy": self.settings.policy,
-            "strategies": [
-                {
-                    "name": seated.name,
-                    "market": seated.market,
-                    "symbols": list(seated.wanted),
-                    "parameters": {
-                        name: str(value)
-                        for name, value in sorted(seated.strategy.parameter_values().items())
-                    },
-                    "stop_policy": type(seated.strategy).stop_policy,
-                }
-                for seated in self.made
-            ],
-            "limits": {name: str(value) for name, value in self.settings.limits.items()},
-            "leverage": {
-                row["symbol"]: times
-                for row, times in zip(tables.instruments, tables.leverage, strict=True)
-                if row["kind"] != "spot"
-            },
-            "accounts": {market: seen.plain() for market, seen in surveys.items()},
-        }
 
     # -- the engine --------------------------------------------------------------------------
 
@@ -331,20 +255,7 @@ class TradingRun:
             "epoch": epoch,
             "began_ns": self._doors.clock.wall_ns(),
             "settings": self.settings.plain(),
-            "strategies": [
-                {
-                    "name": seated.name,
-                    "file": None
-                    if seated.loaded.path is None
-                    else str(seated.loaded.path.resolve()),
-                    "digest": seated.loaded.digest,
-                    "parameters": {
-                        name: str(value)
-                        for name, value in sorted(seated.strategy.parameter_values().items())
-                    },
-                }
-                for seated in self.made
-            ],
+            "strategies": [plain_strategy(seated) for seated in self.made],
         }
         write_json(self._doors.files, self.settings.folder / RUN, self._host)
 
@@ -636,18 +547,6 @@ class TradingRun:
     def tell(self, name: str, fields: dict[str, Any]) -> None:
         """Tells of an event."""
         self._tell(name, fields)
-
-
-def plain_difference(difference: Difference) -> dict[str, Any]:
-    """A difference as JSON values."""
-    return {
-        "kind": difference.kind,
-        "subject": difference.subject,
-        "ours": difference.ours,
-        "theirs": difference.theirs,
-        "freeze": str(difference.freeze),
-        "repair": difference.repair,
-    }
 
 
 def _bars_needed(seated: Seated) -> int:
