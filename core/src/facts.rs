@@ -260,8 +260,8 @@ record! {
 }
 
 record! {
-    /// A strategy started (0), stopped (1), was stopped by an error (2), or by a breaker (3);
-    /// the text says why.
+    /// A strategy started (0), stopped (1), was stopped by an error (2), by a breaker (3),
+    /// or by its stop policy at the end of the run (4); the text says why.
     pub struct StrategyState {
         /// Row of the strategy table.
         pub strategy: u16,

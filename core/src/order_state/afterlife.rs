@@ -112,6 +112,16 @@ impl OrderTable {
         }
     }
 
+    /// True if an order that is open or remembered has booked a trade of the venue.
+    #[must_use]
+    pub fn has_trade(&self, account: u16, instrument: u32, trade_id: u64) -> bool {
+        let ids = self.open.iter().chain(self.afterlife.ended.keys());
+        ids.filter_map(|id| self.get(*id)).any(|order| {
+            (order.account, order.spec.instrument) == (account, instrument)
+                && order.knows_trade(trade_id)
+        })
+    }
+
     /// Every order that was journalled and is open, or ended after `since_ns`; by handle, with the
     /// event time of its end (0 while it is open).
     pub fn known(&self, since_ns: i64) -> Vec<(i64, &Order)> {

@@ -40,6 +40,8 @@ __all__ = ["EXIT_CODES", "VERBS", "main"]
 VERBS = {
     "new": ("veloz.apps.new", "write a strategy that runs as it is, and its test"),
     "backtest": ("veloz.apps.backtest", "trade a strategy on recorded data"),
+    "run": ("veloz.apps.run", "trade strategies on paper or live"),
+    "reconcile": ("veloz.apps.reconcile", "compare a run with the venue"),
     "data": ("veloz.apps.data", "import, list, check and make market data"),
     "report": ("veloz.apps.report", "write the report of a run"),
     "verify": ("veloz.apps.verify", "run again elsewhere and name the first difference"),
