@@ -116,13 +116,20 @@ def _run(words: list[str]) -> int:
     return import_module(VERBS[args.verb][0]).run(args)
 
 
+class _HelpForm(argparse.RawDescriptionHelpFormatter):
+    def start_section(self, heading: str | None) -> None:
+        # argparse forgets that verbs are indented twice, and breaks the line of the longest one.
+        self._action_max_length = max(self._action_max_length, 4 + max(map(len, VERBS)))
+        super().start_section(heading)
+
+
 def _parser(verb: str | None) -> argparse.ArgumentParser:
     """The whole command line, with the arguments of `verb` only: the rest stay unimported."""
     parser = _Parser(
         prog="veloz",
         description="Backtest, paper and live trading of one strategy file.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_HelpForm,
     )
     parser.add_argument("--version", action="version", version=f"veloz {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs")
