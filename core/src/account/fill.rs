@@ -64,14 +64,14 @@ impl Accounts {
         let terms = self
             .terms
             .get(fill.instrument as usize)
-            .ok_or_else(|| AccountError::UnknownInstrument(fill.instrument))?;
+            .ok_or(AccountError::UnknownInstrument(fill.instrument))?;
         if usize::from(fill.fee_asset) >= self.assets.len() {
             return Err(AccountError::UnknownAsset(fill.fee_asset));
         }
         let account = self
             .accounts
             .get_mut(usize::from(fill.account))
-            .ok_or_else(|| AccountError::UnknownAccount(fill.account))?;
+            .ok_or(AccountError::UnknownAccount(fill.account))?;
         let leg = account.legs.copy(fill.instrument, fill.position_side);
         let qty = account.executable(terms, &leg, fill)?;
         if terms.kind == Kind::Spot {
