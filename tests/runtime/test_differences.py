@@ -11,6 +11,7 @@ import pytest
 from tests.runtime.test_in_memory import FILE, SYMBOLS, check_ledger, churn
 from tests.runtime.world import FOLDER, Place
 from veloz.environments.reconcile import reconcile
+from veloz.environments.statement import DAY_NS
 from veloz.environments.trading.lifetime import Stop
 from veloz.environments.trading.settings import Seat
 from veloz.errors import StrategyError
@@ -85,6 +86,25 @@ def test_reconcile_shows_what_differs_whom_to_ask_and_changes_nothing() -> None:
     assert [(row["kind"], row["subject"]) for row in found.rows] == [("balance", "USDT")]
     assert Decimal(found.rows[0]["theirs"]) - Decimal(found.rows[0]["ours"]) == ONE
     assert (found.rows[0]["freezes"], found.rows[0]["ask"]) == ("account", "a person")
+
+
+@pytest.mark.parametrize("market", list(SYMBOLS))
+def test_the_statement_of_a_day_equals_the_venues(market: str) -> None:
+    place = Place(27)
+
+    async def main() -> tuple[dict[str, Any], Reconciliation]:
+        async with place.open():
+            ended = await place.trade_for(place.settings("live", churn(market)), 20.0)
+            doors = place.boot()
+            day_ns = doors.clock.wall_ns() // DAY_NS * DAY_NS
+            words: dict[str, Any] = {"markets": [], "folder": FOLDER, "day_ns": day_ns}
+            return ended, await reconcile(credential(place), place.hosts, doors, **words)
+
+    ended, found = place.world.run(main())
+    assert [row for row in found.statement if row["ours"] != row["theirs"]] == []
+    trades = [row["ours"] for row in found.statement if row["what"] == "trades"]
+    assert trades == [str(ended["fills"])]
+    assert {"volume", "fees"} <= {row["what"] for row in found.statement}
 
 
 def test_a_person_can_say_that_the_venue_is_right() -> None:
