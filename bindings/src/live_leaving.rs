@@ -126,7 +126,7 @@ impl LiveEngine {
         Ok(told)
     }
 
-    /// verify(trading: Sequence[bytes], market: bytes | None = None) -> int
+    /// verify(trading: bytes | Sequence[bytes], market: bytes | None = None) -> int
     ///
     /// Runs the seated strategies of a fresh engine again on what the journals hold, segment by
     /// segment, and compares every batch; the last sequence.
@@ -134,7 +134,11 @@ impl LiveEngine {
     /// Raises:
     ///     StrategyError: Names the first batch that does not come again.
     #[pyo3(signature = (trading, market = None))]
-    fn verify(&mut self, trading: Vec<Vec<u8>>, market: Option<Vec<u8>>) -> PyResult<u64> {
+    fn verify(&mut self, trading: &Bound<'_, PyAny>, market: Option<Vec<u8>>) -> PyResult<u64> {
+        let trading: Vec<Vec<u8>> = match trading.cast::<PyBytes>() {
+            Ok(segment) => vec![segment.as_bytes().to_vec()],
+            Err(_) => trading.extract()?,
+        };
         let read =
             |bytes| Reader::new(bytes).map_err(|error| errors::data_error(&error.to_string()));
         let market = market.map(read).transpose()?;

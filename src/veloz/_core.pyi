@@ -1551,7 +1551,7 @@ class LiveEngine:
             int: 0 if all of it was placed; else bits of what must be asked: 1 a symbol or asset is not
             the engine's, 2 a word is not known, 4 the stream ended.
         """
-    def verify(self, trading: Sequence[bytes], market: bytes | None = None) -> int:
+    def verify(self, trading: bytes | Sequence[bytes], market: bytes | None = None) -> int:
         """Runs the seated strategies of a fresh engine again on what the journals hold, segment by
         segment, and compares every batch; the last sequence.
 

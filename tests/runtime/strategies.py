@@ -41,3 +41,37 @@ class Churn(vz.Strategy):
 
     def load(self, state):
         self.turn = int(state)
+
+
+class Leaving(Churn):
+    """The same; it takes nothing with it."""
+
+    stop_policy = "flatten"
+
+
+class Staying(vz.Strategy):
+    """One order far from the market, which outlives the run."""
+
+    stop_policy = "hold"
+    symbol = vz.Symbol("binance:BTC/USDT:USDT", doc="What is traded.")
+    qty = vz.Qty("0.01", doc="Size of the order.")
+    quotes = vz.Quotes("symbol")
+
+    def on_quote(self, quote):
+        if not self.open_orders(self.symbol):
+            price = self.round_price(self.symbol, quote.bid_price * 0.9, "down")
+            self.buy(self.symbol, self.qty, price=price)
+
+
+class Falling(vz.Strategy):
+    """Orders once, and falls over the next quote."""
+
+    symbol = vz.Symbol("binance:BTC/USDT:USDT", doc="What is traded.")
+    qty = vz.Qty("0.01", doc="Size of the order.")
+    quotes = vz.Quotes("symbol")
+
+    def on_quote(self, quote):
+        if self.open_orders(self.symbol):
+            raise ValueError("enough")
+        price = self.round_price(self.symbol, quote.bid_price * 0.9, "down")
+        self.buy(self.symbol, self.qty, price=price)

@@ -116,20 +116,13 @@ def _run(words: list[str]) -> int:
     return import_module(VERBS[args.verb][0]).run(args)
 
 
-class _HelpForm(argparse.RawDescriptionHelpFormatter):
-    def start_section(self, heading: str | None) -> None:
-        # argparse forgets that verbs are indented twice, and breaks the line of the longest one.
-        self._action_max_length = max(self._action_max_length, 4 + max(map(len, VERBS)))
-        super().start_section(heading)
-
-
 def _parser(verb: str | None) -> argparse.ArgumentParser:
     """The whole command line, with the arguments of `verb` only: the rest stay unimported."""
     parser = _Parser(
         prog="veloz",
         description="Backtest, paper and live trading of one strategy file.",
         epilog=EPILOG,
-        formatter_class=_HelpForm,
+        formatter_class=_Formatter,
     )
     parser.add_argument("--version", action="version", version=f"veloz {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs")
@@ -139,6 +132,14 @@ def _parser(verb: str | None) -> argparse.ArgumentParser:
         else:
             verbs.add_parser(name, help=help_line)
     return parser
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Leaves room for the longest verb, whose indentation argparse does not count."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog)
+        self._action_max_length = max(map(len, VERBS)) + 4
 
 
 class _Parser(argparse.ArgumentParser):

@@ -9,6 +9,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from veloz.errors import UsageError
+
 if TYPE_CHECKING:
     import argparse
 
@@ -37,6 +39,9 @@ def add_parser(verbs: Any) -> None:
         "--market", nargs="+", choices=MARKETS, default=["spot"],
         help="which accounts to show without a run (spot)",
     )  # fmt: skip
+    parser.add_argument(
+        "--statement", metavar="DAY", help="also the figures of a day, UTC, e.g. 2026-05-04"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     add_venue(parser)
 
@@ -49,16 +54,34 @@ def run(args: argparse.Namespace) -> int:
     """
     from veloz.net.real import run as run_real  # loads the network libraries
 
-    found = run_real(_ask(args))
+    day_ns = _day_ns(args)
+    found = run_real(_ask(args, day_ns))
     if args.json:
-        shape = {"accounts": found.accounts, "sequence": found.sequence, "differences": found.rows}
+        shape = {
+            "accounts": found.accounts,
+            "sequence": found.sequence,
+            "differences": found.rows,
+            "statement": list(found.statement),
+        }
         print(json.dumps(shape))
     else:
         print(_text(found, has_run=args.folder is not None))
-    return _FAILED if found.rows else 0
+    is_equal = all(row["ours"] == row["theirs"] for row in found.statement)
+    return 0 if is_equal and not found.rows else _FAILED
 
 
-async def _ask(args: argparse.Namespace) -> Reconciliation:
+def _day_ns(args: argparse.Namespace) -> int | None:
+    """Start of the day that a statement is wanted of."""
+    from veloz.storage.times import parse_time
+
+    if args.statement is None:
+        return None
+    if args.folder is None:
+        raise UsageError("--statement compares with a run", hint="say --folder RUN")
+    return parse_time(args.statement)
+
+
+async def _ask(args: argparse.Namespace, day_ns: int | None) -> Reconciliation:
     from veloz.apps.run import addresses
     from veloz.environments.reconcile import reconcile
     from veloz.net.real import real_doors
@@ -67,7 +90,9 @@ async def _ask(args: argparse.Namespace) -> Reconciliation:
     credential = read_credential(args.account)
     hosts = addresses(args)
     async with real_doors() as doors:
-        return await reconcile(credential, hosts, doors, markets=args.market, folder=args.folder)
+        return await reconcile(
+            credential, hosts, doors, markets=args.market, folder=args.folder, day_ns=day_ns
+        )
 
 
 def _text(found: Reconciliation, *, has_run: bool) -> str:
@@ -86,6 +111,11 @@ def _text(found: Reconciliation, *, has_run: bool) -> str:
         lines.append(
             f"differs  {row['market']} {row['kind']} {row['subject']}: {row['ours']} in the "
             f"journal, {row['theirs']} at the venue; freezes {row['freezes']}; {what}"
+        )
+    for row in found.statement:
+        is_equal = "equal" if row["ours"] == row["theirs"] else f"{row['theirs']} at the venue"
+        lines.append(
+            f"{row['market']:<8} {row['what']:<9} {row['of']:<12} {row['ours']}  {is_equal}"
         )
     lines.append(
         f"{len(found.rows)} differences up to batch {found.sequence}"

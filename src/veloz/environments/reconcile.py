@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from veloz.environments.statement import statement
 from veloz.environments.trading.account import survey
 from veloz.environments.trading.addresses import bind
 from veloz.environments.trading.connection import Budgets, MarketConnection, signer_of
@@ -48,11 +49,13 @@ class Reconciliation:
         accounts: What the venue shows of each market.
         sequence: Last batch of the run's journal; 0 without a run.
         rows: Differences, each with what it freezes, its repair and whom to ask.
+        statement: Figures of the day that was asked for, ours and the venue's.
     """
 
     accounts: dict[str, Any]
     sequence: int
     rows: list[dict[str, str]]
+    statement: tuple[dict[str, str], ...] = ()
 
 
 async def reconcile(
@@ -62,6 +65,7 @@ async def reconcile(
     *,
     markets: Sequence[Market],
     folder: Path | None = None,
+    day_ns: int | None = None,
 ) -> Reconciliation:
     """Asks the venue and compares.
 
@@ -71,6 +75,7 @@ async def reconcile(
         doors: The world.
         markets: Which accounts to look at, without a run.
         folder: A run's; it may be trading meanwhile.
+        day_ns: Start of a day, UTC, of which a statement is wanted.
 
     Raises:
         ConfigError: The key is refused or belongs elsewhere.
@@ -91,7 +96,10 @@ async def reconcile(
     if folder is None or tables is None:
         return Reconciliation(accounts, 0, [])
     sequence, rows = await _compare(doors, folder, tables, connections)
-    return Reconciliation(accounts, sequence, rows)
+    if day_ns is None:
+        return Reconciliation(accounts, sequence, rows)
+    told = await statement(day_ns, _segments(doors, folder), tables, connections)
+    return Reconciliation(accounts, sequence, rows, tuple(told))
 
 
 async def _compare(
@@ -104,10 +112,8 @@ async def _compare(
     settings = TradingSettings("live", (), folder, {}, str(host["settings"]["account"]))
     engine = make_engine(settings, tables, epoch=1, instance=0, records=False)
     add_feeds(engine, tables)
-    names = sorted(name for name in doors.files.list(folder) if name.endswith(".vj"))
-    segments = [doors.files.read(folder / name) for name in names if name.startswith("trading-")]
     try:
-        told = engine.recover([data for data in segments if data.strip(b"\0")])
+        told = engine.recover(_segments(doors, folder))
     except ValueError as damage:
         raise DataError(f"the journal in {folder} does not recover: {damage}") from damage
     shell = EngineShell(engine, doors, _Nowhere(), None, len(tables.markets))
@@ -127,6 +133,13 @@ async def _compare(
             )
         rows += [_row(market, difference) for difference in reconciler.differences]
     return int(told["sequence"]), rows
+
+
+def _segments(doors: Doors, folder: Path) -> list[bytes]:
+    """The trading journal; room that a live writer made ahead is left out."""
+    names = sorted(name for name in doors.files.list(folder) if name.endswith(".vj"))
+    found = [doors.files.read(folder / name) for name in names if name.startswith("trading-")]
+    return [data for data in found if data.strip(b"\0")]
 
 
 async def _whole_round(once: Callable[[], Any]) -> bool:

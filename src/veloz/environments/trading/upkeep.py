@@ -125,7 +125,10 @@ class Upkeep:
         flat = self._rows_with({"flatten"})
         if self._open_rows(self._rows_with({"cancel", "flatten"})):
             return False
-        if any(row["strategy"] in flat for row in self._raw_positions()):
+        # On spot the fee of the closing order itself leaves a crumb below the lot.
+        contracts = {row["symbol"] for row in self._run.tables.instruments if row["kind"] != "spot"}
+        held = [row for row in self._raw_positions() if row["symbol"] in contracts]
+        if any(row["strategy"] in flat for row in held):
             return False
         return not self._engine.view("pending")
 
