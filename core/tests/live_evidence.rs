@@ -36,7 +36,8 @@ fn report(order: OrderId, ts_exchange: i64, kind: ReportKind) -> Input {
 
 fn fill(order: OrderId, trade_id: u64, qty: i64) -> Input {
     let price = 99_00;
-    let fact = FillFact { trade_id, qty, price, is_maker: true, fee: 5, fee_asset: USDT };
+    let fact =
+        FillFact { trade_id, qty, price, is_maker: true, fee: 5, fee_asset: USDT, realised: None };
     report(order, 10 + trade_id as i64, ReportKind::Filled(fact))
 }
 
@@ -302,6 +303,7 @@ fn a_liquidation_closes_what_strategies_hold_and_freezes_the_symbol() {
             is_maker: false,
             fee: 0,
             fee_asset: USDT,
+            realised: Some(-coins(135)),
         }),
     };
     desk.park(&facts::ParkedReport::of(0, PERPETUAL, 77, &early), "autoclose-1");

@@ -63,6 +63,10 @@ impl Desk {
                     realised,
                 };
                 self.journal.record(number::FILL, &fact);
+                if let Some(realised) = fill.realised {
+                    let said = facts::VenueProfit { order: report.order, realised };
+                    self.journal.record(number::PROFIT, &said);
+                }
                 self.outbox.turns.push_back(Turn::Notice(Notice::Fill(Box::new(fact))));
                 if self.outside.is_live {
                     self.after_fill(&fact)?;
@@ -154,6 +158,7 @@ impl Desk {
             fee_asset: fill.fee_asset,
             reduce_only: false,
             order: 0,
+            realised: fill.realised,
         };
         let outcome = self.accounts.fill(&input).map_err(|error| {
             let symbol = &self.instruments[spec.instrument as usize].symbol;

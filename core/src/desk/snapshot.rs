@@ -13,7 +13,7 @@ use crate::order_state::Order;
 use crate::record::{FieldValue, Record};
 
 /// First bytes of a snapshot; the last two digits are its version.
-const MAGIC: [u8; 8] = *b"VELOZS01";
+const MAGIC: [u8; 8] = *b"VELOZS02";
 
 impl Desk {
     /// Hash of the trading state after the last committed batch.
