@@ -104,7 +104,7 @@ impl Desk {
         let (is_open, missing) = (order.is_open(), order.missing_qty());
         if was_open && !is_open {
             self.orders.close(id);
-            self.orders.note_end(id, self.now_ns);
+            self.note_end(id);
         } else if !was_open && is_open {
             self.orders.reopen(id);
         }
