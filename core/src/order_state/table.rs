@@ -121,7 +121,7 @@ impl OrderTable {
     pub fn get(&self, id: OrderId) -> Option<&Order> {
         match self.row(id) {
             Some(row) => Some(&self.rows[row]),
-            None => self.afterlife.orders.get(&id),
+            None => self.afterlife.orders.get(&id).map(|order| &**order),
         }
     }
 
@@ -130,7 +130,7 @@ impl OrderTable {
     pub fn get_mut(&mut self, id: OrderId) -> Option<&mut Order> {
         match self.row(id) {
             Some(row) => Some(&mut self.rows[row]),
-            None => self.afterlife.orders.get_mut(&id),
+            None => self.afterlife.orders.get_mut(&id).map(|order| &mut **order),
         }
     }
 
