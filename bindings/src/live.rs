@@ -238,6 +238,7 @@ impl LiveEngine {
         });
         let paper = paper_of(settings, &desk)?;
         let mut live = Box::new(Live::new(Engine::new(desk), paper));
+        live.engine.holds = true;
         let link = Arc::new(Link::new(py, instruments, assets));
         link.rest(&raw mut live.engine.desk);
         Ok(LiveEngine {
@@ -341,8 +342,9 @@ impl LiveEngine {
 
     /// start(now_ns: int) -> None
     ///
-    /// Begins the epoch and starts the strategies. After `recover`: what was under way is doubted,
-    /// saved states are loaded, and each own notice since is told, marked recovered.
+    /// Begins the epoch and starts the strategies, which heard nothing before. After `recover`:
+    /// what was under way is doubted, saved states are loaded, and each own notice since is told,
+    /// marked recovered; what was found out before the start is told behind it.
     fn start(&mut self, now_ns: i64) -> PyResult<()> {
         let (epoch, instance) = (self.epoch, self.instance);
         let recovery = self.recovery.take();
@@ -358,7 +360,10 @@ impl LiveEngine {
                         return Ok(());
                     }
                 }
+                live.engine.holds = false;
+                let waiting = std::mem::take(&mut live.engine.desk.outbox.turns);
                 live.engine.tell_recovered(&recovery.notices)?;
+                live.engine.desk.outbox.turns.extend(waiting);
             }
             Ok(live.start(now_ns)?)
         })?;
@@ -373,6 +378,14 @@ impl LiveEngine {
     /// Tells all strategies that the run ends.
     fn stop(&mut self, now_ns: i64) -> PyResult<()> {
         self.guarded(|live, _| Ok(live.stop(now_ns)?))
+    }
+
+    /// wind_down(now_ns: int) -> None
+    ///
+    /// Ends the run by the strategies' stop policies: each hears that it ends, then its orders are
+    /// cancelled and its position is closed as its policy says. None is called again.
+    fn wind_down(&mut self, now_ns: i64) -> PyResult<()> {
+        self.guarded(|live, _| Ok(live.wind_down(now_ns)?))
     }
 
     /// save_states(now_ns: int) -> None

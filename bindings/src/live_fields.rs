@@ -130,6 +130,12 @@ impl Fields<'_, '_> {
             is_maker: self.whole("is_maker", false)?,
             fee: self.amount("fee", fee_asset)?,
             fee_asset,
+            realised: match self.given.get_item("realised")? {
+                Some(value) if !value.is_none() => {
+                    Some(self.amount("realised", instrument.settle)?)
+                }
+                _ => None,
+            },
         })
     }
 }

@@ -110,7 +110,8 @@ impl LiveEngine {
     /// No strategy runs. The journal then goes on in a new segment, under the engine's own epoch.
     ///
     /// Returns:
-    ///     dict[str, Any]: `sequence`, `batches`, `epoch`, `next_order`, `states` and `saved` by strategy.
+    ///     dict[str, Any]: `sequence`, `batches`, `epoch`, `next_order`, `now_ns` (of the last batch),
+    ///     `states` and `saved` by strategy.
     #[pyo3(signature = (segments, snapshot = None))]
     fn recover<'py>(
         &mut self,
@@ -125,26 +126,35 @@ impl LiveEngine {
         Ok(told)
     }
 
-    /// verify(trading: bytes, market: bytes | None = None) -> int
+    /// verify(trading: bytes | Sequence[bytes], market: bytes | None = None) -> int
     ///
-    /// Runs the seated strategies of a fresh engine again on what the journals hold, and compares
-    /// every batch; the last sequence.
+    /// Runs the seated strategies of a fresh engine again on what the journals hold, segment by
+    /// segment, and compares every batch; the last sequence.
     ///
     /// Raises:
     ///     StrategyError: Names the first batch that does not come again.
     #[pyo3(signature = (trading, market = None))]
-    fn verify(&mut self, trading: Vec<u8>, market: Option<Vec<u8>>) -> PyResult<u64> {
+    fn verify(&mut self, trading: &Bound<'_, PyAny>, market: Option<Vec<u8>>) -> PyResult<u64> {
+        let trading: Vec<Vec<u8>> = match trading.cast::<PyBytes>() {
+            Ok(segment) => vec![segment.as_bytes().to_vec()],
+            Err(_) => trading.extract()?,
+        };
         let read =
             |bytes| Reader::new(bytes).map_err(|error| errors::data_error(&error.to_string()));
-        let (trading, market) = (read(trading)?, market.map(read).transpose()?);
+        let market = market.map(read).transpose()?;
         let mut again = market.as_ref().map(MarketReplay::new);
-        let verified = self.guarded(|live, feeds| {
-            Ok(live.engine.verify(&trading, |engine, to| match &mut again {
-                Some(again) => again.until(feeds, engine, to),
-                None => Ok(()),
-            }))
-        })?;
-        verified.map_err(|error| errors::strategy_error(&error.to_string()))
+        let mut last = 0;
+        for segment in trading {
+            let segment = read(segment)?;
+            let verified = self.guarded(|live, feeds| {
+                Ok(live.engine.verify(&segment, |engine, to| match &mut again {
+                    Some(again) => again.until(feeds, engine, to),
+                    None => Ok(()),
+                }))
+            })?;
+            last = verified.map_err(|error| errors::strategy_error(&error.to_string()))?;
+        }
+        Ok(last)
     }
 
     /// state_hash() -> str

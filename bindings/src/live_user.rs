@@ -63,6 +63,9 @@ impl LiveEngine {
             .is_some_and(|order| order.spec.kind.is_conditional());
         let is_spot = self.seat(request.account)?.market == veloz_venues::binance::Market::Spot;
         self.read(request.account, now, |decoder, reading| {
+            // An answer of the WebSocket API holds what REST would have answered.
+            let result = decoder.reply(bytes).ok().and_then(|reply| reply.result);
+            let bytes = result.map_or(bytes, |value| value.of(bytes));
             if is_conditional && !is_spot {
                 decoder.algo_orders(bytes)?.iter().for_each(|report| reading.algo(report));
                 return Ok(());

@@ -77,13 +77,15 @@ pub fn balances<'py>(py: Python<'py>, desk: &Desk, account: u16) -> PyResult<Bou
     Ok(held)
 }
 
-/// True if a fill is booked.
+/// True if a fill is booked, or waits for its order.
 pub fn knows_fill(desk: &Desk, account: u16, symbol: &str, trade_id: u64) -> bool {
-    desk.orders.known(i64::MIN).iter().any(|(_, order)| {
-        order.account == account
-            && desk.instruments[order.spec.instrument as usize].venue_symbol == symbol
-            && order.knows_trade(trade_id)
-    })
+    let named = |row: u32| desk.instruments[row as usize].venue_symbol == symbol;
+    let waits = |(report, _): &veloz_core::desk::Parked| {
+        (report.account, report.trade_id) == (account, trade_id) && named(report.instrument)
+    };
+    let rows = (0..desk.instruments.len() as u32).filter(|row| named(*row));
+    rows.into_iter().any(|row| desk.orders.has_trade(account, row, trade_id))
+        || desk.parked().iter().any(waits)
 }
 
 /// The contracts of a market, by row.
@@ -138,6 +140,7 @@ pub fn recovery<'py>(
     let saved = recovery.saved.iter().map(|(sequence, _)| *sequence).collect::<Vec<_>>();
     told.set_item("saved", saved)?;
     told.set_item("notices", recovery.notices.len())?;
+    told.set_item("now_ns", desk.now_ns)?;
     Ok(told)
 }
 

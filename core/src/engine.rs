@@ -86,6 +86,8 @@ pub struct Engine<S> {
     listeners: Vec<Vec<Listener>>,
     /// True once a strategy was stopped by a fault or a breaker.
     pub has_fault: bool,
+    /// True while no strategy is called: what concerns them waits until [`Engine::start`].
+    pub holds: bool,
 }
 
 /// Row of the strategy table that stands for orders placed by hand on the venue.
@@ -96,7 +98,7 @@ impl<S: Strategy> Engine<S> {
     #[must_use]
     pub fn new(desk: Desk) -> Self {
         let listeners = desk.instruments.iter().map(|_| Vec::new()).collect();
-        Engine { desk, seats: Vec::new(), listeners, has_fault: false }
+        Engine { desk, seats: Vec::new(), listeners, has_fault: false, holds: false }
     }
 
     /// Seats a strategy on an account; gives its row of the strategy table, from 1.
@@ -176,6 +178,7 @@ impl<S: Strategy> Engine<S> {
     ///
     /// As every input: [`EngineError`] if the desk cannot go on.
     pub fn start(&mut self) -> Result<(), EngineError> {
+        self.holds = false;
         for row in 1..=self.seats.len() as u16 {
             self.note_state(row, 0, "");
             self.call(row, &Event::Start);
@@ -210,7 +213,7 @@ impl<S: Strategy> Engine<S> {
     #[inline]
     fn call(&mut self, row: u16, event: &Event<'_>) {
         let seat = &mut self.seats[row as usize - 1];
-        if !seat.running {
+        if !seat.running || self.holds {
             return;
         }
         let mut port = Port::new(&mut self.desk, row, seat.account);
@@ -227,6 +230,13 @@ impl<S: Strategy> Engine<S> {
         let seat = &mut self.seats[row as usize - 1];
         seat.running = false;
         seat.fault = Some(fault);
+        self.leave(row);
+    }
+
+    /// Runs the stop policy of a strategy that is not called any more.
+    #[cold]
+    fn leave(&mut self, row: u16) {
+        let seat = &self.seats[row as usize - 1];
         let (account, policy) = (seat.account, seat.stop_policy);
         if policy == StopPolicy::Hold {
             return;
@@ -256,6 +266,9 @@ impl<S: Strategy> Engine<S> {
     /// [`EngineError`] if the desk cannot go on.
     #[inline]
     pub fn settle(&mut self) -> Result<(), EngineError> {
+        if self.holds {
+            return Ok(());
+        }
         if !self.desk.outbox.turns.is_empty() {
             self.settle_turns()?;
         }

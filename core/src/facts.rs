@@ -11,7 +11,7 @@ pub use market::{market_number, BodyHeard, FrameHeard, StreamsMarked, MARKET_REC
 pub use outside::{
     AccountSetting, BalanceStated, CashMoved, CumulativeQty, Differs, Epoch, ExternalOrder, Frozen,
     OrderFound, ParkedReport, PositionStated, RequestAbsent, RequestDoubt, TimerDue, VenueId,
-    VenueWords, LIVE_RECORDS,
+    VenueProfit, VenueWords, LIVE_RECORDS,
 };
 
 use crate::journal::RecordType;
@@ -62,6 +62,8 @@ record! {
         pub oco_group: u32,
         /// Mid price when it was given, in half price units; 0 if unknown.
         pub arrival_mid2: i64,
+        /// Largest gap between last and mark price at the trigger, at rate scale; 0 is none.
+        pub price_protect: i64,
     }
 }
 
@@ -92,6 +94,7 @@ impl PlaceCommand {
             expire_ns: s.expire_ns,
             oco_group: s.oco_group,
             arrival_mid2,
+            price_protect: s.price_protect,
         }
     }
 }
@@ -260,8 +263,8 @@ record! {
 }
 
 record! {
-    /// A strategy started (0), stopped (1), was stopped by an error (2), or by a breaker (3);
-    /// the text says why.
+    /// A strategy started (0), stopped (1), was stopped by an error (2), by a breaker (3),
+    /// or by its stop policy at the end of the run (4); the text says why.
     pub struct StrategyState {
         /// Row of the strategy table.
         pub strategy: u16,
@@ -310,6 +313,7 @@ pub mod number {
     pub const EPOCH: u16 = 27;
     pub const TIMER: u16 = 28;
     pub const SETTING: u16 = 29;
+    pub const PROFIT: u16 = 30;
 }
 
 /// Every record type of a backtest's trading journal; [`LIVE_RECORDS`] has more.

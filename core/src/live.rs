@@ -59,6 +59,21 @@ impl<S: Strategy> Live<S> {
         Ok(())
     }
 
+    /// Ends the run by the strategies' stop policies.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the desk cannot go on.
+    pub fn wind_down(&mut self, now_ns: i64) -> Result<(), EngineError> {
+        self.engine.desk.now_ns = now_ns;
+        self.engine.wind_down()?;
+        self.collect();
+        if self.paper.is_some() {
+            self.advance(now_ns)?;
+        }
+        Ok(())
+    }
+
     /// Applies an input.
     ///
     /// # Errors

@@ -313,6 +313,9 @@ pub struct FillFact {
     pub fee: i128,
     /// Row of the asset table.
     pub fee_asset: u16,
+    /// Profit that the venue says it realised, at the scale of the settlement asset; `None` where
+    /// it does not say, and we work it out.
+    pub realised: Option<i128>,
 }
 
 /// What a venue says about one order.

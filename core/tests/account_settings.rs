@@ -29,6 +29,7 @@ fn fill(instrument: u32, side: Side, qty: i64) -> FillInput {
         fee_asset: USDT,
         reduce_only: false,
         order: 0,
+        realised: None,
     }
 }
 

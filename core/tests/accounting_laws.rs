@@ -89,6 +89,7 @@ fn fill(instrument: u32, signed: i64, price: i64) -> FillInput {
         fee_asset: if instrument == INVERSE { BTC } else { USDT },
         reduce_only: false,
         order: 0,
+        realised: None,
     }
 }
 
@@ -121,6 +122,14 @@ fn price() -> impl Strategy<Value = i64> {
 
 fn history() -> impl Strategy<Value = Vec<(i64, i64)>> {
     prop::collection::vec((signed(), price()), 1..30)
+}
+
+/// Fills, and where each of them stands when they are booked in another order.
+fn reordered() -> impl Strategy<Value = (Vec<(i64, i64)>, Vec<usize>)> {
+    history().prop_flat_map(|fills| {
+        let places: Vec<usize> = (0..fills.len()).collect();
+        (Just(fills), Just(places).prop_shuffle())
+    })
 }
 
 #[derive(Clone, Debug)]
@@ -210,6 +219,46 @@ fn apply(accounts: &mut Accounts, event: &Event, number: u64) -> Result<(), Acco
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    /// Rule A35: whatever order fills are booked in, the venue's profits give the venue's wallet.
+    #[test]
+    fn the_venues_profit_gives_its_wallet_in_any_order(
+        (fills, places) in reordered(), inverse: bool, two: bool,
+    ) {
+        let instrument = if inverse { INVERSE } else { LINEAR };
+        let asset = if inverse { BTC } else { USDT };
+        let price = |price| if inverse { price / 10 } else { price };
+        let mut venue = accounts(false);
+        let said: Vec<FillInput> = fills
+            .iter()
+            .enumerate()
+            .map(|(n, &(signed, at))| {
+                let input = FillInput {
+                    strategy: if two { n as u16 % 2 } else { 0 },
+                    ..fill(instrument, signed, price(at))
+                };
+                let realised = venue.fill(&input).unwrap().realised / pow10(COST_SCALE - 8);
+                FillInput { realised: Some(realised), ..input }
+            })
+            .collect();
+        let mut same = accounts(false);
+        said.iter().for_each(|fill| assert_eq!(same.fill(fill).unwrap().qty, fill.qty));
+        prop_assert_eq!(leg(&same, instrument), leg(&venue, instrument));
+        prop_assert_eq!(same.totals(0, asset), venue.totals(0, asset));
+        let mut ours = accounts(false);
+        for &place in &places {
+            ours.fill(&said[place]).unwrap();
+            ours.check_identity(0).unwrap();
+        }
+        prop_assert_eq!(ours.balance(0, asset).unwrap().wallet(),
+            venue.balance(0, asset).unwrap().wallet());
+        let (own, theirs) = (leg(&ours, instrument), leg(&venue, instrument));
+        prop_assert_eq!((own.qty, own.realised), (theirs.qty, theirs.realised));
+        if !inverse {
+            // What did not stay in the cost is shown as rounding.
+            prop_assert_eq!(own.cost - own.rounding, theirs.cost - theirs.rounding);
+        }
+    }
 
     /// L1, L17, L18, L19, L28, L30: after every event of any history the identity holds, a
     /// refused event left no trace, nothing is negative that cannot be, and a replay is equal.

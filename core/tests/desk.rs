@@ -30,7 +30,8 @@ fn place_for(desk: &mut Desk, strategy: u16, spec: OrderSpec) -> OrderId {
 }
 
 fn fill(desk: &mut Desk, order: OrderId, trade_id: u64, qty: i64, price: i64) {
-    let fact = FillFact { trade_id, qty, price, is_maker: false, fee: 0, fee_asset: USDT };
+    let fact =
+        FillFact { trade_id, qty, price, is_maker: false, fee: 0, fee_asset: USDT, realised: None };
     desk.report(&Report { order, ts_exchange: 1, kind: ReportKind::Filled(fact) }).unwrap();
 }
 

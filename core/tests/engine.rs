@@ -100,7 +100,15 @@ fn limit(qty: i64) -> OrderSpec {
 }
 
 fn fill(trade_id: u64, qty: i64) -> ReportKind {
-    let fact = FillFact { trade_id, qty, price: 9_000, is_maker: true, fee: 0, fee_asset: 0 };
+    let fact = FillFact {
+        trade_id,
+        qty,
+        price: 9_000,
+        is_maker: true,
+        fee: 0,
+        fee_asset: 0,
+        realised: None,
+    };
     ReportKind::Filled(fact)
 }
 

@@ -36,7 +36,8 @@ fn report(order: OrderId, ts_exchange: i64, kind: ReportKind) -> Input {
 
 fn fill(order: OrderId, trade_id: u64, qty: i64) -> Input {
     let price = 99_00;
-    let fact = FillFact { trade_id, qty, price, is_maker: true, fee: 5, fee_asset: USDT };
+    let fact =
+        FillFact { trade_id, qty, price, is_maker: true, fee: 5, fee_asset: USDT, realised: None };
     report(order, 10 + trade_id as i64, ReportKind::Filled(fact))
 }
 
@@ -260,11 +261,13 @@ fn a_late_fill_of_a_forgotten_order_is_booked_for_a_day() {
     desk.apply(&fill(id, 1, 2_000), scene::DAY_NS - 100).unwrap();
     assert_eq!(desk.net_qty(0, PERPETUAL), 2_000);
     assert_eq!(desk.orders.get(id).unwrap().filled_qty, 2_000);
-    // A day after its end it is gone.
+    desk.name_order(id, 4_711).unwrap();
+    // A day after its end it is gone, and its name with it.
     let last = place(&mut desk, limit(PERPETUAL, Side::Sell, 1_000, 101_00));
     let gone = ReportKind::Canceled { left: 0, by_oco: false };
     desk.apply(&report(last, 10, gone), 2 * scene::DAY_NS).unwrap();
     assert!(desk.orders.get(id).is_none());
+    assert_eq!((desk.venue_id(id), desk.by_venue_id(0, PERPETUAL, 4_711)), (None, None));
 }
 
 #[test]
@@ -302,6 +305,7 @@ fn a_liquidation_closes_what_strategies_hold_and_freezes_the_symbol() {
             is_maker: false,
             fee: 0,
             fee_asset: USDT,
+            realised: Some(-coins(135)),
         }),
     };
     desk.park(&facts::ParkedReport::of(0, PERPETUAL, 77, &early), "autoclose-1");

@@ -107,6 +107,7 @@ impl World {
             is_maker: self.trades % 2 == 0,
             fee: 1_000,
             fee_asset: USDT,
+            realised: (price % 3 > 0).then_some(i128::from(price % 7 - 3) * 1_234_567),
         };
         Report { order, ts_exchange: self.now - 5, kind: ReportKind::Filled(fact) }
     }
@@ -433,8 +434,15 @@ fn own_notices_after_the_saved_state_are_told_again() {
     desk.apply(&Input::Saved { strategy: 1, state: Box::from(&b"seven"[..]) }, 70).unwrap();
     let told = desk.journal.sequence();
     let second = place(&mut desk);
-    let fact =
-        FillFact { trade_id: 1, qty: 400, price: 99_00, is_maker: true, fee: 0, fee_asset: USDT };
+    let fact = FillFact {
+        trade_id: 1,
+        qty: 400,
+        price: 99_00,
+        is_maker: true,
+        fee: 0,
+        fee_asset: USDT,
+        realised: None,
+    };
     desk.report(&Report { order: first, ts_exchange: 2, kind: ReportKind::Filled(fact) }).unwrap();
     let bytes = desk.journal.drain();
     let (mut recovered, mut recovery) = (blank_with_defaults(), Recovery::default());
@@ -512,16 +520,25 @@ fn a_million_records_are_recovered_in_two_seconds() {
     desk.deposit(0, USDT, coins(1_000_000)).unwrap();
     desk.begin_epoch(1, 7).unwrap();
     desk.bar(&bar(PERPETUAL, 60, 100_00)).unwrap();
-    for n in 0..350_000_i64 {
+    for n in 0..250_000_i64 {
         desk.now_ns = SECOND + n * 10_000_000;
         let side = if n % 2 == 0 { Side::Buy } else { Side::Sell };
         let id = desk.orders.insert(0, 1, limit(PERPETUAL, side, 10, 100_00), desk.now_ns);
         desk.apply_command(veloz_core::desk::Command::Place { id, text: None }).unwrap();
         let (trade_id, qty, price) = (n as u64 + 1, 10, 100_00);
-        let fact = FillFact { trade_id, qty, price, is_maker: true, fee: 1, fee_asset: USDT };
+        let fact = FillFact {
+            trade_id,
+            qty,
+            price,
+            is_maker: true,
+            fee: 1,
+            fee_asset: USDT,
+            realised: Some(0),
+        };
         for kind in [ReportKind::Accepted { qty: 0 }, ReportKind::Filled(fact)] {
             desk.report(&Report { order: id, ts_exchange: desk.now_ns, kind }).unwrap();
         }
+        desk.name_order(id, n as u64 + 7_000).unwrap();
         desk.outbox.requests.clear();
         desk.outbox.turns.clear();
         desk.orders.forget(id);
@@ -545,5 +562,6 @@ fn a_million_records_are_recovered_in_two_seconds() {
         recovery.batches,
         snapshot.len()
     );
+    assert_eq!(third.state_hash(), hash);
     assert!(took.as_secs_f64() < 2.0, "took {took:?}");
 }

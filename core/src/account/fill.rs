@@ -35,6 +35,9 @@ pub struct FillInput {
     pub reduce_only: bool,
     /// The open order that it fills; 0 if the accounts were not told of one.
     pub order: OrderId,
+    /// Contracts: the profit that the venue booked, at the settlement currency's scale, which then
+    /// wins over ours (rule A35). `None` if it did not say.
+    pub realised: Option<i128>,
 }
 
 /// What a fill did to the account's book.
@@ -64,14 +67,14 @@ impl Accounts {
         let terms = self
             .terms
             .get(fill.instrument as usize)
-            .ok_or_else(|| AccountError::UnknownInstrument(fill.instrument))?;
+            .ok_or(AccountError::UnknownInstrument(fill.instrument))?;
         if usize::from(fill.fee_asset) >= self.assets.len() {
             return Err(AccountError::UnknownAsset(fill.fee_asset));
         }
         let account = self
             .accounts
             .get_mut(usize::from(fill.account))
-            .ok_or_else(|| AccountError::UnknownAccount(fill.account))?;
+            .ok_or(AccountError::UnknownAccount(fill.account))?;
         let leg = account.legs.copy(fill.instrument, fill.position_side);
         let qty = account.executable(terms, &leg, fill)?;
         if terms.kind == Kind::Spot {
@@ -184,7 +187,8 @@ impl Account {
         qty: i64,
     ) -> Result<FillOutcome, Overflow> {
         let units = i128::from(qty) * i128::from(fill.side.sign());
-        let trade = Trade::at(terms, units, fill.price, terms.price_scale)?;
+        let mut trade = Trade::at(terms, units, fill.price, terms.price_scale)?;
+        trade.posted = fill.realised;
         let mut draft = Draft::of(self);
         let before = leg;
         let step = self.apply_contract(terms, &mut draft, &mut leg, &trade)?;

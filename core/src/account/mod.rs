@@ -298,7 +298,7 @@ impl Accounts {
     pub fn mark(&mut self, instrument: InstrumentId, price: i64) -> Result<(), AccountError> {
         positive(i128::from(price), "mark price")?;
         let mark = self.marks.get_mut(instrument as usize);
-        let mark = mark.ok_or_else(|| AccountError::UnknownInstrument(instrument))?;
+        let mark = mark.ok_or(AccountError::UnknownInstrument(instrument))?;
         *mark = Mark { price, source: MarkSource::Mark };
         Ok(())
     }
@@ -336,7 +336,7 @@ impl Accounts {
     /// [`AccountError::UnknownInstrument`].
     pub fn mark_of(&self, instrument: InstrumentId) -> Result<Mark, AccountError> {
         let mark = self.marks.get(instrument as usize);
-        mark.copied().ok_or_else(|| AccountError::UnknownInstrument(instrument))
+        mark.copied().ok_or(AccountError::UnknownInstrument(instrument))
     }
 
     /// A strategy's own position; flat if it never traded there.
@@ -434,7 +434,7 @@ impl Accounts {
     #[inline]
     pub fn balance(&self, account: u16, asset: AssetId) -> Result<&Balance, AccountError> {
         let row = self.account(account)?.balances.get(usize::from(asset));
-        row.ok_or_else(|| AccountError::UnknownAsset(asset))
+        row.ok_or(AccountError::UnknownAsset(asset))
     }
 
     /// Runs a change that may fail half way and takes it back if it does. Not for the hot path.
@@ -456,7 +456,7 @@ impl Accounts {
     #[inline]
     pub(crate) fn terms(&self, instrument: InstrumentId) -> Result<&Terms, AccountError> {
         let terms = self.terms.get(instrument as usize);
-        terms.ok_or_else(|| AccountError::UnknownInstrument(instrument))
+        terms.ok_or(AccountError::UnknownInstrument(instrument))
     }
 
     pub(crate) fn contract(&self, instrument: InstrumentId) -> Result<&Terms, AccountError> {
@@ -470,18 +470,18 @@ impl Accounts {
     #[inline]
     pub(crate) fn account(&self, account: u16) -> Result<&Account, AccountError> {
         let books = self.accounts.get(usize::from(account));
-        books.ok_or_else(|| AccountError::UnknownAccount(account))
+        books.ok_or(AccountError::UnknownAccount(account))
     }
 
     #[inline]
     pub(crate) fn account_mut(&mut self, account: u16) -> Result<&mut Account, AccountError> {
         let books = self.accounts.get_mut(usize::from(account));
-        books.ok_or_else(|| AccountError::UnknownAccount(account))
+        books.ok_or(AccountError::UnknownAccount(account))
     }
 
     pub(crate) fn asset_scale(&self, asset: AssetId) -> Result<u8, AccountError> {
         let row = self.assets.get(usize::from(asset));
-        row.map(|a| a.scale).ok_or_else(|| AccountError::UnknownAsset(asset))
+        row.map(|a| a.scale).ok_or(AccountError::UnknownAsset(asset))
     }
 
     pub(crate) fn asset_name(&self, asset: AssetId) -> String {

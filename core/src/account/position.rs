@@ -91,9 +91,15 @@ impl Position {
     pub(crate) fn trade(&mut self, terms: &Terms, trade: &Trade) -> Result<Step, Overflow> {
         let held = self.units(terms);
         if held == 0 || (held < 0) == (trade.units < 0) {
-            self.cost = self.cost.checked_add(trade.value).ok_or(Overflow)?;
+            // Booked late or early, a fill can open here what it closed at the venue.
+            let posted = trade.posted.unwrap_or(0);
+            let realised = terms.at_cost(posted)?;
+            let kept = trade.value.checked_add(realised).ok_or(Overflow)?;
+            self.cost = self.cost.checked_add(kept).ok_or(Overflow)?;
+            self.realised = self.realised.checked_add(realised).ok_or(Overflow)?;
             self.set_units(held.checked_add(trade.units).ok_or(Overflow)?, terms)?;
-            return Ok(Step { opened: trade.units.abs(), ..Step::default() });
+            let opened = trade.units.abs();
+            return Ok(Step { opened, realised, posted, ..Step::default() });
         }
         let closed = held.abs().min(trade.units.abs());
         let opened = trade.units.abs() - closed;
@@ -108,7 +114,8 @@ impl Position {
         let (realised, posted) = match terms.kind {
             Kind::Spot => (exact, 0),
             Kind::Linear | Kind::Inverse => {
-                let posted = terms.post(exact);
+                // What the venue's profit differs from ours by stays in the cost, as dust does.
+                let posted = trade.posted.unwrap_or_else(|| terms.post(exact));
                 (terms.at_cost(posted)?, posted)
             }
         };
@@ -135,7 +142,8 @@ impl Position {
         (before, after, step): (&Position, &Position, &Step),
     ) -> Result<(), Overflow> {
         if (self.qty, self.dust, self.cost) != (before.qty, before.dust, before.cost) {
-            return self.trade(terms, trade).map(|_| ());
+            // The venue speaks of the account's position, not of this share of it.
+            return self.trade(terms, &Trade { posted: None, ..*trade }).map(|_| ());
         }
         (self.qty, self.dust, self.cost) = (after.qty, after.dust, after.cost);
         self.realised = self.realised.checked_add(step.realised).ok_or(Overflow)?;
@@ -169,19 +177,26 @@ pub(crate) struct Trade {
     pub(crate) value: i128,
     /// Price and its scale, from which a contract's part is valued anew.
     pub(crate) price: (i64, u8),
+    /// Profit that the venue booked for it, at the settlement currency's scale, if it said so.
+    pub(crate) posted: Option<i128>,
 }
 
 impl Trade {
     /// A trade of a contract at a price.
     #[inline]
     pub(crate) fn at(terms: &Terms, units: i128, price: i64, scale: u8) -> Result<Trade, Overflow> {
-        Ok(Trade { units, value: terms.value(units, price, scale)?, price: (price, scale) })
+        Ok(Trade {
+            units,
+            value: terms.value(units, price, scale)?,
+            price: (price, scale),
+            posted: None,
+        })
     }
 
     /// A spot trade whose value is the quote amount that moved.
     pub(crate) fn of_coins(units: i128, quote_at_cost: i128) -> Trade {
         let value = if units < 0 { -quote_at_cost } else { quote_at_cost };
-        Trade { units, value, price: (0, 0) }
+        Trade { units, value, price: (0, 0), posted: None }
     }
 
     fn share(&self, part: i128, terms: &Terms) -> Result<i128, Overflow> {

@@ -191,6 +191,7 @@ impl facts::ParkedReport {
                 is_maker: self.is_maker,
                 fee: self.fee,
                 fee_asset: self.fee_asset,
+                realised: self.has_realised.then_some(self.realised),
             };
             let kind = crate::order::ReportKind::Filled(fact);
             return Some(Report { order, ts_exchange: self.ts_exchange, kind });
@@ -225,6 +226,8 @@ impl facts::ParkedReport {
             parked.trade_id = fill.trade_id;
             parked.is_maker = fill.is_maker;
             (parked.fee, parked.fee_asset) = (fill.fee, fill.fee_asset);
+            parked.has_realised = fill.realised.is_some();
+            parked.realised = fill.realised.unwrap_or(0);
         }
         parked
     }

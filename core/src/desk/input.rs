@@ -208,6 +208,12 @@ impl Layouts {
             }
             number::FILL => {
                 let fact: facts::Fill = self.read(first)?.0;
+                let realised = match rest.next() {
+                    Some(row) if row.number == number::PROFIT => {
+                        Some(self.read::<facts::VenueProfit>(&row)?.0.realised)
+                    }
+                    _ => None,
+                };
                 let kind = ReportKind::Filled(FillFact {
                     trade_id: fact.trade_id,
                     qty: fact.qty,
@@ -215,6 +221,7 @@ impl Layouts {
                     is_maker: fact.is_maker,
                     fee: fact.fee,
                     fee_asset: fact.fee_asset,
+                    realised,
                 });
                 let report = Report { order: fact.order, ts_exchange: fact.ts_exchange, kind };
                 Input::Report { report, words: None }

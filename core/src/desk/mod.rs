@@ -411,7 +411,7 @@ impl Desk {
         self.journal.record_with_text(number::REFUSED, &fact, reason.as_bytes());
         self.journal.commit();
         self.orders.close(id);
-        self.orders.note_end(id, self.now_ns);
+        self.note_end(id);
         self.tell_order(id, strategy);
     }
 

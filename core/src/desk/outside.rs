@@ -170,10 +170,42 @@ pub struct Outside {
     pub(super) frozen: BTreeMap<Scope, Box<str>>,
     /// Entries of cash that were taken: (account, number).
     pub(super) cash_seen: BTreeSet<(u16, u64)>,
+    /// The same with their times: (account, ns at the venue, number).
+    pub(super) cash_times: BTreeSet<(u16, i64, u64)>,
     pub(super) differences: BTreeMap<(u16, DifferenceKind, u32, u8), (i128, i128)>,
 }
 
+/// For how long before the newest entry of cash an account's entries are known again, ns: more than
+/// any listing goes back behind what was seen.
+const CASH_REMEMBERED_NS: i64 = 32 * 24 * 3_600 * 1_000_000_000;
+
+impl Outside {
+    /// Notes an entry of cash, and forgets those of its account that are far older.
+    pub(super) fn note_cash(&mut self, account: u16, ts_exchange: i64, entry_id: u64) {
+        self.cash_seen.insert((account, entry_id));
+        self.cash_times.insert((account, ts_exchange, entry_id));
+        let since = (account, ts_exchange.saturating_sub(CASH_REMEMBERED_NS), 0);
+        while let Some(&old) = self.cash_times.range((account, i64::MIN, 0)..since).next() {
+            self.cash_times.remove(&old);
+            self.cash_seen.remove(&(old.0, old.2));
+        }
+    }
+}
+
 impl Desk {
+    /// Notes that an order ended, and drops the names of those that nobody remembers any more.
+    pub(super) fn note_end(&mut self, id: OrderId) {
+        self.orders.note_end(id, self.now_ns);
+        for (id, account, instrument) in self.orders.take_forgotten() {
+            let outside = &mut self.outside;
+            outside.origins.remove(&id);
+            outside.missing.remove(&id);
+            if let Some(number) = outside.venue_ids.remove(&id) {
+                outside.by_venue_id.remove(&(account, instrument, number));
+            }
+        }
+    }
+
     /// Makes the desk one of a live or paper engine: ended orders are remembered, and the records
     /// of [`crate::facts::LIVE_RECORDS`] are written.
     pub fn go_live(&mut self, remembers_ns: i64) {

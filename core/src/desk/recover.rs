@@ -268,7 +268,7 @@ impl Desk {
             let fact = facts::Refused { order: fact.order, strategy: fact.strategy, request: 0 };
             self.journal.record_with_text(number::REFUSED, &fact, reason.as_bytes());
             self.orders.insert_as(order);
-            self.orders.note_end(fact.order, self.now_ns);
+            self.note_end(fact.order);
             self.tell_order(fact.order, fact.strategy);
         } else {
             order.place = Pending::Sent;

@@ -63,6 +63,10 @@ impl Desk {
                     realised,
                 };
                 self.journal.record(number::FILL, &fact);
+                if let Some(realised) = fill.realised {
+                    let said = facts::VenueProfit { order: report.order, realised };
+                    self.journal.record(number::PROFIT, &said);
+                }
                 self.outbox.turns.push_back(Turn::Notice(Notice::Fill(Box::new(fact))));
                 if self.outside.is_live {
                     self.after_fill(&fact)?;
@@ -100,7 +104,7 @@ impl Desk {
         let (is_open, missing) = (order.is_open(), order.missing_qty());
         if was_open && !is_open {
             self.orders.close(id);
-            self.orders.note_end(id, self.now_ns);
+            self.note_end(id);
         } else if !was_open && is_open {
             self.orders.reopen(id);
         }
@@ -154,6 +158,7 @@ impl Desk {
             fee_asset: fill.fee_asset,
             reduce_only: false,
             order: 0,
+            realised: fill.realised,
         };
         let outcome = self.accounts.fill(&input).map_err(|error| {
             let symbol = &self.instruments[spec.instrument as usize].symbol;

@@ -7,13 +7,13 @@
 
 use super::outside::DifferenceKind;
 use super::{Counts, Desk, Origin, Recovery};
-use crate::facts::{Epoch, ParkedReport};
+use crate::facts::{Epoch, ParkedReport, PlaceCommand};
 use crate::journal::Hash;
 use crate::order_state::Order;
-use crate::record::{FieldValue, Record};
+use crate::record::{stored_size, FieldValue, Record};
 
 /// First bytes of a snapshot; the last two digits are its version.
-const MAGIC: [u8; 8] = *b"VELOZS01";
+const MAGIC: [u8; 8] = *b"VELOZS02";
 
 impl Desk {
     /// Hash of the trading state after the last committed batch.
@@ -135,9 +135,10 @@ impl Desk {
             instrument.put(out);
             put_text(reason, out);
         }
-        (outside.cash_seen.len() as u32).put(out);
-        for (account, entry_id) in &outside.cash_seen {
+        (outside.cash_times.len() as u32).put(out);
+        for (account, ts_exchange, entry_id) in &outside.cash_times {
             account.put(out);
+            ts_exchange.put(out);
             entry_id.put(out);
         }
         (outside.differences.len() as u32).put(out);
@@ -161,18 +162,23 @@ impl Desk {
             fills: u64::take(bytes)?,
             cancels: u64::take(bytes)?,
         };
-        let mut ids = Vec::new();
-        for _ in 0..u32::take(bytes)? {
+        let count = u32::take(bytes)?;
+        // A hostile count is no reason to ask for memory: no order takes fewer bytes than this.
+        let room = (count as usize).min(bytes.len() / stored_size(PlaceCommand::FIELDS));
+        let mut ids = Vec::with_capacity(room);
+        let (mut ended, mut ends) = (Vec::with_capacity(room), Vec::with_capacity(room));
+        for _ in 0..count {
             let ended_ns = i64::take(bytes)?;
             let order = Order::take(bytes)?;
             ids.push((order.id, order.account, order.spec.instrument));
             if ended_ns == 0 {
                 self.orders.insert_as(order);
             } else {
-                self.orders.insert_ended(order, ended_ns);
+                ends.push((ended_ns, order.id));
+                ended.push((order.id, Box::new(order)));
             }
         }
-        self.orders.sort_ended();
+        self.orders.insert_ended(ended, ends);
         self.orders.continue_at(u64::take(bytes)?);
         self.accounts.restore(bytes)?;
         self.settled = None;
@@ -192,12 +198,17 @@ impl Desk {
         for _ in 0..u32::take(bytes)? {
             outside.epochs.push(Epoch::take(bytes)?);
         }
+        let mut names = Vec::new();
         for _ in 0..u32::take(bytes)? {
-            let (id, venue_order_id) = (u64::take(bytes)?, u64::take(bytes)?);
-            let at = ids.binary_search_by_key(&id, |(id, ..)| *id).ok()?;
-            outside.venue_ids.insert(id, venue_order_id);
-            outside.by_venue_id.insert((ids[at].1, ids[at].2, venue_order_id), id);
+            names.push((u64::take(bytes)?, u64::take(bytes)?));
         }
+        let mut numbers = Vec::with_capacity(names.len());
+        for &(id, venue_order_id) in &names {
+            let at = ids.binary_search_by_key(&id, |(id, ..)| *id).ok()?;
+            numbers.push(((ids[at].1, ids[at].2, venue_order_id), id));
+        }
+        outside.venue_ids = names.into_iter().collect();
+        outside.by_venue_id = numbers.into_iter().collect();
         for _ in 0..u32::take(bytes)? {
             let (id, origin) = (u64::take(bytes)?, Origin::of(u8::take(bytes)?)?);
             outside.origins.insert(id, (origin, take_text(bytes)?));
@@ -213,7 +224,8 @@ impl Desk {
             outside.frozen.insert(scope, take_text(bytes)?);
         }
         for _ in 0..u32::take(bytes)? {
-            outside.cash_seen.insert((u16::take(bytes)?, u64::take(bytes)?));
+            let (account, ts_exchange) = (u16::take(bytes)?, i64::take(bytes)?);
+            outside.note_cash(account, ts_exchange, u64::take(bytes)?);
         }
         for _ in 0..u32::take(bytes)? {
             let account = u16::take(bytes)?;

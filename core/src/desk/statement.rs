@@ -40,7 +40,7 @@ impl Desk {
         self.journal.record(number::CASH, cash);
         self.journal.commit();
         if cash.entry_id != 0 {
-            self.outside.cash_seen.insert(key);
+            self.outside.note_cash(account, cash.ts_exchange, cash.entry_id);
         }
         self.outbox.turns.push_back(Turn::Notice(Notice::Funding(account)));
         self.check_money(account)?;

@@ -8,6 +8,9 @@ use crate::facts::{self, number};
 use crate::journal::{first_difference, JournalError, Reader};
 use crate::strategy::{Event, Fault, Strategy};
 
+/// The state of a strategy that was stopped by its policy.
+const WOUND_DOWN: u8 = 4;
+
 /// Why a run does not verify.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum VerifyError {
@@ -55,6 +58,25 @@ impl<S: Strategy> Engine<S> {
         self.desk.apply(input, now_ns)?;
         if let Input::Timer(due) = input {
             self.call(due.strategy, &Event::Timer(due.timer, due.due_ns));
+        }
+        self.settle()
+    }
+
+    /// Ends the run by the strategies' stop policies: each hears that it ends, then its orders are
+    /// cancelled and its position is closed as its policy says. None is called again.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the desk cannot go on.
+    pub fn wind_down(&mut self) -> Result<(), EngineError> {
+        for row in 1..=self.seats.len() as u16 {
+            self.call(row, &Event::Stop);
+            let seat = &mut self.seats[usize::from(row) - 1];
+            if seat.running {
+                seat.running = false;
+                self.note_state(row, WOUND_DOWN, "");
+                self.leave(row);
+            }
         }
         self.settle()
     }
@@ -161,8 +183,8 @@ impl<S: Strategy> Engine<S> {
     /// Runs the strategies again on the inputs of a segment, and compares what they do: every
     /// batch must come again, byte for byte.
     ///
-    /// The engine is fresh, with the strategies seated and not started. `market` applies the
-    /// events of the market stream up to and with a sequence.
+    /// The engine is fresh, with the strategies seated and not started, or has just verified the
+    /// segment before. `market` applies the events of the market stream up to and with a sequence.
     ///
     /// # Errors
     ///
@@ -173,7 +195,9 @@ impl<S: Strategy> Engine<S> {
         mut market: impl FnMut(&mut Self, u64) -> Result<(), String>,
     ) -> Result<u64, VerifyError> {
         let mut made = Vec::new();
+        let committed_ns = self.desk.journal.committed_ns();
         self.desk.journal = crate::journal::Journal::new(segment.header());
+        self.desk.journal.resume_clock(committed_ns);
         let layouts = Layouts::of(segment.header());
         for batch in segment.batches() {
             let sequence = batch.sequence;
@@ -199,6 +223,10 @@ impl<S: Strategy> Engine<S> {
             self.desk.journal.drain_into(&mut made);
         }
         let last = self.desk.journal.sequence();
+        if segment.check().is_sealed {
+            self.desk.journal.close();
+            self.desk.journal.drain_into(&mut made);
+        }
         let made = Reader::new(made).map_err(VerifyError::Journal)?;
         match first_difference(&made, segment) {
             None => Ok(last),
@@ -212,6 +240,7 @@ impl<S: Strategy> Engine<S> {
         match input {
             Input::State { fact, .. } if fact.state == 0 => self.start(),
             Input::State { fact, .. } if fact.state == 1 => self.stop(),
+            Input::State { fact, .. } if fact.state == WOUND_DOWN => self.wind_down(),
             Input::Saved { strategy, .. } => {
                 self.save_state(*strategy);
                 self.settle()

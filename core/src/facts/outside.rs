@@ -154,6 +154,20 @@ record! {
         pub fee: i128,
         /// Of a fill: row of the asset table.
         pub fee_asset: u16,
+        /// Of a fill: whether the venue said what profit it realised.
+        pub has_realised: bool,
+        /// Of a fill: that profit, at the scale of the settlement asset.
+        pub realised: i128,
+    }
+}
+
+record! {
+    /// The profit that the venue says the fill before it in the batch realised.
+    pub struct VenueProfit {
+        /// Handle of the order.
+        pub order: u64,
+        /// At the scale of the settlement asset.
+        pub realised: i128,
     }
 }
 
@@ -277,8 +291,8 @@ record! {
 }
 
 /// Every record type of a live engine's trading journal: the backtest's, then those above.
-pub const LIVE_RECORDS: [RecordType; 28] = {
-    let mut all = [RECORDS[0]; 28];
+pub const LIVE_RECORDS: [RecordType; 29] = {
+    let mut all = [RECORDS[0]; 29];
     let mut at = 0;
     while at < RECORDS.len() {
         all[at] = RECORDS[at];
@@ -301,6 +315,7 @@ pub const LIVE_RECORDS: [RecordType; 28] = {
         RecordType::of::<Epoch>(number::EPOCH),
         RecordType::of::<TimerDue>(number::TIMER),
         RecordType::of::<AccountSetting>(number::SETTING),
+        RecordType::of::<VenueProfit>(number::PROFIT),
     ];
     while at < all.len() {
         all[at] = own[at - RECORDS.len()];

@@ -61,7 +61,7 @@ impl Venue {
         let market = &mut self.markets[at];
         let trade_id = market.next_trade_id;
         market.next_trade_id += 1;
-        let fact = FillFact { trade_id, qty, price, is_maker, fee, fee_asset };
+        let fact = FillFact { trade_id, qty, price, is_maker, fee, fee_asset, realised: None };
         self.say_left(own.account, own.id, now, ReportKind::Filled(fact), own.left);
         let signed = qty * own.spec.side.sign();
         self.move_position(at, own.account, own.spec.position_side as usize, signed, price);

@@ -92,6 +92,7 @@ impl PlaceCommand {
         spec.display_qty = self.display_qty;
         spec.expire_ns = self.expire_ns;
         spec.oco_group = self.oco_group;
+        spec.price_protect = self.price_protect;
         Some(spec)
     }
 }

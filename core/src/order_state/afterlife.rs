@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::{Order, OrderTable};
+use crate::instrument::InstrumentId;
 use crate::order::OrderId;
 
 /// Ended orders whose rows are used again, and when each ended.
@@ -11,11 +12,14 @@ use crate::order::OrderId;
 pub(super) struct Afterlife {
     /// How long they are kept, ns of event time; 0 keeps none.
     pub(super) remembers_ns: i64,
-    pub(super) orders: BTreeMap<OrderId, Order>,
+    /// In boxes: a day's orders go into the tree at once, and are not moved about in it.
+    pub(super) orders: BTreeMap<OrderId, Box<Order>>,
     /// Event time of the end, oldest first; an order that ended twice stands there twice.
     pub(super) ends: VecDeque<(i64, OrderId)>,
     /// The latest end of each.
     pub(super) ended: BTreeMap<OrderId, i64>,
+    /// Forgotten since last asked, with account and instrument.
+    forgotten: Vec<(OrderId, u16, InstrumentId)>,
 }
 
 impl OrderTable {
@@ -44,10 +48,19 @@ impl OrderTable {
             }
             self.afterlife.ends.pop_front();
             if self.afterlife.ended.get(&old) == Some(&ended_ns) {
+                if let Some(order) = self.get(old) {
+                    let (account, instrument) = (order.account, order.spec.instrument);
+                    self.afterlife.forgotten.push((old, account, instrument));
+                }
                 self.afterlife.ended.remove(&old);
                 self.afterlife.orders.remove(&old);
             }
         }
+    }
+
+    /// Takes the orders that `note_end` forgot: handle, account, instrument.
+    pub fn take_forgotten(&mut self) -> Vec<(OrderId, u16, InstrumentId)> {
+        std::mem::take(&mut self.afterlife.forgotten)
     }
 
     /// Puts an order that came to life again back on the list of open ones.
@@ -64,7 +77,7 @@ impl OrderTable {
         if self.afterlife.ended.contains_key(&id) {
             let mut order = self.rows[row].clone();
             order.handles = 0;
-            self.afterlife.orders.insert(id, order);
+            self.afterlife.orders.insert(id, Box::new(order));
         }
     }
 
@@ -90,17 +103,18 @@ impl OrderTable {
         }
     }
 
-    /// Puts an ended order among those that are remembered.
-    pub fn insert_ended(&mut self, order: Order, ended_ns: i64) {
-        let id = order.id;
-        self.afterlife.ends.push_back((ended_ns, id));
-        self.afterlife.ended.insert(id, ended_ns);
-        self.afterlife.orders.insert(id, order);
-    }
-
-    /// Sorts what `insert_ended` put in, once all are there.
-    pub fn sort_ended(&mut self) {
-        self.afterlife.ends.make_contiguous().sort_unstable();
+    /// Puts ended orders among those that are remembered, with the event time of each end: all at
+    /// once, since a day's orders one by one take several times as long.
+    pub fn insert_ended(
+        &mut self,
+        orders: Vec<(OrderId, Box<Order>)>,
+        mut ends: Vec<(i64, OrderId)>,
+    ) {
+        let life = &mut self.afterlife;
+        life.ended = ends.iter().map(|&(ended_ns, id)| (id, ended_ns)).collect();
+        life.orders = orders.into_iter().collect();
+        ends.sort_unstable();
+        life.ends = ends.into();
     }
 
     /// The next order gets this handle, or a later one.
@@ -110,6 +124,16 @@ impl OrderTable {
         } else if id > self.next {
             self.cover(id - 1);
         }
+    }
+
+    /// True if an order that is open or remembered has booked a trade of the venue.
+    #[must_use]
+    pub fn has_trade(&self, account: u16, instrument: u32, trade_id: u64) -> bool {
+        let ids = self.open.iter().chain(self.afterlife.ended.keys());
+        ids.filter_map(|id| self.get(*id)).any(|order| {
+            (order.account, order.spec.instrument) == (account, instrument)
+                && order.knows_trade(trade_id)
+        })
     }
 
     /// Every order that was journalled and is open, or ended after `since_ns`; by handle, with the

@@ -45,7 +45,6 @@ impl Order {
         let terms =
             PlaceCommand::of(self.id, self.account, self.strategy, &self.spec, self.arrival_mid2);
         terms.put(out);
-        self.spec.price_protect.put(out);
         for ts in [self.ts_created, self.ts_accepted, self.ts_closed] {
             ts.put(out);
         }
@@ -78,8 +77,7 @@ impl Order {
     /// Reads what [`put`](Self::put) wrote; `None` if the bytes are not that.
     pub fn take(bytes: &mut &[u8]) -> Option<Order> {
         let terms = PlaceCommand::take(bytes)?;
-        let mut spec = terms.spec()?;
-        spec.price_protect = i64::take(bytes)?;
+        let spec = terms.spec()?;
         let ts_created = i64::take(bytes)?;
         let mut order = Order::new(terms.order, terms.account, terms.strategy, spec, ts_created);
         order.arrival_mid2 = terms.arrival_mid2;

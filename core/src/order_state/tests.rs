@@ -8,7 +8,15 @@ fn order() -> Order {
 }
 
 fn fill(trade_id: u64, qty: i64) -> ReportKind {
-    let fact = FillFact { trade_id, qty, price: 100, is_maker: true, fee: 0, fee_asset: 0 };
+    let fact = FillFact {
+        trade_id,
+        qty,
+        price: 100,
+        is_maker: true,
+        fee: 0,
+        fee_asset: 0,
+        realised: None,
+    };
     ReportKind::Filled(fact)
 }
 

@@ -232,6 +232,7 @@ impl Run {
             fee_asset: spec.settle,
             reduce_only: event["reduce_only"] == true,
             order,
+            realised: None,
         };
         let mut executed = asked;
         if fill.reduce_only {

@@ -40,6 +40,8 @@ __all__ = ["EXIT_CODES", "VERBS", "main"]
 VERBS = {
     "new": ("veloz.apps.new", "write a strategy that runs as it is, and its test"),
     "backtest": ("veloz.apps.backtest", "trade a strategy on recorded data"),
+    "run": ("veloz.apps.run", "trade strategies on paper or live"),
+    "reconcile": ("veloz.apps.reconcile", "compare a run with the venue"),
     "data": ("veloz.apps.data", "import, list, check and make market data"),
     "report": ("veloz.apps.report", "write the report of a run"),
     "verify": ("veloz.apps.verify", "run again elsewhere and name the first difference"),
@@ -120,7 +122,7 @@ def _parser(verb: str | None) -> argparse.ArgumentParser:
         prog="veloz",
         description="Backtest, paper and live trading of one strategy file.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Formatter,
     )
     parser.add_argument("--version", action="version", version=f"veloz {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs")
@@ -130,6 +132,14 @@ def _parser(verb: str | None) -> argparse.ArgumentParser:
         else:
             verbs.add_parser(name, help=help_line)
     return parser
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Leaves room for the longest verb, whose indentation argparse does not count."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog)
+        self._action_max_length = max(map(len, VERBS)) + 4
 
 
 class _Parser(argparse.ArgumentParser):

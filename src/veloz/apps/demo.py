@@ -88,6 +88,10 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         "--out", type=Path, default=Path("veloz-demo"), metavar="DIR",
         help="folder for the catalogue and the runs (default veloz-demo)",
     )  # fmt: skip
+    parser.add_argument(
+        "--venue", dest="venue_s", type=float, default=30.0, metavar="SECONDS",
+        help="how long to trade on the simulated exchange (30; 0 leaves it out)",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -95,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
     """Imports, trades twice, and says where everything is.
 
     Returns:
-        0.
+        0; 1 if the ledgers differ at the end, or the paper run does not verify.
 
     Raises:
         DataError: The examples are not installed, or the folder holds another catalogue's data.
@@ -112,12 +116,26 @@ def run(args: argparse.Namespace) -> int:
             str(examples / act.file), args.out / CATALOGUE, out=args.out / RUNS, **act.settings
         )
         finished.append((act, done))
+    venue = _trade_on_venue(args, examples)
     seconds = time.monotonic() - began
     if args.json:
-        print(json.dumps(_shape(args.out, imported, finished, seconds), allow_nan=False))
+        shape = _shape(args.out, imported, finished, seconds) | {"venue": venue}
+        print(json.dumps(shape, allow_nan=False))
     else:
-        print(_text(args.out, examples, finished, seconds))
-    return 0
+        print(_text(args.out, examples, finished, seconds, venue))
+    return 0 if venue is None or (venue["law"] and not venue["live"]["differences"]) else 1
+
+
+def _trade_on_venue(args: argparse.Namespace, examples: Path) -> dict[str, Any] | None:
+    """Both strategies on the simulated exchange; None if that is left out."""
+    if args.venue_s <= 0:
+        return None
+    from veloz.apps.demo_venue import trade_on_venue
+    from veloz.net.real import run as run_real  # loads the network libraries
+
+    _tell(args, f"trading both on a simulated exchange for {args.venue_s:g} s, cut twice …")
+    folder = args.out.resolve() / "venue"
+    return run_real(trade_on_venue(examples, examples / SOURCE, folder, args.venue_s))
 
 
 def examples_folder() -> Path:
@@ -162,7 +180,13 @@ def _shape(
     }
 
 
-def _text(out: Path, examples: Path, finished: list[tuple[Act, Run]], seconds: float) -> str:
+def _text(
+    out: Path,
+    examples: Path,
+    finished: list[tuple[Act, Run]],
+    seconds: float,
+    venue: dict[str, Any] | None,
+) -> str:
     lines = [""]
     for act, done in finished:
         rate = done.counts["rows"] / done.seconds if done.seconds else 0.0
@@ -179,6 +203,10 @@ def _text(out: Path, examples: Path, finished: list[tuple[Act, Run]], seconds: f
             f"  again   {act.command(examples, out)}",
             "",
         ]
+    if venue is not None:
+        from veloz.apps.demo_venue import text
+
+        lines += [text(venue), ""]
     lines.append(f"done in {seconds:.1f} s; open a report in a browser, it needs no network")
     lines.append(f"data    {out / CATALOGUE}   (veloz data ls --catalog {out / CATALOGUE})")
     lines.append("next:   veloz new my_strategy")

@@ -24,7 +24,7 @@ from veloz import __version__
 from veloz._core import Backtest
 from veloz.environments.heard import Progress, RowCounter, warm_up_of
 from veloz.environments.instruments import core_row
-from veloz.environments.loading import LoadedStrategy, load_strategy
+from veloz.environments.loading import made_strategy
 from veloz.environments.marks import is_dense, with_marks
 from veloz.environments.run import Run, RunFacts
 from veloz.environments.settings import (
@@ -48,8 +48,7 @@ from veloz.storage.kinds import TICK_TRADE
 from veloz.storage.symbols import did_you_mean
 from veloz.storage.times import format_time
 from veloz.strategy import Strategy
-from veloz.strategy.faults import describe, place_of
-from veloz.strategy.parameters import settle
+from veloz.strategy.faults import place_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -165,10 +164,10 @@ class Session:
     ) -> None:
         self.source: Source = open_source(data)
         self.start, self.end = range_ns(start, end)
-        self.loaded, self.strategy = _strategy(strategy, parameters or {})
+        self.loaded, self.strategy = made_strategy(strategy, parameters or {})
         self.settings = replace(settings, limits=parse_limits(settings.limits))
         self.warnings: list[str] = list(self.loaded.warnings)
-        wanted = _wanted(self.strategy)
+        wanted = wanted_data(self.strategy)
         for symbol in wanted:
             _known(symbol, self.source)
         self.instruments = [self.source.instrument(symbol) for symbol in wanted]
@@ -476,7 +475,7 @@ class Session:
             "code": self.loaded.digest,
             "parameters": hashlib.sha256(json.dumps(parameters).encode()).hexdigest(),
             "config": hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest(),
-            "engine": _engine_digest(),
+            "engine": engine_digest(),
         }
         return RunFacts(
             strategy=type(self.strategy).__name__,
@@ -497,40 +496,6 @@ class Session:
         )
 
 
-def _strategy(
-    given: str | type[Strategy] | Strategy, parameters: Mapping[str, object]
-) -> tuple[LoadedStrategy, Strategy]:
-    if isinstance(given, Strategy):
-        if parameters:
-            raise ConfigError("parameters belong to the strategy object that was handed over")
-        return load_strategy(type(given)), given
-    loaded = load_strategy(given)
-    unknown = set(parameters) - set(loaded.strategy.parameters())
-    try:
-        return loaded, loaded.strategy(**parameters)
-    except ValueError as error:
-        raise ConfigError(f"{loaded.strategy.__name__}: {error}") from error
-    except Exception as error:  # whatever the author's own __init__ raises
-        if unknown:
-            # An __init__ of its own may take no parameters at all: the sentence that fits is ours.
-            settle_error = _refused_parameters(loaded.strategy, parameters)
-            if settle_error is not None:
-                raise ConfigError(f"{loaded.strategy.__name__}: {settle_error}") from error
-        raise StrategyError(
-            f"{loaded.strategy.__name__} raised while it was made: {describe(error)}"
-        ) from error
-
-
-def _refused_parameters(
-    strategy: type[Strategy], parameters: Mapping[str, object]
-) -> ValueError | None:
-    try:
-        settle(strategy.parameters(), parameters)
-    except ValueError as error:
-        return error
-    return None
-
-
 def _known(symbol: str, source: Source) -> None:
     """Refuses a symbol that the data do not hold.
 
@@ -545,7 +510,7 @@ def _known(symbol: str, source: Source) -> None:
         )
 
 
-def _wanted(strategy: Strategy) -> dict[str, dict[str, tuple[int, ...]]]:
+def wanted_data(strategy: Strategy) -> dict[str, dict[str, tuple[int, ...]]]:
     """Kinds of data by symbol, with the intervals of bars, in the order of declaration."""
     wanted: dict[str, dict[str, tuple[int, ...]]] = {}
     for subscription in type(strategy).subscriptions().values():
@@ -590,7 +555,7 @@ def _level(symbol: str, kinds: Mapping[str, Sequence[int]], source: Source) -> s
     return "trade" if "trades" in kinds else "bar"
 
 
-def _engine_digest() -> str:
+def engine_digest() -> str:
     """SHA-256 of the compiled core."""
     import veloz._core as core  # its file is what decides
 

@@ -8,11 +8,15 @@ import importlib.util
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from veloz.errors import StrategyError
+from veloz.errors import ConfigError, StrategyError
 from veloz.strategy import Strategy
 from veloz.strategy.faults import describe
+from veloz.strategy.parameters import settle
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # Calls that read a clock, dice or the surroundings, and what to use instead.
 _IMPURE = {
@@ -92,6 +96,46 @@ def load_strategy(target: str | type[Strategy]) -> LoadedStrategy:
     warnings = tuple(text for file, source in sources.items() for text in _warnings(source, file))
     module = _module(path)
     return LoadedStrategy(_pick(module, path, wanted), path, _digest(sources, path), warnings)
+
+
+def made_strategy(
+    given: str | type[Strategy] | Strategy, parameters: Mapping[str, object]
+) -> tuple[LoadedStrategy, Strategy]:
+    """The strategy that is meant, with its parameters.
+
+    Raises:
+        StrategyError: It cannot be loaded, or raised.
+        ConfigError: A parameter is unknown or out of bounds.
+    """
+    if isinstance(given, Strategy):
+        if parameters:
+            raise ConfigError("parameters belong to the strategy object that was handed over")
+        return load_strategy(type(given)), given
+    loaded = load_strategy(given)
+    unknown = set(parameters) - set(loaded.strategy.parameters())
+    try:
+        return loaded, loaded.strategy(**parameters)
+    except ValueError as error:
+        raise ConfigError(f"{loaded.strategy.__name__}: {error}") from error
+    except Exception as error:  # whatever the author's own __init__ raises
+        if unknown:
+            # An __init__ of its own may take no parameters at all: the sentence that fits is ours.
+            settle_error = _refused_parameters(loaded.strategy, parameters)
+            if settle_error is not None:
+                raise ConfigError(f"{loaded.strategy.__name__}: {settle_error}") from error
+        raise StrategyError(
+            f"{loaded.strategy.__name__} raised while it was made: {describe(error)}"
+        ) from error
+
+
+def _refused_parameters(
+    strategy: type[Strategy], parameters: Mapping[str, object]
+) -> ValueError | None:
+    try:
+        settle(strategy.parameters(), parameters)
+    except ValueError as error:
+        return error
+    return None
 
 
 def _sources(path: Path) -> dict[Path, bytes]:

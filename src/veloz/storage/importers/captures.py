@@ -138,7 +138,7 @@ class _Market:
         self._keep()
         self._stamp(options, outcome)
         rows = {
-            number: _instrument(row, self._from_file, origin)
+            number: _stated_or_listed(row, self._from_file, origin)
             for number, row in enumerate(self._decoder.instruments)
         }
         stored = self._store(rows)
@@ -336,11 +336,21 @@ def _fits(instrument: Instrument, market: str) -> bool:
     return instrument.name.venue == "binance" and instrument.kind == kinds[market]
 
 
-def _instrument(row: dict[str, Any], given: dict[str, Instrument], origin: str) -> Instrument:
+def _stated_or_listed(row: dict[str, Any], given: dict[str, Instrument], origin: str) -> Instrument:
     """The decoder's instrument; one that the user or the catalogue stated is taken from there."""
     stated = given.get(row["symbol"])
     if stated is not None:
         return stated.with_scales(row["price_scale"], row["qty_scale"])
+    return listed_instrument(row, origin)
+
+
+def listed_instrument(row: dict[str, Any], origin: str) -> Instrument:
+    """An instrument of a decoder's table.
+
+    Args:
+        row: As `BinanceDecoder.instruments` has it.
+        origin: Where its exchange information came from, for people.
+    """
     band = row["percent_price"] or ("0", "0", False)
     notes = {
         "venue": f"exchange info in {origin}",

@@ -11,7 +11,7 @@
 
 use veloz_core::desk::{CashKind, Desk, Input, WireOwner};
 use veloz_core::facts::{AccountSetting, CashMoved, ExternalOrder, ParkedReport};
-use veloz_core::instrument::Instrument;
+use veloz_core::instrument::{Instrument, Kind};
 use veloz_core::order::{Expiry, FillFact, OrderId, Reject, Report, ReportKind};
 use veloz_core::order_state::{Asked, Found, FoundStatus};
 
@@ -452,14 +452,20 @@ impl<'a> Reading<'a> {
             return None;
         }
         let (qty, price) = (units(r.last_qty, i.qty_scale), units(r.last_price, i.price_scale));
-        self.fill(i, r.trade_id?, (qty, price), (r.fee, r.fee_asset.as_deref()), r.is_maker)
+        self.fill(
+            i,
+            r.trade_id?,
+            (qty, price),
+            (r.fee, r.fee_asset.as_deref()),
+            (r.is_maker, r.realised_pnl),
+        )
     }
 
     fn fill_of_trade(&mut self, row: u32, trade: &TradeRow<'_>) -> Option<FillFact> {
         let i = &self.desk.instruments[row as usize];
         let (qty, price) = (units(trade.qty, i.qty_scale), units(trade.price, i.price_scale));
         let fee = (trade.fee, trade.fee_asset.as_deref());
-        self.fill(i, trade.trade_id, (qty, price), fee, trade.is_maker)
+        self.fill(i, trade.trade_id, (qty, price), fee, (trade.is_maker, trade.realised_pnl))
     }
 
     /// A fill of exact figures; what does not fit the instrument's grid must be asked for.
@@ -469,7 +475,7 @@ impl<'a> Reading<'a> {
         trade_id: i64,
         (qty, price): (Option<i64>, Option<i64>),
         (fee, fee_asset): (Option<Number>, Option<&str>),
-        is_maker: Option<bool>,
+        (is_maker, realised): (Option<bool>, Option<Number>),
     ) -> Option<FillFact> {
         let (Some(qty), Some(price)) = (qty, price) else {
             self.unplaced.unclear = true;
@@ -482,11 +488,21 @@ impl<'a> Reading<'a> {
             is_maker: is_maker.unwrap_or(false),
             fee: 0,
             fee_asset: i.settle,
+            realised: None,
         };
         if let (Some(fee), Some(name)) = (fee.filter(|fee| !fee.is_zero()), fee_asset) {
             fact.fee_asset = self.asset(name)?;
             match fee.at(self.desk.assets[usize::from(fact.fee_asset)].scale) {
                 Ok(fee) => fact.fee = fee,
+                Err(_) => {
+                    self.unplaced.unclear = true;
+                    return None;
+                }
+            }
+        }
+        if let Some(realised) = realised.filter(|_| i.kind != Kind::Spot) {
+            match realised.at(self.desk.assets[usize::from(i.settle)].scale) {
+                Ok(realised) => fact.realised = Some(realised),
                 Err(_) => {
                     self.unplaced.unclear = true;
                     return None;

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from veloz.venues.venue import Freeze
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from decimal import Decimal
 
     from veloz.venues.venue import Difference
 
-__all__ = ["LiveSide"]
+__all__ = ["LiveSide", "algo_fields", "external_fields"]
 
 # Client ids of orders that the venue itself makes, and the engine's words for who did.
 _ORIGINS = {
@@ -109,49 +109,14 @@ class LiveSide:
         """One order as the venue describes it; see `EngineInputs.found`."""
         bits = int(self._engine.found(account, body, ts_recv_ns))
         if b'"algoStatus"' in body:
-            self._algo_found(account, json.loads(body), ts_recv_ns)
+            fields = algo_fields(body, self._engine.view("orders", account))
+            if fields is not None:
+                self._tell("found", ts_recv_ns, account, **fields)
         return bits
 
     def external(self, account: int, body: bytes, ts_recv_ns: int) -> None:
         """Shows an order that is not ours and has ended, so that its trades are booked (F-E01)."""
-        row = json.loads(body)
-        name = str(row["clientOrderId"])
-        origin = next((word for start, word in _ORIGINS.items() if name.startswith(start)), "hand")
-        self._tell(
-            "external",
-            ts_recv_ns,
-            account,
-            symbol=self._symbols[row["symbol"]],
-            side=str(row["side"]).lower(),
-            type=_TYPES.get(str(row["type"]), "limit"),
-            qty=row["origQty"],
-            price=row["price"],
-            venue_order_id=int(row["orderId"]),
-            origin=origin,
-            client_id=name,
-            ts_exchange=int(row.get("time") or row["updateTime"]) * 1_000_000,
-        )
-
-    def _algo_found(self, account: int, row: dict[str, Any], ts_recv_ns: int) -> None:
-        """A conditional order that ended before its trigger; the engine reads open ones itself."""
-        status = {"CANCELED": "canceled", "EXPIRED": "expired", "REJECTED": "rejected"}.get(
-            str(row["algoStatus"])
-        )
-        name = str(row["clientAlgoId"])
-        ours = [o for o in self._engine.view("orders", account) if o["client_order_id"] == name]
-        if status is None or not ours:
-            return
-        self._tell(
-            "found",
-            ts_recv_ns,
-            account,
-            order=ours[0]["order"],
-            status=status,
-            filled_qty=ours[0]["filled_qty"],
-            qty=ours[0]["qty"],
-            price=ours[0]["price"],
-            ts_exchange=int(row["updateTime"]) * 1_000_000,
-        )
+        self._tell("external", ts_recv_ns, account, **external_fields(body, self._symbols))
 
     def parked(self, account: int) -> set[int]:
         """The venue's numbers of orders whose reports wait until the order is known."""
@@ -183,3 +148,58 @@ class LiveSide:
 
     def _tell(self, kind: str, now_ns: int, account: int, **fields: object) -> None:
         self._engine.input(kind, now_ns, account=account, **fields)
+
+
+def external_fields(body: bytes, symbols: Mapping[str, str]) -> dict[str, Any]:
+    """The engine's input `external` of an order that is not ours and has ended.
+
+    Args:
+        body: The order as the venue describes it.
+        symbols: Ours by the venue's.
+    """
+    row = json.loads(body)
+    name = str(row["clientOrderId"])
+    made_by = (word for start, word in _ORIGINS.items() if name.startswith(start))
+    return {
+        "symbol": symbols[row["symbol"]],
+        "side": str(row["side"]).lower(),
+        "type": _TYPES.get(str(row["type"]), "limit"),
+        "qty": row["origQty"],
+        "price": row["price"],
+        "venue_order_id": int(row["orderId"]),
+        "origin": next(
+            (word for start, word in _ORIGINS.items() if name.startswith(start)), "hand"
+        ),
+        "client_id": name,
+        "ts_exchange": int(row.get("time") or row["updateTime"]) * 1_000_000,
+    }
+
+
+def algo_fields(body: bytes, orders: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """The engine's input `found` of a conditional order that ended before its trigger.
+
+    Args:
+        body: The order as the algo service describes it.
+        orders: The engine's open orders, as its view has them.
+
+    Returns:
+        None if it is open still, was triggered, or is none of ours: the engine reads those itself.
+    """
+    row = json.loads(body)
+    if not isinstance(row, dict):
+        return None
+    status = {"CANCELED": "canceled", "EXPIRED": "expired", "REJECTED": "rejected"}.get(
+        str(row["algoStatus"])
+    )
+    name = str(row["clientAlgoId"])
+    ours = next((order for order in orders if order["client_order_id"] == name), None)
+    if status is None or ours is None:
+        return None
+    return {
+        "order": ours["order"],
+        "status": status,
+        "filled_qty": ours["filled_qty"],
+        "qty": ours["qty"],
+        "price": ours["price"],
+        "ts_exchange": int(row["updateTime"]) * 1_000_000,
+    }

@@ -338,8 +338,9 @@ class Reconciler:
         if not first:
             return
         await asyncio.sleep(_SECOND_READ_S)
-        second = await self._holdings()
-        found += [difference for difference in first if difference in second]
+        # Trading goes on meanwhile: what must be the same is how far they are apart.
+        apart = {_apart(difference) for difference in first}
+        found += [other for other in await self._holdings() if _apart(other) in apart]
 
     async def _holdings(self) -> list[Difference]:
         differences: list[Difference] = []
@@ -401,6 +402,12 @@ class Reconciler:
 def _difference(kind: str, subject: str, ours: object, theirs: object) -> Difference:
     rule = DIFFERENCES[kind]
     return Difference(kind, subject, _plain(ours), _plain(theirs), rule.freeze, rule.repair)
+
+
+def _apart(difference: Difference) -> tuple[str, str, Decimal]:
+    """What two readings of one difference have in common."""
+    distance = Decimal(difference.theirs) - Decimal(difference.ours)
+    return difference.kind, difference.subject, distance
 
 
 def _plain(value: object) -> str:

@@ -110,6 +110,7 @@ ENDPOINTS: dict[Market, dict[str, Endpoint]] = {
         "my_trades": _query("/v3/myTrades", 20),
         "account": _query("/v3/account", 20),
         "key_rights": _query("/v3/account", 20),
+        "api_restrictions": _query("/sapi/v1/account/apiRestrictions", 1),
         "cancel_all": Endpoint("DELETE", "/v3/openOrders", 1, Priority.CANCEL),
     },
     "usdm": {
@@ -238,7 +239,8 @@ class BinanceRest:
             raise ConfigError(f"{self.market} has no request {name!r}")
         rank = endpoint.priority if priority is None else priority
         await self._budget.wait(endpoint.weight, rank)
-        path = f"{_PREFIXES[self.market]}{endpoint.path}"
+        is_wallet = endpoint.path.startswith("/sapi/")
+        path = endpoint.path if is_wallet else f"{_PREFIXES[self.market]}{endpoint.path}"
         pairs = list((params or {}).items())
         shown = "&".join(f"{key}={quote(value, safe='')}" for key, value in pairs)
         query, headers = shown, dict[str, str]()

@@ -1,0 +1,191 @@
+"""The account at the venue before there is an engine, and taking it over into one.
+
+```text
+ survey ─► what is held, what is open, what the key may ─► the plan that a person confirms
+ adopt  ─► balances as transfers, positions as external orders that were filled
+```
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from veloz.environments.trading.connection import MarketConnection
+from veloz.errors import ConfigError
+from veloz.venues.binance.hosts import Environment
+
+if TYPE_CHECKING:
+    from veloz._core import BinanceSigner
+    from veloz.environments.trading.connection import Budgets
+    from veloz.environments.trading.shell import EngineShell
+    from veloz.environments.trading.tables import Tables
+    from veloz.net.doors import Doors
+    from veloz.venues.binance.hosts import Hosts
+    from veloz.venues.venue import Difference
+
+__all__ = ["Survey", "adopt", "adopt_differences", "check_rights", "survey"]
+
+
+@dataclass(frozen=True)
+class Survey:
+    """One market's account as the venue shows it.
+
+    Attributes:
+        at_ms: The venue's time just before.
+        balances: By asset.
+        positions: (venue symbol, side, signed quantity, entry price).
+        open_orders: Number by venue symbol.
+        leverage: By venue symbol.
+    """
+
+    at_ms: int
+    balances: dict[str, Decimal] = field(default_factory=dict[str, Decimal])
+    positions: tuple[tuple[str, str, Decimal, str], ...] = ()
+    open_orders: dict[str, int] = field(default_factory=dict[str, int])
+    leverage: dict[str, int] = field(default_factory=dict[str, int])
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            "balances": {name: f"{amount:f}" for name, amount in sorted(self.balances.items())},
+            "positions": [
+                {"symbol": symbol, "side": side, "qty": f"{qty:f}", "entry_price": price}
+                for symbol, side, qty, price in self.positions
+            ],
+            "open_orders": dict(sorted(self.open_orders.items())),
+        }
+
+
+async def survey(connection: MarketConnection) -> Survey:
+    """Asks the venue for all of it."""
+    at_ms = connection.clock.now_ms()
+    rows = await connection.positions()
+    return Survey(
+        at_ms,
+        await connection.balances(),
+        tuple((row.symbol, row.side, row.qty, price) for row, price in rows),
+        await connection.open_symbols(),
+        await connection.leverage(),
+    )
+
+
+async def check_rights(
+    spot: Hosts | None, doors: Doors, budgets: Budgets, signer: BinanceSigner
+) -> None:
+    """Refuses a key that could take money away.
+
+    Args:
+        spot: The spot hosts of the key's environment: the venue answers for all markets there.
+        doors: The world.
+        budgets: The venue's limits.
+        signer: The key.
+
+    Raises:
+        ConfigError: The key may withdraw or transfer, or may not trade; or nobody can tell.
+    """
+    if spot is None or spot.environment in {Environment.TESTNET, Environment.DEMO}:
+        return  # the test hosts do not have the question, and no money either
+    connection = MarketConnection(spot, doors, budgets.of(spot.market), signer)
+    await connection.clock.ask(connection.rest)
+    answer = await connection.asked("api_restrictions")
+    value: Any = answer.value()
+    if not isinstance(value, dict) or not isinstance(value.get("enableWithdrawals"), bool):
+        raise ConfigError(
+            "the venue does not say what the key may do",
+            hint="look at the key's rights at the venue; trading needs no right to withdraw",
+        )
+    too_much = [
+        name
+        for name in ("enableWithdrawals", "enableInternalTransfer", "permitsUniversalTransfer")
+        if value.get(name) is True
+    ]
+    if too_much:
+        raise ConfigError(
+            f"the key may take money out of the account: {', '.join(too_much)}",
+            hint="make a key that may read and trade, and nothing else",
+        )
+
+
+def adopt(shell: EngineShell, tables: Tables, account: int, seen: Survey) -> None:
+    """Books what an account held before the run began."""
+    for asset, amount in seen.balances.items():
+        shell.input(
+            "cash",
+            account=account,
+            why="transfer",
+            asset=asset,
+            amount=amount,
+            ts_exchange=seen.at_ms * 1_000_000,
+        )
+    named = tables.named(tables.markets[account])
+    for symbol, side, qty, price in seen.positions:
+        _take_position(shell, tables, account, (named[symbol], side), (qty, price))
+    shell.engine.synced(account, seen.at_ms * 1_000_000, shell.now_ns())
+    shell.settle()
+
+
+def adopt_differences(
+    shell: EngineShell,
+    tables: Tables,
+    account: int,
+    found: list[Difference],
+    prices: dict[tuple[str, str], str],
+) -> int:
+    """Takes over the venue's figures where a person said so; returns how many."""
+    named, taken = tables.named(tables.markets[account]), 0
+    for difference in found:
+        change = Decimal(0)
+        if difference.kind in {"balance", "position"}:
+            change = Decimal(difference.theirs) - Decimal(difference.ours)
+        if difference.kind == "balance" and difference.subject in tables.assets:
+            fields: dict[str, Any] = {"asset": difference.subject, "amount": change}
+            at_ns = shell.now_ns()
+            shell.input("cash", account=account, why="transfer", ts_exchange=at_ns, **fields)
+            taken += 1
+        elif difference.kind == "position":
+            symbol, _, side = difference.subject.partition(" ")
+            price = prices.get((symbol, side), "0")
+            if symbol in named and Decimal(price) > 0:
+                leg, held = (named[symbol], side), (change, price)
+                _take_position(shell, tables, account, leg, held)
+                taken += 1
+    return taken
+
+
+def _take_position(
+    shell: EngineShell,
+    tables: Tables,
+    account: int,
+    leg: tuple[str, str],
+    held: tuple[Decimal, str],
+) -> None:
+    """A position as an order of somebody else that was filled at its price."""
+    (symbol, side), (qty, price) = leg, held
+    now_ns = shell.now_ns()
+    scale = next(row["price_scale"] for row in tables.instruments if row["symbol"] == symbol)
+    # A mean entry price has more digits than a price; the wallet does not hold the difference.
+    at = Decimal(price).quantize(Decimal(1).scaleb(-scale))
+    client_id = f"opening {symbol} {side} {now_ns}"
+    shell.input(
+        "external",
+        account=account,
+        symbol=symbol,
+        side="buy" if qty > 0 else "sell",
+        type="market",
+        qty=abs(qty),
+        price=0,
+        origin="hand",
+        position_side=side.lower(),
+        client_id=client_id,
+        ts_exchange=now_ns,
+    )
+    order = next(
+        row["order"]
+        for row in shell.engine.view("orders", account)
+        if row["client_order_id"] == client_id
+    )
+    shell.input(
+        "fill", order=order, trade_id=now_ns, qty=abs(qty), price=at, fee=0, ts_exchange=now_ns
+    )

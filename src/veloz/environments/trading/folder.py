@@ -1,0 +1,80 @@
+"""The folder of a paper or live run: tables, settings, what came out; and the account's epoch.
+
+```text
+RUN/tables.json        assets, instruments and accounts, as the journal names them
+    run.json           settings and strategies; at the end figures and hashes
+    trading-*.vj …     the journal, its sync mark and its snapshots
+    market-000001.vj   what was heard, of a paper run
+HOME/account-….epoch   the last epoch of the account's client ids, wherever its runs are
+```
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+from veloz.errors import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from veloz.net.doors import Files
+
+__all__ = ["FORMAT", "RUN", "raise_epoch", "read_json", "write_json"]
+
+RUN = "run.json"
+FORMAT = "veloz.trading/1"
+
+
+def write_json(files: Files, path: Path, value: dict[str, Any]) -> None:
+    """Replaces a JSON file, whole or not at all."""
+    files.write_atomic(path, json.dumps(value, indent=1, sort_keys=True).encode() + b"\n")
+
+
+def read_json(files: Files, path: Path) -> dict[str, Any]:
+    """Reads a JSON object.
+
+    Raises:
+        DataError: It is missing or damaged.
+    """
+    try:
+        value = json.loads(files.read(path))
+    except FileNotFoundError:
+        raise DataError(
+            f"there is no {path}", hint="name the folder of a run that `veloz run` made"
+        ) from None
+    except ValueError as damage:
+        raise DataError(f"{path} is damaged: {damage}", hint="restore it from a copy") from None
+    if not isinstance(value, dict):
+        raise DataError(f"{path} is damaged: it holds no object", hint="restore it from a copy")
+    return value
+
+
+def raise_epoch(files: Files, home: Path, account: str, least: int) -> int:
+    """The next epoch of an account, durable before it is used.
+
+    Args:
+        files: The door.
+        home: One folder for all engines of this user; it exists.
+        account: As `venue/name`.
+        least: What the journal allows.
+
+    Raises:
+        DataError: What is there is no number.
+        OSError: The disk refused.
+    """
+    name = re.sub(r"[^0-9A-Za-z_.-]", "-", account)
+    path = home / f"account-{name}.epoch"
+    last = 0
+    if path.name in files.list(home):
+        text = files.read(path).decode("ascii", "replace").strip()
+        if not text.isdigit():
+            raise DataError(
+                f"{path} holds no number", hint="remove it; client ids also carry a random part"
+            )
+        last = int(text)
+    epoch = max(least, last + 1)
+    files.write_atomic(path, f"{epoch}\n".encode())
+    return epoch

@@ -1,0 +1,103 @@
+"""What a run is made of before it begins: its tables, and the plan that a person confirms."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from veloz.environments.trading.tables import Tables, tables_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from veloz.environments.trading.account import Survey
+    from veloz.environments.trading.engine import Seated
+    from veloz.environments.trading.settings import TradingSettings
+    from veloz.environments.trading.tables import Listing
+    from veloz.venues.binance.hosts import Market
+    from veloz.venues.venue import Difference
+
+__all__ = ["new_tables", "plain_difference", "plain_strategy", "plan_of"]
+
+
+def new_tables(
+    settings: TradingSettings,
+    made: Sequence[Seated],
+    listings: Mapping[Market, Listing],
+    surveys: Mapping[Market, Survey],
+) -> Tables:
+    """The tables of a run that begins: what is traded, and what the accounts hold already."""
+    symbols = [symbol for seated in made for symbol in seated.wanted]
+    leverage = dict(settings.leverage)
+    held: list[str] = list(settings.balance) if settings.is_paper else []
+    for market, seen in surveys.items():
+        held += seen.balances
+        venue_symbols = [position[0] for position in seen.positions] + list(seen.open_orders)
+        rows = listings[market].by_venue_symbol
+        symbols += [rows[name]["symbol"] for name in venue_symbols if name in rows]
+        leverage |= {
+            rows[name]["symbol"]: times for name, times in seen.leverage.items() if name in rows
+        }
+    return tables_of(listings, symbols, held, leverage, settings.fees())
+
+
+def plan_of(
+    settings: TradingSettings,
+    made: Sequence[Seated],
+    tables: Tables,
+    surveys: Mapping[Market, Survey],
+    sequence: int,
+) -> dict[str, Any]:
+    """What a live run will do, for a person."""
+    return {
+        "account": settings.account,
+        "environment": str(next(iter(settings.hosts.values())).environment),
+        "folder": str(settings.folder),
+        "goes_on_from": sequence,
+        "policy": settings.policy,
+        "strategies": [
+            {
+                "name": seated.name,
+                "market": seated.market,
+                "symbols": list(seated.wanted),
+                "parameters": parameters_of(seated),
+                "stop_policy": type(seated.strategy).stop_policy,
+            }
+            for seated in made
+        ],
+        "limits": {name: str(value) for name, value in settings.limits.items()},
+        "leverage": {
+            row["symbol"]: times
+            for row, times in zip(tables.instruments, tables.leverage, strict=True)
+            if row["kind"] != "spot"
+        },
+        "accounts": {market: seen.plain() for market, seen in surveys.items()},
+    }
+
+
+def parameters_of(seated: Seated) -> dict[str, str]:
+    """A strategy's parameters as text, by name."""
+    values = seated.strategy.parameter_values()
+    return {name: str(value) for name, value in sorted(values.items())}
+
+
+def plain_strategy(seated: Seated) -> dict[str, Any]:
+    """What is needed to run a strategy again, as JSON values."""
+    path = seated.loaded.path
+    return {
+        "name": seated.name,
+        "file": None if path is None else str(path.resolve()),
+        "digest": seated.loaded.digest,
+        "parameters": parameters_of(seated),
+    }
+
+
+def plain_difference(difference: Difference) -> dict[str, Any]:
+    """A difference as JSON values."""
+    return {
+        "kind": difference.kind,
+        "subject": difference.subject,
+        "ours": difference.ours,
+        "theirs": difference.theirs,
+        "freeze": str(difference.freeze),
+        "repair": difference.repair,
+    }

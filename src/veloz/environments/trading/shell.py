@@ -1,0 +1,227 @@
+"""The engine with its journal: what every input is followed by, in one place.
+
+```text
+ input ─► engine ─► market tape ─► journal ─► requests, once their batch is released ─► gateway
+                └─► the loop's one timer, at the engine's next instant
+```
+
+Nothing here waits and nothing is queued on the way in: a frame's callback comes to `frame` of a
+port and returns when strategies were called, the journal was written and requests were sent.
+
+What a newcomer gets wrong: after a failure nobody may go on. A poisoned engine and a sealed
+journal both end the run: `fatal` says why, cancels still leave, and the process starts again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Any, Protocol
+
+from veloz.storage.journal_writer import JournalSealed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from veloz._core import LiveEngine, LiveRequest
+    from veloz.environments.trading.tape import MarketTape
+    from veloz.net.doors import Doors
+
+__all__ = ["EngineShell", "Journal", "Outbox"]
+
+_NS = 1_000_000_000
+
+
+class Journal(Protocol):
+    """Where batches go, and which of them are safe; a `JournalWriter` is one."""
+
+    @property
+    def released_sequence(self) -> int:
+        """The last batch whose requests may leave."""
+        ...
+
+    @property
+    def takes_orders(self) -> bool:
+        """False if only cancels have room."""
+        ...
+
+    def append(self, frames: bytes, sequence: int) -> None:
+        """Writes frames whose last batch has this sequence."""
+        ...
+
+    def when_released(self, sequence: int, callback: Callable[[], None]) -> None:
+        """Calls back once the batch is released."""
+        ...
+
+
+class Outbox:
+    """What one account's gateway may send, oldest first.
+
+    Attributes:
+        pump: Sends what may leave; the gateway's, once there is one.
+    """
+
+    def __init__(self) -> None:
+        self.waiting: deque[LiveRequest] = deque()
+        self.asked_for = 0
+        self.pump: Callable[[], None] = lambda: None
+
+
+class EngineShell:
+    """One engine, its journal and its timer.
+
+    Args:
+        engine: The engine.
+        doors: Time.
+        writer: The trading journal.
+        tape: The market's record; None if it is not kept.
+        accounts: How many accounts the engine has.
+
+    Attributes:
+        engine: The engine.
+        fatal: Why nothing can go on; empty while all is well.
+        heard: Set when `fatal` is.
+        inputs_total: Inputs so far.
+        last_input_ns: When the last one came, monotonic.
+    """
+
+    def __init__(
+        self,
+        engine: LiveEngine,
+        doors: Doors,
+        writer: Journal,
+        tape: MarketTape | None,
+        accounts: int,
+    ) -> None:
+        self.engine = engine
+        self.fatal = ""
+        self.heard = asyncio.Event()
+        self.inputs_total = 0
+        self.last_input_ns = 0
+        self.outboxes = [Outbox() for _ in range(accounts)]
+        self._clock = doors.clock
+        self._writer = writer
+        self._tape = tape
+        self._is_settling = False
+        self._is_due = False
+        self._is_closed = False
+        self._armed_ns: int | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+
+    def settle(self) -> None:
+        """What follows an input: journal, requests, timer. Within itself it is done once more."""
+        self.inputs_total += 1
+        self.last_input_ns = self._clock.monotonic_ns()
+        if self._is_settling or self._is_closed:
+            self._is_due = True
+            return
+        self._is_settling = True
+        try:
+            self._settle()
+        except (JournalSealed, OSError) as failure:
+            self.die(str(failure))
+        finally:
+            self._is_settling = False
+        if self.engine.next_ns != self._armed_ns:
+            self._arm()
+
+    def die(self, why: str) -> None:
+        """Nothing can go on; the run's end is begun by whoever waits for `heard`."""
+        if not self.fatal:
+            self.fatal = why
+            self.heard.set()
+
+    def input(self, kind: str, **fields: Any) -> None:
+        """Gives the engine one decoded input; see `LiveEngine.input`."""
+        self.engine.input(kind, self.now_ns(), **fields)
+        self.settle()
+
+    def now_ns(self) -> int:
+        """The wall clock."""
+        return self._clock.wall_ns()
+
+    def released(self, account: int) -> list[LiveRequest]:
+        """Takes the requests of an account whose journal records let them leave."""
+        outbox = self.outboxes[account]
+        if not outbox.waiting:
+            return []
+        ready: list[LiveRequest] = []
+        released = self._writer.released_sequence
+        while outbox.waiting and (outbox.waiting[0].sequence <= released or self.engine.poison):
+            ready.append(outbox.waiting.popleft())
+        if outbox.waiting and outbox.asked_for < outbox.waiting[-1].sequence:
+            outbox.asked_for = outbox.waiting[-1].sequence
+            for sequence in dict.fromkeys(request.sequence for request in outbox.waiting):
+                self._writer.when_released(sequence, outbox.pump)
+        return ready
+
+    def write(self) -> None:
+        """Takes the engine's bytes to the disk."""
+        if self._tape is not None and (heard := self.engine.market_pending()):
+            self._tape.append(heard)
+        if frames := self.engine.journal_pending():
+            self._writer.append(frames, self.engine.journal_sequence)
+
+    def close(self) -> None:
+        """Nothing is written, sent or timed any more: what a closing socket says is too late."""
+        self._is_closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None
+
+    def rescue(self) -> None:
+        """Lets a poisoned engine's cancels leave."""
+        for request in self.engine.take_requests():
+            self.outboxes[request.account].waiting.append(request)
+        for outbox in self.outboxes:
+            outbox.pump()
+
+    def _settle(self) -> None:
+        engine, tape, writer = self.engine, self._tape, self._writer
+        while True:
+            self._is_due = False
+            if tape is not None and (heard := engine.market_pending()):
+                tape.append(heard)
+            if frames := engine.journal_pending():
+                writer.append(frames, engine.journal_sequence)
+                self._hand_out()
+            if not self._is_due:
+                return
+
+    def _hand_out(self) -> None:
+        """Requests of the batches that were written, to the gateways of their accounts."""
+        for request in self.engine.take_requests():
+            if request.refusal:
+                self.engine.not_sent(request.number, request.refusal, self.now_ns())
+                self._is_due = True
+            elif request.kind == "place" and not self._writer.takes_orders:
+                why = "the journal has no room for new orders"
+                self.engine.not_sent(request.number, why, self.now_ns())
+                self._is_due = True
+            else:
+                self.outboxes[request.account].waiting.append(request)
+        for outbox in self.outboxes:
+            if outbox.waiting:
+                outbox.pump()
+
+    def _arm(self) -> None:
+        """Sets the loop's timer to the engine's next instant."""
+        due_ns = self.engine.next_ns
+        if self._timer is not None:
+            if due_ns is not None and self._armed_ns is not None and due_ns >= self._armed_ns:
+                return  # it comes early enough, and is set anew then
+            self._timer.cancel()
+        self._armed_ns, self._timer = due_ns, None
+        if due_ns is not None and not self.fatal:
+            wait_s = max(0, due_ns - self._clock.wall_ns()) / _NS
+            self._timer = self._loop.call_later(wait_s, self._ring)
+
+    def _ring(self) -> None:
+        self._timer, self._armed_ns = None, None
+        try:
+            self.engine.advance(self._clock.wall_ns())
+        except RuntimeError as failure:
+            self.die(str(failure))
+            return
+        self.settle()
