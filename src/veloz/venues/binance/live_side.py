@@ -167,9 +167,7 @@ def external_fields(body: bytes, symbols: Mapping[str, str]) -> dict[str, Any]:
         "qty": row["origQty"],
         "price": row["price"],
         "venue_order_id": int(row["orderId"]),
-        "origin": next(
-            (word for start, word in _ORIGINS.items() if name.startswith(start)), "hand"
-        ),
+        "origin": next(made_by, "hand"),
         "client_id": name,
         "ts_exchange": int(row.get("time") or row["updateTime"]) * 1_000_000,
     }
