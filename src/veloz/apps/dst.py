@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from veloz.environments.dst import FAULTS, SCENARIOS, Plan, run_seed
+from veloz.environments.dst import SCENARIOS, Plan, run_seed
 from veloz.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         DataError: The plan cannot be read.
         ConfigError: The plan is not one.
     """
-    plan = _plan(args.plan)
+    plan = _plan(args.plan, SCENARIOS[args.scenario].faults)
     outcomes: list[Outcome] = []
     for seed in _seeds(args.seeds):
         outcome = run_seed(args.scenario, seed, plan)
@@ -60,6 +60,9 @@ def run(args: argparse.Namespace) -> int:
         print(_line(outcome), file=sys.stderr if args.json else sys.stdout)
         for problem in outcome.problems:
             print(f"      {problem}", file=sys.stderr if args.json else sys.stdout)
+        if outcome.problems:
+            again = _again(args, seed)
+            print(f"      again: {again}", file=sys.stderr if args.json else sys.stdout)
     bad = sum(bool(outcome.problems) for outcome in outcomes)
     if args.json:
         print(
@@ -77,6 +80,12 @@ def run(args: argparse.Namespace) -> int:
     return _FAILED if bad else 0
 
 
+def _again(args: argparse.Namespace, seed: int) -> str:
+    """The one command that runs a seed again."""
+    plan = f" --plan {args.plan}" if args.plan else ""
+    return f"veloz dst run --seeds {seed} --scenario {args.scenario}{plan}"
+
+
 def _seeds(text: str) -> range:
     found = re.fullmatch(r"(\d+)(?:\.\.(\d+))?", text)
     first, last = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
@@ -85,14 +94,14 @@ def _seeds(text: str) -> range:
     return range(first, last + 1)
 
 
-def _plan(path: Path | None) -> Plan:
+def _plan(path: Path | None, known: frozenset[str]) -> Plan | None:
     if path is None:
-        return Plan()
+        return None
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: the plan cannot be read: {error}") from error
-    return Plan.read(text, FAULTS)
+    return Plan.read(text, known)
 
 
 def _line(outcome: Outcome) -> str:

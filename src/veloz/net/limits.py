@@ -20,6 +20,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
@@ -155,7 +156,8 @@ class Limits:
         until_ns = self._clock.monotonic_ns() + round(for_s * _NS)
         self._silent_until_ns = max(self._silent_until_ns, until_ns)
         if self._leases is not None:
-            self._leases.silence(for_s)
+            with suppress(OSError):  # a full disk: this process at least is silent
+                self._leases.silence(for_s)
 
     @property
     def silent_s(self) -> float:

@@ -301,6 +301,10 @@ class AccountView(Protocol):
         """True if a cumulative quantity is ahead of the booked fills of any order (F-D05)."""
         ...
 
+    def parked(self, account: int) -> set[int]:
+        """The venue's numbers of orders whose reports wait until the order is known (F-D02)."""
+        ...
+
     def fills_booked(self, account: int) -> int:
         """How many fills are booked."""
         ...
@@ -377,6 +381,10 @@ class EngineInputs(AccountView, FeedInputs, Protocol):
 
         Bits and errors as `answered`.
         """
+        ...
+
+    def external(self, account: int, body: bytes, ts_recv_ns: int) -> None:
+        """An order that is not ours and has ended: its parked trades are booked under it."""
         ...
 
     def opening(self, account: int, asset: str, amount: Decimal, ts_recv_ns: int) -> None:

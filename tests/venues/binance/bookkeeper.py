@@ -279,6 +279,12 @@ class Bookkeeper:
     def lacks_fills(self, account: int) -> bool:
         return sum(o.cum for o in self.orders.values()) > sum(map(abs, self.fills_by_id.values()))
 
+    def parked(self, account: int) -> set[int]:
+        return set()
+
+    def external(self, account: int, body: bytes, ts_recv_ns: int) -> None:
+        raise AssertionError("nothing is parked here")
+
     def fills_booked(self, account: int) -> int:
         return len(self.fills_by_id)
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import errno
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from veloz.environments.dst.plan import Moment
+from veloz.environments.dst.plan import Moment, Plan
 from veloz.errors import ConfigError
 from veloz.net.simulated import Fate
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from veloz.net.doors import FailedAt
     from veloz.net.simulated import Dial, Link, Parcel, World
 
-__all__ = ["FAULTS", "NetworkFaults"]
+__all__ = ["FAULTS", "NetworkFaults", "NetworkOnly"]
 
 ON_FRAME = frozenset({"F-A02", "F-A03", "F-A04", "F-A09"})
 ON_REQUEST = frozenset({"F-C01", "F-C02"})
@@ -30,6 +30,30 @@ ON_DIAL = frozenset({"F-A05", "F-A10"})
 ANY_TIME = frozenset({"F-A02", "F-A03", "F-A05", "F-A09", "F-H13", "F-L01", "F-L02"})
 FAULTS = ON_FRAME | ON_REQUEST | ON_DIAL | ANY_TIME
 """What can be injected by `NetworkFaults`."""
+
+
+class NetworkOnly:
+    """What scenarios without a trading venue have in common: their faults are the world's.
+
+    Attributes:
+        oracles: None of the fault catalogue's.
+    """
+
+    faults: ClassVar[frozenset[str]] = FAULTS
+    detectable: ClassVar[frozenset[str]] = FAULTS
+
+    def __init__(self) -> None:
+        self.oracles: dict[str, str] = {}
+
+    @classmethod
+    def default_plan(cls, seed: int) -> Plan:
+        """None."""
+        return Plan(seed)
+
+    @staticmethod
+    def split(plan: Plan) -> tuple[Plan, dict[str, Any]]:
+        """All of it is the world's."""
+        return plan, {}
 
 
 @dataclass(slots=True)
@@ -56,6 +80,8 @@ class NetworkFaults:
         world.network.judge = self._judge
         world.network.refuse = self._refuse
         for entry in injector.timed():
+            if entry.fault not in FAULTS:
+                continue  # another layer's
             at_ns = cast("int", entry.when.at_ms) * 1_000_000
             world.loop.call_at_ns(at_ns, self._at_its_time, entry)
 

@@ -11,6 +11,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from veloz._core import BinanceDecoder
+from veloz.environments.dst.faults import NetworkOnly
 from veloz.exchange.exchange import Exchange
 from veloz.exchange.words import Market
 from veloz.net.backoff import Backoff
@@ -23,6 +24,7 @@ from veloz.venues.binance.venue_clock import VenueClock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from veloz.environments.dst.plan import Injector
     from veloz.net.simulated import World
@@ -63,10 +65,10 @@ class _Books:
     def fresh(self, feed: int, streams: Sequence[str], ts_ns: int) -> None: ...
 
 
-class MarketData:
+class MarketData(NetworkOnly):
     """The scenario `market-data`."""
 
-    async def main(self, world: World, injector: Injector) -> list[str]:
+    async def main(self, world: World, injector: Injector, venue_plan: dict[str, Any]) -> list[str]:
         """Runs exchange and feed; see `Scenario.main`."""
         clock = world.host("venue").clock
         exchange = Exchange(default_listings(), now_ns=clock.wall_ns, random=world.dice("exchange"))

@@ -10,11 +10,14 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from veloz.environments.dst.faults import NetworkOnly
 from veloz.errors import NotSent, OutcomeUnknown
 from veloz.net.backoff import Backoff
 from veloz.net.doors import ConnectFailed, ConnectionLost, HttpResponse
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from veloz.environments.dst.plan import Injector
     from veloz.net.doors import Connection, Doors, HttpRequest, Listener
     from veloz.net.simulated import World
@@ -27,10 +30,10 @@ _URL = "ws://server.test:80/"
 _FOLDER = Path("/journal")
 
 
-class PingPong:
+class PingPong(NetworkOnly):
     """Lives for a minute; every answer must be one that was asked for, and come once."""
 
-    async def main(self, world: World, injector: Injector) -> list[str]:
+    async def main(self, world: World, injector: Injector, venue_plan: dict[str, Any]) -> list[str]:
         """Runs server and client; see `Scenario.main`."""
         await world.host("server").boot().sockets.serve(_Server(), "server.test", 80)
         client = _Client(world.host("engine").boot(), injector)

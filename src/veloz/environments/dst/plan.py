@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Entry", "Injector", "Moment", "Plan", "When"]
 
 _ID = re.compile(r"F-[A-N]\d\d")
+_PATTERNS = {"request", "client_order_id", "order_state", "market", "stream", "event"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,9 @@ class When:
         at_ms: Virtual time has come so far.
         journal_offset: The journal is at least so long, in bytes.
         rate_per_1k_events: Instead of once: by chance, so many times in a thousand events.
+        market: Of the venue: `spot`, `usdm`, `coinm`.
+        stream: Of the venue: pattern of a market stream's name.
+        event: Of the venue: pattern of a private message's kind.
     """
 
     request: str | None = None
@@ -57,6 +61,9 @@ class When:
     at_ms: int | None = None
     journal_offset: int | None = None
     rate_per_1k_events: float | None = None
+    market: str | None = None
+    stream: str | None = None
+    event: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +156,7 @@ def _when(found: object, at: str) -> When:
     taken: dict[str, Any] = {}
     for name, value in given.items():
         place = f"{at}.{name}"
-        if name in {"request", "client_order_id", "order_state"}:
+        if name in _PATTERNS:
             if not isinstance(value, str) or not value:
                 raise ConfigError(f"{place}: {value!r} is no pattern")
             taken[name] = value

@@ -10,8 +10,10 @@ differences froze what, so that they are thawed when they are gone.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, cast
 
+from veloz.venues.binance.live_side import ended_algo_order, external_order
 from veloz.venues.venue import AccountTerms, Difference, Freeze
 
 if TYPE_CHECKING:
@@ -142,7 +144,18 @@ class EnginePort:
 
     def found(self, account: int, body: bytes, ts_recv_ns: int) -> int:
         """One order as the venue describes it."""
-        return self._after(self._engine.found, account, body, ts_recv_ns)
+        bits = self._after(self._engine.found, account, body, ts_recv_ns)
+        if b'"algoStatus"' in body:
+            fields = ended_algo_order(json.loads(body), self._engine.view("orders", account))
+            if fields is not None:
+                self._shell.input("found", account=account, **fields)
+        return bits
+
+    def external(self, account: int, body: bytes, ts_recv_ns: int) -> None:
+        """Shows an order that is not ours and has ended, so that its trades are booked (F-E01)."""
+        fields = external_order(json.loads(body), self._named)
+        if fields is not None:
+            self._shell.input("external", account=account, **fields)
 
     def absent(self, account: int, client_order_id: str, ts_recv_ns: int) -> None:
         """The order never existed."""
@@ -173,6 +186,11 @@ class EnginePort:
     def fills_booked(self, account: int) -> int:
         """How many fills are booked; only its growth is looked at."""
         return int(self._engine.view("counts", account)["fills"])
+
+    def parked(self, account: int) -> set[int]:
+        """The venue's numbers of orders whose reports wait until the order is known."""
+        rows = self._engine.view("parked", account)
+        return {number for owner, _, number, _ in rows if owner == account}
 
     def opening(self, account: int, asset: str, amount: Decimal, ts_recv_ns: int) -> None:
         """What the account held of an asset before its first journal record."""

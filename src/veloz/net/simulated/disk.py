@@ -126,6 +126,11 @@ class Disk:
         """
         self._failures.append(_Failure(call, self._calls[call] + nth, times, code, 0))
 
+    def mend(self) -> None:
+        """Ends every ordered failure that has not come; a pulled cord too."""
+        self._failures.clear()
+        self._pull = None
+
     def flip(self, path: Path, bit: int) -> None:
         """Turns one bit of a file over, for good (F-H15)."""
         file = self._files[str(path)]
@@ -136,6 +141,21 @@ class Disk:
     def images(self) -> list[tuple[str, bytes]]:
         """Names and contents of all files, by name, for hashes and traces; no call of a program."""
         return [(name, bytes(self._files[name].seen)) for name in sorted(self._files)]
+
+    def head(self, name: str, size: int) -> bytes:
+        """The first bytes of a file, by the name of `images`; no call of a program."""
+        return bytes(self._files[name].seen[:size])
+
+    def durable_size(self, name: str) -> int:
+        """Bytes from a file's start that no loss of power can take or change."""
+        file = self._files[name]
+        for page in sorted(file.dirty):
+            part = slice(page * PAGE, (page + 1) * PAGE)
+            seen, durable = file.seen[part], file.durable[part]
+            if seen != durable:
+                same = zip(seen, durable, strict=False)
+                return part.start + next((at for at, (a, b) in enumerate(same) if a != b), 0)
+        return len(file.durable)
 
     # ---------------------------------------------------------------- Files
 

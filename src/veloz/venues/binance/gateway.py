@@ -131,7 +131,7 @@ class BinanceGateway:
         times: GatewayTimes | None = None,
         session_times: SessionTimes | None = None,
     ) -> None:
-        self.counts = dict.fromkeys(
+        self.counts: dict[str, int] = dict.fromkeys(
             (
                 "sent",
                 "answered",
@@ -170,6 +170,11 @@ class BinanceGateway:
     def is_open(self) -> bool:
         """True while the order connection is up."""
         return self._session.socket is not None
+
+    @property
+    def session_counts(self) -> dict[str, int]:
+        """What happened to the order connection; see `ApiSession`."""
+        return self._session.counts
 
     @property
     def pending(self) -> int:
@@ -434,7 +439,8 @@ class BinanceGateway:
         self._wake.clear()
         try:
             is_busy = bool(self._queue or self._pending)
-            await asyncio.wait_for(self._wake.wait(), 0.05 if is_busy else 1.0)
+            async with asyncio.timeout(0.05 if is_busy else 1.0):
+                await self._wake.wait()
         except TimeoutError:
             return
 

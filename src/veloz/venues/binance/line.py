@@ -500,7 +500,8 @@ class Line:
         is_busy = self._change is not None or self._hole is not None or bool(self.unconfirmed)
         self._wake.clear()
         try:
-            await asyncio.wait_for(self._wake.wait(), 0.1 if is_busy else 1.0)
+            async with asyncio.timeout(0.1 if is_busy else 1.0):
+                await self._wake.wait()
         except TimeoutError:
             return
 

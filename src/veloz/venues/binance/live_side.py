@@ -7,17 +7,27 @@ read from its counts.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from veloz.venues.venue import Freeze
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from decimal import Decimal
 
     from veloz.venues.venue import Difference
 
-__all__ = ["LiveSide"]
+__all__ = ["LiveSide", "ended_algo_order", "external_order"]
+
+# Client ids of orders that the venue itself makes, and the engine's words for who did.
+_ORIGINS = {
+    "autoclose-": "liquidation",
+    "adl_autoclose": "deleveraging",
+    "settlement_autoclose-": "settlement",
+    "delivery_autoclose-": "settlement",
+}
+_TYPES = {"MARKET": "market", "LIMIT": "limit", "LIMIT_MAKER": "limit", "LIQUIDATION": "limit"}
 
 # The engine's own, name for name.
 _OWN = (
@@ -33,7 +43,6 @@ _OWN = (
     "not_sent",
     "unknown",
     "lapsed",
-    "found",
     "absent",
     "fills",
     "synced",
@@ -68,7 +77,6 @@ class LiveSide:
     not_sent: Callable[..., None]
     unknown: Callable[..., None]
     lapsed: Callable[..., None]
-    found: Callable[..., int]
     absent: Callable[..., None]
     fills: Callable[..., int]
     synced: Callable[..., None]
@@ -97,6 +105,29 @@ class LiveSide:
         """True if a cumulative quantity is ahead of the booked fills of any order."""
         return bool(self._engine.view("needs_trades", account))
 
+    def found(self, account: int, body: bytes, ts_recv_ns: int) -> int:
+        """One order as the venue describes it; see `EngineInputs.found`."""
+        bits = int(self._engine.found(account, body, ts_recv_ns))
+        if b'"algoStatus"' in body:
+            self._algo_found(account, json.loads(body), ts_recv_ns)
+        return bits
+
+    def external(self, account: int, body: bytes, ts_recv_ns: int) -> None:
+        """Shows an order that is not ours and has ended, so that its trades are booked (F-E01)."""
+        fields = external_order(json.loads(body), self._symbols)
+        if fields is not None:
+            self._tell("external", ts_recv_ns, account, **fields)
+
+    def _algo_found(self, account: int, row: dict[str, Any], ts_recv_ns: int) -> None:
+        fields = ended_algo_order(row, self._engine.view("orders", account))
+        if fields is not None:
+            self._tell("found", ts_recv_ns, account, **fields)
+
+    def parked(self, account: int) -> set[int]:
+        """The venue's numbers of orders whose reports wait until the order is known."""
+        rows = self._engine.view("parked", account)
+        return {number for owner, _, number, _ in rows if owner == account}
+
     def opening(self, account: int, asset: str, amount: Decimal, ts_recv_ns: int) -> None:
         """What the account held of an asset before its first journal record."""
         self._tell("cash", ts_recv_ns, account, why="transfer", asset=asset, amount=amount)
@@ -122,3 +153,53 @@ class LiveSide:
 
     def _tell(self, kind: str, now_ns: int, account: int, **fields: object) -> None:
         self._engine.input(kind, now_ns, account=account, **fields)
+
+
+def external_order(row: dict[str, Any], symbols: Mapping[str, str]) -> dict[str, Any] | None:
+    """An order of somebody else, as the engine's input `external` takes it.
+
+    Args:
+        row: The order as REST describes it.
+        symbols: Our symbols by the venue's.
+
+    Returns:
+        The input's fields; None if the symbol is not ours.
+    """
+    if row["symbol"] not in symbols:
+        return None
+    name = str(row["clientOrderId"])
+    return {
+        "symbol": symbols[row["symbol"]],
+        "side": str(row["side"]).lower(),
+        "type": _TYPES.get(str(row["type"]), "limit"),
+        "qty": row["origQty"],
+        "price": row["price"],
+        "venue_order_id": int(row["orderId"]),
+        "origin": next(
+            (word for start, word in _ORIGINS.items() if name.startswith(start)), "hand"
+        ),
+        "client_id": name,
+        "ts_exchange": int(row.get("time") or row["updateTime"]) * 1_000_000,
+    }
+
+
+def ended_algo_order(
+    row: dict[str, Any], orders: Sequence[dict[str, Any]]
+) -> dict[str, Any] | None:
+    """A conditional order that ended before its trigger, as the engine's input `found` takes it.
+
+    Args:
+        row: The order as the algo service describes it.
+        orders: The engine's view of its open orders.
+
+    Returns:
+        The input's fields; None if it is open (the engine reads that itself), or not ours.
+    """
+    ended = {"CANCELED": "canceled", "EXPIRED": "expired", "REJECTED": "rejected"}
+    status = ended.get(str(row["algoStatus"]))
+    name = str(row["clientAlgoId"])
+    ours = [order for order in orders if order["client_order_id"] == name]
+    if status is None or not ours:
+        return None
+    figures = {key: ours[0][key] for key in ("order", "filled_qty", "qty", "price")}
+    return {**figures, "status": status, "ts_exchange": int(row["updateTime"]) * 1_000_000}

@@ -157,14 +157,20 @@ class Reconciler:
             FeedError: The venue did not list them.
         """
         name = "balances" if self._offers.has_positions else "account"
-        self.not_before_ms = self._time.now_ms()
-        answer = await self._rest.call(name)
-        held = listings.balances(answer)
-        if held is None:
-            raise FeedError(
-                f"the venue did not list the account's balances: {answer.error()}",
-                hint="look at the key's rights and the venue's status, then start again",
-            )
+        before: dict[str, Decimal] | None = None
+        while True:
+            self.not_before_ms = self._time.now_ms()
+            answer = await self._rest.call(name)
+            held = listings.balances(answer)
+            if held is None:
+                raise FeedError(
+                    f"the venue did not list the account's balances: {answer.error()}",
+                    hint="look at the key's rights and the venue's status, then start again",
+                )
+            if held == before:
+                break  # one empty or lagging answer is no account (F-E09)
+            before = held
+            await asyncio.sleep(_SECOND_READ_S)
         for asset, amount in held.items():
             self._engine.opening(self._account, asset, amount, answer.ts_recv_ns)
 
@@ -188,7 +194,8 @@ class Reconciler:
                 return
             self._wake.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), _LOOK_EVERY_S)
+                async with asyncio.timeout(_LOOK_EVERY_S):
+                    await self._wake.wait()
             waited_s += _LOOK_EVERY_S
 
     async def once(self) -> bool:
@@ -293,9 +300,24 @@ class Reconciler:
                 if new:
                     self.fills_found += new
                     found.append(_difference("fill_missing", symbol, 0, new))
+                await self._name_parked(symbol, answer)
                 if len(ids) < _PAGE:
                     break
                 params = {"symbol": symbol, "fromId": str(max(ids) + 1), "limit": str(_PAGE)}
+
+    async def _name_parked(self, symbol: str, trades: RestAnswer) -> None:
+        """Asks for the orders of trades that wait for theirs: somebody else's, or lost ones."""
+        value = trades.value()
+        rows = value if isinstance(value, list) else []
+        parked = self._engine.parked(self._account)
+        for number in dict.fromkeys(int(row["orderId"]) for row in rows):
+            if number in parked:
+                answer = await self._rest.call("order", {"symbol": symbol, "orderId": str(number)})
+                if answer.status != 200:
+                    continue
+                self._engine.found(self._account, answer.body, answer.ts_recv_ns)
+                if number in self._engine.parked(self._account):
+                    self._engine.external(self._account, answer.body, answer.ts_recv_ns)
 
     def _since_ms(self) -> int:
         """From when on trades are looked at.

@@ -97,7 +97,9 @@ class Resolver:
         *,
         margin_s: float = 30.0,
     ) -> None:
-        self.counts = dict.fromkeys(("found", "absent", "lapsed", "misses", "listings"), 0)
+        self.counts: dict[str, int] = dict.fromkeys(
+            ("found", "absent", "lapsed", "misses", "listings"), 0
+        )
         self._doors = doors
         self._rest = rest
         self._time = time

@@ -116,7 +116,7 @@ class BinanceUserStream:
         after: Callable[[], None],
         times: SessionTimes | None = None,
     ) -> None:
-        self.counts = dict.fromkeys(
+        self.counts: dict[str, int] = dict.fromkeys(
             (
                 "events",
                 "duplicates",
@@ -158,6 +158,11 @@ class BinanceUserStream:
     def is_open(self) -> bool:
         """True while events can come."""
         return self._session.socket is not None and self._is_whole
+
+    @property
+    def session_counts(self) -> dict[str, int]:
+        """What happened to the connection; see `ApiSession`."""
+        return self._session.counts
 
     def expect_event(self) -> None:
         """An answer has said that something happened: its event must be near, before or after."""
@@ -247,7 +252,8 @@ class BinanceUserStream:
         answer = self._answers[number] = asyncio.get_running_loop().create_future()
         try:
             socket.send(json.dumps(message, separators=(",", ":")).encode())
-            return await asyncio.wait_for(answer, _SUBSCRIBED_WITHIN_S)
+            async with asyncio.timeout(_SUBSCRIBED_WITHIN_S):
+                return await answer
         except (ConnectionLost, TimeoutError):
             return False
         finally:

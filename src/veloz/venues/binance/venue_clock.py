@@ -71,7 +71,8 @@ class VenueClock:
             self._wake.clear()
             with suppress(TimeoutError):
                 pause_s = self._every_s if is_settled else _SOON_S
-                await asyncio.wait_for(self._wake.wait(), pause_s)
+                async with asyncio.timeout(pause_s):
+                    await self._wake.wait()
 
     async def ask(self, rest: BinanceRest) -> bool:
         """One question; True if its answer counts."""

@@ -150,7 +150,9 @@ class ApiSession:
         proxy: str | None = None,
         times: SessionTimes | None = None,
     ) -> None:
-        self.counts = dict.fromkeys(("connects", "closes", "rollovers", "silent"), 0)
+        self.counts: dict[str, int] = dict.fromkeys(
+            ("connects", "closes", "rollovers", "silent"), 0
+        )
         self._url = url
         self._doors = doors
         self._user = user
@@ -281,6 +283,7 @@ class ApiSession:
             return
         self._wake.clear()
         try:
-            await asyncio.wait_for(self._wake.wait(), 1.0)
+            async with asyncio.timeout(1.0):
+                await self._wake.wait()
         except TimeoutError:
             return

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from veloz.errors import ConfigError
 from veloz.exchange.model import OrderRequest
-from veloz.exchange.words import Market, OrderType, Side, SymbolStatus, TimeInForce
+from veloz.exchange.words import (
+    Market,
+    OrderType,
+    Refusal,
+    Side,
+    SymbolStatus,
+    TimeInForce,
+    Why,
+)
 from veloz.venues.binance.dialect.connections import StreamPeer
 from veloz.venues.binance.dialect.vocabulary import encode
 from veloz.venues.binance.dialect.ws_api import ApiPeer
@@ -34,7 +42,7 @@ class Levers:
 
     def cut(self, which: str, code: int | None, *, notice_ms: int) -> None:
         """Ends connections, after a shutdown notice if `notice_ms` is not 0."""
-        peers = self._peers(which)
+        peers = self._victims(which)
         if notice_ms:
             for peer in peers:
                 self._announce(peer)
@@ -44,7 +52,7 @@ class Levers:
     def mute(self, which: str, for_ms: int) -> None:
         """Sends nothing on these connections for a while; pings go on."""
         until = self._venue.now_ms() + for_ms
-        for peer in self._peers(which):
+        for peer in self._victims(which):
             peer.muted_until_ms = until
 
     def refuse_connections(self, for_ms: int) -> None:
@@ -53,16 +61,19 @@ class Levers:
 
     def forget_subscriptions(self, which: str) -> None:
         """Drops the streams of connections without a word."""
-        for peer in self._peers(which):
+        for peer in self._victims(which):
             if isinstance(peer, StreamPeer):
                 peer.leave(list(peer.streams))
 
     def expire_keys(self, *, silently: bool) -> None:
         """Ends listen keys and spot subscriptions."""
+        subscribed = self._simulation.user_feed.subscribed()
+        if not self._venue.listen_keys and not subscribed:
+            raise Refusal(Why.BAD_REQUEST, "there is no key that could expire")
         for row in list(self._venue.listen_keys.values()):
             self._simulation.user_feed.expire_key(row, silently=silently)
             self._venue.listen_keys.pop(row.word, None)
-        for peer in self._simulation.user_feed.subscribed():
+        for peer in subscribed:
             peer.end_subscriptions(silently=silently)
 
     def change_filters(self, args: Args) -> None:
@@ -175,6 +186,13 @@ class Levers:
             peer.deliver(encode({"stream": "!serverShutdown", "data": notice}))
         else:
             peer.deliver(encode(notice))
+
+    def _victims(self, which: str) -> list[Peer]:
+        """The connections of a kind; a fault that hits nobody did not happen."""
+        found = self._peers(which)
+        if not found:
+            raise Refusal(Why.BAD_REQUEST, f"no connection of the kind {which} is open")
+        return found
 
     def _peers(self, which: str) -> list[Peer]:
         if which not in KINDS:

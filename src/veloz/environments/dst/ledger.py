@@ -1,0 +1,125 @@
+"""What the engine's journal says, read from the disk as anyone could: orders, fills, places.
+
+The oracles compare it with the exchange's own ledger. Nothing here asks the engine.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from veloz._core import JournalReader
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from veloz.environments.dst.process import Seat
+    from veloz.net.simulated import Disk
+
+__all__ = ["BookedFill", "JournalLedger", "read_ledger"]
+
+
+@dataclass(frozen=True)
+class BookedFill:
+    """One execution, as a ledger has it.
+
+    Attributes:
+        market: Of the instrument.
+        symbol: The venue's.
+        trade_id: The venue's.
+        side: `BUY` or `SELL`.
+    """
+
+    market: str
+    symbol: str
+    trade_id: int
+    side: str
+    price: Decimal
+    qty: Decimal
+    fee: Decimal
+    fee_asset: str
+
+    @property
+    def key(self) -> tuple[str, str, int, str]:
+        """Both sides of one trade may be ours."""
+        return (self.market, self.symbol, self.trade_id, self.side)
+
+
+@dataclass
+class JournalLedger:
+    """The journal of a run.
+
+    Attributes:
+        fills: In the order of booking.
+        placed: Where each order's command is: name of the segment, end of its batch in bytes.
+        refused: Handles of orders that a risk rule refused.
+        counts: Records by type.
+        segments: Names, in order.
+    """
+
+    fills: list[BookedFill] = field(default_factory=list[BookedFill])
+    placed: dict[int, tuple[str, int]] = field(default_factory=dict[int, tuple[str, int]])
+    refused: set[int] = field(default_factory=set[int])
+    counts: Counter[str] = field(default_factory=Counter[str])
+    segments: list[str] = field(default_factory=list[str])
+
+
+def read_ledger(disk: Disk, seats: Sequence[Seat], assets: Sequence[str]) -> JournalLedger:
+    """Reads every segment on the disk.
+
+    Args:
+        disk: The engine's.
+        seats: The instruments by row.
+        assets: Names by row.
+
+    Raises:
+        ValueError: A segment is no journal.
+    """
+    found = JournalLedger()
+    for name, image in disk.images():
+        if not name.endswith(".vj") or not any(image[:16]):
+            continue  # the segment that was made ahead
+        found.segments.append(name)
+        reader = JournalReader(image)
+        offset: int | None = 0
+        while offset is not None:
+            end = offset
+            rows, offset = reader.records(offset, 1)
+            end = reader.whole_bytes() if offset is None else offset
+            for row in rows:
+                _take(found, row, name, end, seats, assets)
+    return found
+
+
+def _take(
+    found: JournalLedger,
+    row: dict[str, Any],
+    name: str,
+    end: int,
+    seats: Sequence[Seat],
+    assets: Sequence[str],
+) -> None:
+    kind = row["record"]
+    found.counts[kind] += 1
+    if kind == "PlaceCommand":
+        found.placed[row["order"]] = (name, end)
+    elif kind == "Refused" and row["request"] == 0:
+        found.refused.add(row["order"])
+    elif kind == "Fill":
+        found.fills.append(_fill(row, seats, assets))
+
+
+def _fill(row: dict[str, Any], seats: Sequence[Seat], assets: Sequence[str]) -> BookedFill:
+    seat = seats[row["instrument"]]
+    return BookedFill(
+        seat.market,
+        seat.venue_symbol,
+        row["trade_id"],
+        "BUY" if row["side"] > 0 else "SELL",
+        Decimal(row["price"]).scaleb(-seat.row["price_scale"]),
+        Decimal(row["qty"]).scaleb(-seat.row["qty_scale"]),
+        Decimal(row["fee"]).scaleb(-8),
+        assets[int(row["fee_asset"])],
+    )

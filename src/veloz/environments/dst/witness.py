@@ -1,0 +1,209 @@
+"""The witness: what truly crossed the wires, and what was on the disk when it left.
+
+It is put between the network and its faults and reads nothing of the engine. The oracles of the
+wire (O6, O9, O12, O15) ask it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import parse_qsl
+
+if TYPE_CHECKING:
+    from veloz.net.simulated import Host, Parcel, World
+    from veloz.net.simulated.link import Fate
+
+__all__ = ["Sent", "Witness"]
+
+_PLACING = frozenset({"order.place", "algoOrder.place"})
+_ORDER_PATHS = ("/order", "/algoOrder", "/batchOrders")
+_IDS = ("newClientOrderId", "clientAlgoId")
+_STOPPED = (418, 429)
+_UNDER_WAY_NS = 20_000_000
+"""A request whose connection is being made when the 429 comes cannot be called back."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A request for an order, at the moment at which it left.
+
+    Attributes:
+        at_ns: Virtual time.
+        market: Of the server.
+        client_order_id: In it.
+        qty: In it.
+        segment: Name of the journal's newest segment then.
+        durable: Bytes of that segment that a loss of power could not take.
+    """
+
+    at_ns: int
+    market: str
+    client_order_id: str
+    qty: Decimal
+    segment: str
+    durable: int
+
+
+class Witness:
+    """Watches the wires of one host.
+
+    Args:
+        world: Its network is watched; call after the faults were put into it.
+        host: Whose requests and disk.
+        markets: Of each port of the venue.
+        canaries: Texts that must cross no wire.
+
+    Attributes:
+        sent: Requests for orders, in order.
+        breaches: Sentences about requests that left while the venue had asked for silence.
+        silences: How often it asked.
+        leaks: Sentences about canaries on the wire.
+        parcels: Parcels that were delivered.
+    """
+
+    def __init__(
+        self, world: World, host: Host, markets: Mapping[int, str], canaries: tuple[str, ...]
+    ) -> None:
+        self.sent: list[Sent] = []
+        self.breaches: list[str] = []
+        self.silences = 0
+        self.leaks: list[str] = []
+        self.parcels = 0
+        self._world = world
+        self._host = host
+        self._markets = markets
+        self._canaries = [text.encode() for text in canaries]
+        self._silent_from: dict[str, int] = {}
+        self._silent_until: dict[str, int] = {}
+        self._asked: dict[int, str] = {}
+        self._of_link: dict[int, str] = {}
+        self._judge: Callable[[Parcel], Fate] = world.network.judge
+        world.network.judge = self._leaving
+        world.network.wiretap = self._arrived
+
+    def _leaving(self, parcel: Parcel) -> Fate:
+        if parcel.to_server and parcel.sender == self._host.name:
+            market = self._market(parcel)
+            self._check_silence(market, parcel)
+            for words in _orders_of(parcel):
+                self._note(market, words)
+        return self._judge(parcel)
+
+    def _note(self, market: str, words: Mapping[str, Any]) -> None:
+        names = [name for name in _IDS if name in words]
+        disk = self._host.disk
+        names_there = [name for name, _ in disk.images() if name.endswith(".vj")]
+        segment = names_there[-1] if names_there else ""
+        # The newest may be the one that was made ahead, with nothing in it yet.
+        while len(names_there) > 1 and not any(disk.head(segment, 64)):
+            names_there.pop()
+            segment = names_there[-1]
+        self.sent.append(
+            Sent(
+                self._world.loop.now_ns,
+                market,
+                str(words[names[0]]) if names else "",
+                Decimal(str(words.get("quantity", "0"))),
+                segment,
+                disk.durable_size(segment) if segment else 0,
+            )
+        )
+
+    def _arrived(self, at_ns: int, parcel: Parcel) -> None:
+        self.parcels += 1
+        for canary in self._canaries:
+            if canary in parcel.payload or canary in parcel.head.encode():
+                self.leaks.append(f"a secret crossed the wire in a {parcel.kind} at {at_ns} ns")
+        if parcel.receiver != self._host.name:
+            return
+        if parcel.kind == "response":
+            status = int(parcel.head.split("\n", 1)[0])
+            if status in _STOPPED:
+                after_s = _header(parcel.head, "retry-after")
+                self._silence(self._asked.get(parcel.name, ""), at_ns, after_s)
+        elif parcel.kind == "text" and (
+            b'"status":429' in parcel.payload[:80] or b'"status":418' in parcel.payload[:80]
+        ):
+            found: Any = json.loads(parcel.payload)
+            until_ms = found.get("error", {}).get("data", {}).get("retryAfter", 0)
+            wall_ms = self._host.clock.wall_ns() // 1_000_000
+            self._silence(self._market(parcel), at_ns, max(0.0, (until_ms - wall_ms) / 1000))
+
+    def _silence(self, market: str, at_ns: int, after_s: float) -> None:
+        if after_s > 0:
+            self.silences += 1
+            if at_ns >= self._silent_until.get(market, 0):
+                self._silent_from[market] = at_ns + _UNDER_WAY_NS
+            until = at_ns + int(after_s * 1e9)
+            self._silent_until[market] = max(until, self._silent_until.get(market, 0))
+
+    def _check_silence(self, market: str, parcel: Parcel) -> None:
+        now_ns = self._world.loop.now_ns
+        is_request = parcel.kind == "request" or _method(parcel)
+        # The venue counts in whole seconds: what comes in the last one is not held against anyone.
+        if now_ns < self._silent_from.get(market, 0):
+            return
+        if is_request and now_ns < self._silent_until.get(market, 0) - 1_000_000_000:
+            left_s = (self._silent_until[market] - now_ns) / 1e9
+            what = parcel.head.split("?", 1)[0] or _method(parcel)
+            self.breaches.append(f"{what} left for {market} {left_s:.1f} s before it may")
+
+    def _market(self, parcel: Parcel) -> str:
+        if parcel.kind == "request":
+            host = _text_header(parcel.head, "host")
+            market = self._markets.get(int(host.rpartition(":")[2] or 0), "")
+            self._asked[parcel.name] = market
+            return market
+        if parcel.name not in self._of_link:
+            for link in self._world.network.links:
+                if link.name == parcel.name and link.server is not None:
+                    port = int(link.server.url_ws.rpartition(":")[2])
+                    self._of_link[parcel.name] = self._markets.get(port, "")
+        return self._of_link.get(parcel.name, "")
+
+
+def _orders_of(parcel: Parcel) -> list[Mapping[str, Any]]:
+    """The orders that a parcel asks for."""
+    if parcel.kind == "request":
+        method, _, rest = parcel.head.partition(" ")
+        path, _, query = rest.split("\n", 1)[0].partition("?")
+        if method != "POST" or not path.endswith(_ORDER_PATHS):
+            return []
+        words = dict(parse_qsl(f"{query}&{parcel.payload.decode('latin-1')}"))
+        batch = words.get("batchOrders")
+        return json.loads(batch) if batch else [words]
+    if parcel.kind != "text" or _method(parcel) not in _PLACING:
+        return []
+    params: object = json.loads(parcel.payload).get("params")
+    return [cast("Mapping[str, Any]", params)] if isinstance(params, dict) else []
+
+
+def _method(parcel: Parcel) -> str:
+    """The method of a frame of the WebSocket API that counts against limits; empty for others."""
+    if parcel.kind != "text" or b'"method"' not in parcel.payload:
+        return ""
+    try:
+        found: object = json.loads(parcel.payload)
+    except ValueError:
+        return ""
+    method = (
+        str(cast("Mapping[str, Any]", found).get("method", "")) if isinstance(found, dict) else ""
+    )
+    return "" if method.isupper() else method  # SUBSCRIBE and its like have limits of their own
+
+
+def _text_header(head: str, name: str) -> str:
+    for line in head.split("\n")[1:]:
+        found, _, value = line.partition(": ")
+        if found.lower() == name:
+            return value
+    return ""
+
+
+def _header(head: str, name: str) -> float:
+    text = _text_header(head, name)
+    return float(text) if text else 0.0

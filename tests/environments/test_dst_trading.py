@@ -1,0 +1,164 @@
+"""The whole system from seeds: no seed may break an oracle, and one seed is one history."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from veloz.apps import cli
+from veloz.environments.dst import Outcome, Plan, run_seed
+from veloz.environments.dst.joined import JOINED, split
+from veloz.environments.dst.process import EngineProcess, Port
+from veloz.errors import ConfigError
+
+LONG = float(os.environ.get("VELOZ_LONG", "1"))
+LONG_SEEDS = max(1, int(1_000 * LONG))
+IN_ONE = 20
+
+
+def check(outcome: Outcome, scenario: str) -> None:
+    again = f"veloz dst run --seeds {outcome.seed} --scenario {scenario}"
+    assert outcome.problems == (), f"again: {again}"
+
+
+@pytest.mark.parametrize("seed", range(1, 21))
+def test_a_quick_seed_breaks_no_oracle(seed: int) -> None:
+    outcome = run_seed("trading", seed)
+    check(outcome, "trading")
+    assert outcome.parcels > 1_000
+    assert sum(outcome.injected.values()) > 20
+    assert set(outcome.oracles) == {f"O{number}" for number in range(1, 17)}
+    silent = {name for name, said in outcome.oracles.items() if "not checked" in said}
+    assert silent <= {"O5", "O7", "O13"}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("first", range(1, LONG_SEEDS + 1, IN_ONE))
+def test_long_seeds_break_no_oracle(first: int) -> None:
+    for seed in range(first, min(first + IN_ONE, LONG_SEEDS + 1)):
+        check(run_seed("trading-long", seed), "trading-long")
+
+
+def test_two_processes_and_hash_seeds_have_one_history() -> None:
+    words = ["dst", "run", "--seeds", "1..2", "--scenario", "trading", "--json"]
+    shown: set[str] = set()
+    for hash_seed in ("1", "77"):
+        ended = subprocess.run(
+            [sys.executable, "-m", "veloz.apps.cli", *words],
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stderr
+        shown.add(ended.stdout)
+    assert len(shown) == 1
+    outcomes = json.loads(shown.pop())["outcomes"]
+    assert len({outcome["wire"] for outcome in outcomes}) == 2
+    assert all(outcome["injected"] for outcome in outcomes)
+
+
+def test_a_failing_seed_prints_the_command_that_runs_it_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcome = Outcome(7, "w", "d", 1, 1.0, {}, {}, ("O1: one is lost",))
+    monkeypatch.setattr("veloz.apps.dst.run_seed", lambda *_: outcome)
+    assert cli.main(["dst", "run", "--seeds", "7", "--scenario", "trading"]) == 1
+    assert "veloz dst run --seeds 7 --scenario trading\n" in capsys.readouterr().out
+
+
+# The oracles themselves: what they are for, when a rule is taken out.
+
+
+def without_faults(seed: int = 1) -> Outcome:
+    return run_seed("trading", seed, Plan())
+
+
+def broken(outcome: Outcome) -> set[str]:
+    return {problem.split(":")[0] for problem in outcome.problems}
+
+
+def test_without_faults_every_oracle_holds() -> None:
+    outcome = without_faults()
+    assert outcome.problems == ()
+    assert outcome.injected == {}
+
+
+def test_requests_that_do_not_wait_for_the_disk_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    def at_once(self: Any, account: int) -> list[Any]:
+        ready = list(self._outboxes[account])
+        self._outboxes[account].clear()
+        return ready
+
+    monkeypatch.setattr(EngineProcess, "leaving", at_once)
+    assert "O6" in broken(without_faults())
+
+
+def test_fills_that_are_dropped_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Port._then
+
+    def deaf(self: Any, call: Any) -> Any:
+        taken = whole(self, call)
+        if getattr(call, "__name__", "") == "user_frame":
+            return lambda account, payload, ts: (
+                0 if b'"TRADE"' in bytes(payload) else taken(account, payload, ts)
+            )
+        return (lambda *_: 0) if getattr(call, "__name__", "") == "fills" else taken
+
+    monkeypatch.setattr(Port, "_then", deaf)
+    assert {"O1", "O4", "O11"} <= broken(without_faults())
+
+
+def test_limits_that_are_not_kept_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = EngineProcess._engine
+
+    def unbounded(self: Any, opened: Any) -> Any:
+        seats, self.run.seats = self.run.seats, []
+        for seat in seats:
+            object.__setattr__(seat, "max_units", seat.max_units * 10_000)
+        self.run.seats = seats
+        engine = whole(self, opened)
+        for seat in seats:
+            object.__setattr__(seat, "max_units", seat.max_units // 10_000)
+        return engine
+
+    monkeypatch.setattr(EngineProcess, "_engine", unbounded)
+    assert "O9" in broken(without_faults())
+
+
+# The plan of all layers.
+
+
+def test_one_plan_goes_to_the_layers_that_can_do_it() -> None:
+    text = json.dumps(
+        {
+            "plan": [
+                {"fault": "F-A02", "when": {"at_ms": 5}},
+                {"fault": "F-A02", "when": {"at_ms": 6}, "args": {"layer": "venue"}},
+                {"fault": "F-C02", "when": {"request": "order.place", "nth": 1}},
+                {"fault": "F-H05", "when": {"nth": 1}},
+                {"fault": "*", "when": {"rate_per_1k_events": 1}, "args": {"only": ["B"]}},
+            ]
+        }
+    )
+    mine, venues = split(Plan.read(text, JOINED))
+    assert [entry.fault for entry in mine.entries] == ["F-A02", "F-H05", "*"]
+    assert [row["fault"] for row in venues["plan"]] == ["F-A02", "F-C02", "*"]
+    assert venues["plan"][0] == {"fault": "F-A02", "when": {"at_ms": 6}, "args": {}}
+
+
+@pytest.mark.parametrize(
+    ("entry", "says"),
+    [
+        ({"fault": "F-A02", "when": {"at_ms": 1}, "args": {"layer": "x"}}, "layer 'x' is unknown"),
+        ({"fault": "F-H01", "when": {"market": "spot"}}, "known to the venue only"),
+    ],
+)
+def test_a_plan_that_no_layer_can_do_is_refused(entry: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        split(Plan.read(json.dumps({"plan": [entry]}), JOINED))
