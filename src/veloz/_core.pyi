@@ -1504,7 +1504,8 @@ class LiveEngine:
         No strategy runs. The journal then goes on in a new segment, under the engine's own epoch.
 
         Returns:
-            dict[str, Any]: `sequence`, `batches`, `epoch`, `next_order`, `states` and `saved` by strategy.
+            dict[str, Any]: `sequence`, `batches`, `epoch`, `next_order`, `now_ns` (of the last batch),
+            `states` and `saved` by strategy.
         """
     def refused(self, number: int, verdict: Any, ts_recv_ns: int) -> None:
         """The venue said no to a request, definitely; `verdict` has `reason`, `code` and `text`."""
@@ -1521,8 +1522,9 @@ class LiveEngine:
     def stale(self, feed: int, streams: Sequence[str], reason: str, ts_ns: int) -> None:
         """Marks what these streams carry as not to be trusted: opening orders are refused meanwhile."""
     def start(self, now_ns: int) -> None:
-        """Begins the epoch and starts the strategies. After `recover`: what was under way is doubted,
-        saved states are loaded, and each own notice since is told, marked recovered.
+        """Begins the epoch and starts the strategies, which heard nothing before. After `recover`:
+        what was under way is doubted, saved states are loaded, and each own notice since is told,
+        marked recovered; what was found out before the start is told behind it.
         """
     def state_hash(self) -> str:
         """Hash of the trading state after the last batch, in hexadecimal."""
@@ -1549,9 +1551,9 @@ class LiveEngine:
             int: 0 if all of it was placed; else bits of what must be asked: 1 a symbol or asset is not
             the engine's, 2 a word is not known, 4 the stream ended.
         """
-    def verify(self, trading: bytes, market: bytes | None = None) -> int:
-        """Runs the seated strategies of a fresh engine again on what the journals hold, and compares
-        every batch; the last sequence.
+    def verify(self, trading: bytes | Sequence[bytes], market: bytes | None = None) -> int:
+        """Runs the seated strategies of a fresh engine again on what the journals hold, segment by
+        segment, and compares every batch; the last sequence.
 
         Raises:
             StrategyError: Names the first batch that does not come again.
@@ -1563,6 +1565,10 @@ class LiveEngine:
             name: "orders" (open ones), "positions" (by strategy), "balances", "needs_query",
                 "needs_trades", "frozen", "differences", "parked", "counts", "latency", "pending" (requests awaited).
             account: Row of the account table.
+        """
+    def wind_down(self, now_ns: int) -> None:
+        """Ends the run by the strategies' stop policies: each hears that it ends, then its orders are
+        cancelled and its position is closed as its policy says. None is called again.
         """
 
 @final

@@ -10,9 +10,10 @@ differences froze what, so that they are thawed when they are gone.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, cast
 
-from veloz.venues.binance.live_side import algo_fields, external_fields
+from veloz.venues.binance.live_side import ended_algo_order, external_order
 from veloz.venues.venue import AccountTerms, Difference, Freeze
 
 if TYPE_CHECKING:
@@ -145,10 +146,16 @@ class EnginePort:
         """One order as the venue describes it."""
         bits = self._after(self._engine.found, account, body, ts_recv_ns)
         if b'"algoStatus"' in body:
-            fields = algo_fields(body, self._engine.view("orders", account))
+            fields = ended_algo_order(json.loads(body), self._engine.view("orders", account))
             if fields is not None:
                 self._shell.input("found", account=account, **fields)
         return bits
+
+    def external(self, account: int, body: bytes, ts_recv_ns: int) -> None:
+        """Shows an order that is not ours and has ended, so that its trades are booked (F-E01)."""
+        fields = external_order(json.loads(body), self._named)
+        if fields is not None:
+            self._shell.input("external", account=account, **fields)
 
     def absent(self, account: int, client_order_id: str, ts_recv_ns: int) -> None:
         """The order never existed."""
@@ -184,11 +191,6 @@ class EnginePort:
         """The venue's numbers of orders whose reports wait until the order is known."""
         rows = self._engine.view("parked", account)
         return {number for owner, _, number, _ in rows if owner == account}
-
-    def external(self, account: int, body: bytes, ts_recv_ns: int) -> None:
-        """Shows an order that is not ours and has ended, so that its trades are booked."""
-        del ts_recv_ns
-        self._shell.input("external", account=account, **external_fields(body, self._named))
 
     def opening(self, account: int, asset: str, amount: Decimal, ts_recv_ns: int) -> None:
         """What the account held of an asset before its first journal record."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from veloz.venues.venue import Difference
 
-__all__ = ["LiveSide", "algo_fields", "external_fields"]
+__all__ = ["LiveSide", "ended_algo_order", "external_order"]
 
 # Client ids of orders that the venue itself makes, and the engine's words for who did.
 _ORIGINS = {
@@ -109,14 +109,19 @@ class LiveSide:
         """One order as the venue describes it; see `EngineInputs.found`."""
         bits = int(self._engine.found(account, body, ts_recv_ns))
         if b'"algoStatus"' in body:
-            fields = algo_fields(body, self._engine.view("orders", account))
-            if fields is not None:
-                self._tell("found", ts_recv_ns, account, **fields)
+            self._algo_found(account, json.loads(body), ts_recv_ns)
         return bits
 
     def external(self, account: int, body: bytes, ts_recv_ns: int) -> None:
         """Shows an order that is not ours and has ended, so that its trades are booked (F-E01)."""
-        self._tell("external", ts_recv_ns, account, **external_fields(body, self._symbols))
+        fields = external_order(json.loads(body), self._symbols)
+        if fields is not None:
+            self._tell("external", ts_recv_ns, account, **fields)
+
+    def _algo_found(self, account: int, row: dict[str, Any], ts_recv_ns: int) -> None:
+        fields = ended_algo_order(row, self._engine.view("orders", account))
+        if fields is not None:
+            self._tell("found", ts_recv_ns, account, **fields)
 
     def parked(self, account: int) -> set[int]:
         """The venue's numbers of orders whose reports wait until the order is known."""
@@ -150,16 +155,19 @@ class LiveSide:
         self._engine.input(kind, now_ns, account=account, **fields)
 
 
-def external_fields(body: bytes, symbols: Mapping[str, str]) -> dict[str, Any]:
-    """The engine's input `external` of an order that is not ours and has ended.
+def external_order(row: dict[str, Any], symbols: Mapping[str, str]) -> dict[str, Any] | None:
+    """An order of somebody else, as the engine's input `external` takes it.
 
     Args:
-        body: The order as the venue describes it.
-        symbols: Ours by the venue's.
+        row: The order as REST describes it.
+        symbols: Our symbols by the venue's.
+
+    Returns:
+        The input's fields; None if the symbol is not ours.
     """
-    row = json.loads(body)
+    if row["symbol"] not in symbols:
+        return None
     name = str(row["clientOrderId"])
-    made_by = (word for start, word in _ORIGINS.items() if name.startswith(start))
     return {
         "symbol": symbols[row["symbol"]],
         "side": str(row["side"]).lower(),
@@ -167,37 +175,31 @@ def external_fields(body: bytes, symbols: Mapping[str, str]) -> dict[str, Any]:
         "qty": row["origQty"],
         "price": row["price"],
         "venue_order_id": int(row["orderId"]),
-        "origin": next(made_by, "hand"),
+        "origin": next(
+            (word for start, word in _ORIGINS.items() if name.startswith(start)), "hand"
+        ),
         "client_id": name,
         "ts_exchange": int(row.get("time") or row["updateTime"]) * 1_000_000,
     }
 
 
-def algo_fields(body: bytes, orders: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """The engine's input `found` of a conditional order that ended before its trigger.
+def ended_algo_order(
+    row: dict[str, Any], orders: Sequence[dict[str, Any]]
+) -> dict[str, Any] | None:
+    """A conditional order that ended before its trigger, as the engine's input `found` takes it.
 
     Args:
-        body: The order as the algo service describes it.
-        orders: The engine's open orders, as its view has them.
+        row: The order as the algo service describes it.
+        orders: The engine's view of its open orders.
 
     Returns:
-        None if it is open still, was triggered, or is none of ours: the engine reads those itself.
+        The input's fields; None if it is open (the engine reads that itself), or not ours.
     """
-    row = json.loads(body)
-    if not isinstance(row, dict):
-        return None
-    status = {"CANCELED": "canceled", "EXPIRED": "expired", "REJECTED": "rejected"}.get(
-        str(row["algoStatus"])
-    )
+    ended = {"CANCELED": "canceled", "EXPIRED": "expired", "REJECTED": "rejected"}
+    status = ended.get(str(row["algoStatus"]))
     name = str(row["clientAlgoId"])
-    ours = next((order for order in orders if order["client_order_id"] == name), None)
-    if status is None or ours is None:
+    ours = [order for order in orders if order["client_order_id"] == name]
+    if status is None or not ours:
         return None
-    return {
-        "order": ours["order"],
-        "status": status,
-        "filled_qty": ours["filled_qty"],
-        "qty": ours["qty"],
-        "price": ours["price"],
-        "ts_exchange": int(row["updateTime"]) * 1_000_000,
-    }
+    figures = {key: ours[0][key] for key in ("order", "filled_qty", "qty", "price")}
+    return {**figures, "status": status, "ts_exchange": int(row["updateTime"]) * 1_000_000}
