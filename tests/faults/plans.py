@@ -65,8 +65,8 @@ PLANS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "F-E07": (AT, {"leverage": 10}),
     "F-E09": (often(200), {}),
     "F-E10": (AT, {}),
-    "F-F01": (often(5), {}),
-    "F-F02": (often(3), {}),
+    "F-F01": (often(25), {}),
+    "F-F02": (often(15), {}),
     "F-F03": (often(10), {}),
     "F-F04": (often(10), {}),
     "F-F05": (often(60, **PLACE), {}),
@@ -100,8 +100,6 @@ NO_OCCASION = {
 
 KNOWN: dict[str, str] = {
     "F-B04": "a crossed book is shown to strategies as ready",
-    "F-D05": "on futures, a fill that is booked behind a later one realises another profit than "
-    "the venue's, and the wallets differ",
     "F-D11": "a fee that comes with a second message is not completed",
     "F-G04": "an order whose id the venue rewrote is shown a second time, as somebody else's",
 }
@@ -109,6 +107,11 @@ KNOWN: dict[str, str] = {
 SEED = 2
 
 
+# What has to happen first: nobody asks about an order whose answer came.
+OCCASIONS = {"F-C04": "F-C02"}
+
+
 def plan_of(fault: str) -> dict[str, Any]:
-    when, args = PLANS[fault]
-    return {"plan": [{"fault": fault, "when": when, "args": args}]}
+    faults = [fault, OCCASIONS[fault]] if fault in OCCASIONS else [fault]
+    parts = [(name, *PLANS[name]) for name in faults]
+    return {"plan": [{"fault": name, "when": when, "args": args} for name, when, args in parts]}
