@@ -74,7 +74,7 @@ def smoke_test(wheel: Path, folder: Path) -> None:
         [veloz, "--version"],
         [veloz, "doctor"],
         [veloz, "new", "first_cross"],
-        [veloz, "demo"],
+        [veloz, "demo", "--venue", "5"],
     ]
     for step in steps:
         subprocess.run(step, cwd=folder, check=True)
