@@ -67,6 +67,27 @@ def call(
     return run
 
 
+def look(
+    method: Callable[Concatenate[Part, Arguments], Answer],
+) -> Callable[Concatenate[Part, Arguments], Answer]:
+    """Makes a method a call that changes nothing, so that nothing follows from it."""
+    whole = call(method)
+
+    @wraps(method)
+    def run(self: Part, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
+        floor = self._floor
+        if floor.outbox or self._timers.is_due(floor.now_ns()):
+            return whole(self, *args, **kwargs)
+        outside = getcontext()
+        setcontext(self._exact)
+        try:
+            return method(self, *args, **kwargs)
+        finally:
+            setcontext(outside)
+
+    return run
+
+
 class Wiring:
     """The parts, and the order in which a call's consequences follow.
 
@@ -107,7 +128,8 @@ class Wiring:
 
     def _wake(self) -> None:
         now = self._floor.now_ns()
-        while (act := self._timers.pop_due(now)) is not None:
+        while self._timers.is_due(now):
+            act = self._timers.pop()
             act()
             self._settle()
 
