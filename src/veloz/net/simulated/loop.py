@@ -126,6 +126,16 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Sets a timer; those of one instant fire in the order in which they were set."""
         return self.call_at_ns(round(when * _NS), callback, *args, context=context)
 
+    def call_later(
+        self,
+        delay: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Sets a timer that many seconds from now, to the nanosecond."""
+        return self.call_at_ns(self.now_ns + round(delay * _NS), callback, *args, context=context)
+
     def call_at_ns(
         self,
         when_ns: int,
