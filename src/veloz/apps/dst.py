@@ -10,7 +10,10 @@ import argparse
 import json
 import re
 import sys
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +21,8 @@ from veloz.environments.dst import SCENARIOS, Plan, run_seed
 from veloz.errors import DataError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from veloz.environments.dst import Outcome
 
 _FAILED = 1
@@ -38,6 +43,9 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     action.add_argument(
         "--scenario", choices=sorted(SCENARIOS), default="ping-pong", help="what is run"
     )
+    action.add_argument(
+        "--jobs", metavar="N", type=int, default=1, help="processes that share the seeds (1)"
+    )
     action.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -54,14 +62,13 @@ def run(args: argparse.Namespace) -> int:
     """
     plan = _plan(args.plan, SCENARIOS[args.scenario].faults)
     outcomes: list[Outcome] = []
-    for seed in _seeds(args.seeds):
-        outcome = run_seed(args.scenario, seed, plan)
+    for outcome in _each(args, _seeds(args.seeds), plan):
         outcomes.append(outcome)
         print(_line(outcome), file=sys.stderr if args.json else sys.stdout)
         for problem in outcome.problems:
             print(f"      {problem}", file=sys.stderr if args.json else sys.stdout)
         if outcome.problems:
-            again = _again(args, seed)
+            again = _again(args, outcome.seed)
             print(f"      again: {again}", file=sys.stderr if args.json else sys.stdout)
     bad = sum(bool(outcome.problems) for outcome in outcomes)
     if args.json:
@@ -78,6 +85,18 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(f"{len(outcomes)} seeds, {bad} with problems")
     return _FAILED if bad else 0
+
+
+def _each(args: argparse.Namespace, seeds: range, plan: Plan | None) -> Iterator[Outcome]:
+    """Runs the seeds, in order; which process runs one makes no difference to it."""
+    if args.jobs < 1:
+        raise UsageError(f"--jobs {args.jobs}: not a number of processes", hint="write 1 or more")
+    if args.jobs == 1:
+        for seed in seeds:
+            yield run_seed(args.scenario, seed, plan)
+        return
+    with ProcessPoolExecutor(args.jobs, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(run_seed, repeat(args.scenario), seeds, repeat(plan))
 
 
 def _again(args: argparse.Namespace, seed: int) -> str:
