@@ -13,6 +13,9 @@ rounded back to it, so that no error adds up. Timers of one instant fire in the 
 were set. Tasks and futures hash by their number, since asyncio keeps them in sets and would else
 cancel them in the order of their addresses.
 
+`busy` makes time pass between its rounds, as on a machine with other things to do: timers then ring
+late, and what arrived meanwhile is read before them, as a real loop does it.
+
 Sockets, threads, processes and signals are refused with a sentence: they know another time.
 """
 
@@ -28,6 +31,7 @@ from veloz.errors import VelozError
 
 if TYPE_CHECKING:
     import contextvars
+    from collections import deque
     from collections.abc import Callable, Coroutine, Generator, Mapping
 
 __all__ = ["AroundTheDoors", "Deadlock", "StandsStill", "VirtualLoop", "run"]
@@ -73,13 +77,16 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     Attributes:
         now_ns: Nanoseconds since the loop was made.
+        busy: How long the next round of callbacks keeps the loop, ns; 0 unless a test says more.
         unhandled: Exceptions of callbacks and of tasks that nobody awaits, in order.
     """
 
     _scheduled: list[_Timer]
+    _ready: deque[asyncio.Handle]
 
     def __init__(self) -> None:
         self.now_ns = 0
+        self.busy: Callable[[], int] = lambda: 0
         self.unhandled: list[BaseException] = []
         self._made = 0
         self._rounds = 0
@@ -119,7 +126,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
         """Sets a timer; those of one instant fire in the order in which they were set."""
-        return self.call_at_ns(round(when * _NS), callback, *args, context=context)
+        return self._set(round(when * _NS), callback, args, context, is_arrival=False)
 
     def call_at_ns(
         self,
@@ -128,11 +135,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         *args: Any,
         context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
-        """Sets a timer by an exact instant; one that is past fires at once."""
-        timer = _Timer(max(when_ns, self.now_ns), self._next(), callback, args, self, context)
-        heapq.heappush(self._scheduled, timer)
-        timer._scheduled = True
-        return timer
+        """Lets something arrive at an exact instant, as from a socket or a thread; at once if past.
+
+        A loop that is late reads what arrived before it rings its timers.
+        """
+        return self._set(when_ns, callback, args, context, is_arrival=True)
 
     def call_soon_threadsafe(
         self,
@@ -155,9 +162,26 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._made += 1
         return self._made
 
+    def _set(
+        self,
+        when_ns: int,
+        callback: Callable[..., object],
+        args: tuple[Any, ...],
+        context: contextvars.Context | None,
+        *,
+        is_arrival: bool,
+    ) -> _Timer:
+        timer = _Timer(max(when_ns, self.now_ns), self._next(), callback, args, self, context)
+        timer.is_arrival = is_arrival
+        heapq.heappush(self._scheduled, timer)
+        timer._scheduled = True
+        return timer
+
     def _nothing_ready(self, timeout: float | None) -> None:
         """Takes the place of waiting for sockets: moves the time, or says why it cannot."""
+        late_ns = self.busy()
         if timeout is not None and timeout <= 0:
+            self.now_ns += late_ns
             self._rounds += 1
             if self._rounds > _ROUNDS_AT_ONE_INSTANT:
                 raise StandsStill(
@@ -172,12 +196,27 @@ class VirtualLoop(asyncio.SelectorEventLoop):
                 f"nothing is left to happen at {self.time():.9f} s, and these wait: "
                 + _who_waits(self)
             )
-        self.now_ns = max(self.now_ns, self._scheduled[0].when_ns)
+        self.now_ns = max(self.now_ns, self._scheduled[0].when_ns) + late_ns
+        if late_ns:
+            self._read_arrivals()
         if self.now_ns >= _LAST_NS:
             raise StandsStill(
                 f"the virtual time has passed {_LAST_NS / _NS / 86400:.0f} days",
                 hint="start another run: beyond, timers are no longer exact",
             )
+
+    def _read_arrivals(self) -> None:
+        """Puts what has arrived before the timers that are due too."""
+        due = [timer for timer in self._scheduled if timer.when_ns <= self.now_ns]
+        arrived = sorted(timer for timer in due if timer.is_arrival and not timer.cancelled())
+        if not arrived:
+            return
+        gone = {timer.number for timer in arrived}
+        self._scheduled = [timer for timer in self._scheduled if timer.number not in gone]
+        heapq.heapify(self._scheduled)
+        for timer in arrived:
+            timer._scheduled = False
+            self._ready.append(timer)
 
     def _cancel_all(self) -> None:
         """Cancels in the order in which they were made, and lets them end."""
@@ -267,7 +306,7 @@ class _NoSelector(selectors.BaseSelector):
 class _Timer(asyncio.TimerHandle):
     """A timer ordered by its exact instant, then by when it was set."""
 
-    __slots__ = ("number", "when_ns")
+    __slots__ = ("is_arrival", "number", "when_ns")
 
     def __init__(
         self,
@@ -281,6 +320,7 @@ class _Timer(asyncio.TimerHandle):
         super().__init__(when_ns / _NS, callback, args, loop, context)
         self.when_ns = when_ns
         self.number = number
+        self.is_arrival = False
 
     def __lt__(self, other: _Timer) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]
         return (self.when_ns, self.number) < (other.when_ns, other.number)
