@@ -19,6 +19,7 @@ use veloz_core::journal::{Header, Journal, Stream};
 use veloz_core::live::Live;
 use veloz_core::matching::{Channel, Latency, Venue};
 use veloz_core::order::Request;
+use veloz_core::order_state::Pending;
 use veloz_core::paper::{Paper, PATIENCE_NS};
 use veloz_venues::binance::encode::Encoder;
 use veloz_venues::binance::user::UserDecoder;
@@ -29,6 +30,7 @@ use crate::errors;
 use crate::feed::failed;
 use crate::link::{wall_ns, Link};
 use crate::live_market::{Fault, FeedSeat, MarketJournal};
+use crate::live_request::LiveRequest;
 use crate::numbers::parse;
 use crate::settings::{get, get_or, instrument_of, limits_of, venue_of};
 use crate::signer::market_of;
@@ -46,6 +48,13 @@ pub struct AccountSeat {
     pub is_hedge: bool,
     /// Venue time of the last private event or listing that is booked, ns.
     pub confirmed_ns: i64,
+}
+
+/// A request that left.
+pub struct Awaited {
+    pub request: Request,
+    /// No answer came in time: evidence about the order decides, not an answer.
+    pub is_doubted: bool,
 }
 
 /// LiveEngine(assets: list[tuple[str, int]], instruments: list[dict[str, Any]], settings: dict[str, Any])
@@ -68,7 +77,7 @@ pub struct LiveEngine {
     pub market: Option<MarketJournal>,
     pub encoders: [Encoder; 3],
     /// What each request that left asked, by its number.
-    pub asked: BTreeMap<u64, Request>,
+    pub asked: BTreeMap<u64, Awaited>,
     pub next_number: u64,
     pub epoch: u32,
     pub instance: u32,
@@ -145,6 +154,14 @@ impl LiveEngine {
                 self.latency[1].add(wall_ns() - ts_recv_ns);
             }
         }
+    }
+
+    /// True until it is known what became of a request.
+    pub fn is_pending(&self, awaited: &Awaited) -> bool {
+        let about = LiveRequest::asked(&awaited.request).filter(|_| awaited.is_doubted);
+        let Some((order, asked)) = about else { return true };
+        let order = self.desk().orders.get(order);
+        order.is_some_and(|order| order.is_open() && order.pending(asked) != Pending::None)
     }
 
     /// What the account of a row is at its venue.
@@ -346,30 +363,18 @@ impl LiveEngine {
     /// what was under way is doubted, saved states are loaded, and each own notice since is told,
     /// marked recovered; what was found out before the start is told behind it.
     fn start(&mut self, now_ns: i64) -> PyResult<()> {
-        let (epoch, instance) = (self.epoch, self.instance);
+        let epoch = (self.epoch, self.instance);
         let recovery = self.recovery.take();
-        let mut unloaded = None;
-        self.guarded(|live, _| {
-            live.input(&Input::Epoch { epoch, instance }, now_ns)?;
-            if let Some(recovery) = &recovery {
-                live.engine.desk.doubt_all("the engine was restarted");
-                for row in 1..=live.engine.len() as u16 {
-                    let Some((_, state)) = recovery.saved_state(row) else { continue };
-                    if let Err(fault) = live.engine.load_state(row, state) {
-                        unloaded = Some(format!("load of strategy {row} raised {}", fault.message));
-                        return Ok(());
-                    }
-                }
-                live.engine.holds = false;
-                let waiting = std::mem::take(&mut live.engine.desk.outbox.turns);
-                live.engine.tell_recovered(&recovery.notices)?;
-                live.engine.desk.outbox.turns.extend(waiting);
+        let unloaded = self.guarded(|live, _| {
+            let unloaded = live.engine.begin(epoch, recovery.as_ref(), now_ns)?;
+            if unloaded.is_none() {
+                live.start(now_ns)?;
             }
-            Ok(live.start(now_ns)?)
+            Ok(unloaded)
         })?;
         match unloaded {
             None => Ok(()),
-            Some(text) => Err(errors::strategy_error(&text)),
+            Some(fault) => Err(errors::strategy_error(&fault.message)),
         }
     }
 

@@ -8,7 +8,7 @@ use veloz_core::journal::{Header, Journal, Reader};
 use veloz_core::order::{Request, RequestKind};
 
 use crate::errors;
-use crate::live::LiveEngine;
+use crate::live::{Awaited, LiveEngine};
 use crate::live_market::{MarketJournal, MarketReplay};
 use crate::live_request::LiveRequest;
 use crate::live_views;
@@ -30,14 +30,15 @@ impl LiveEngine {
         if self.asked.len() > MOST_ASKED {
             // What nobody answered although its order ended needs no answer any more.
             let orders = &self.live.engine.desk.orders;
-            self.asked
-                .retain(|_, asked| orders.get(asked.order).is_some_and(|order| order.is_open()));
+            self.asked.retain(|_, awaited| {
+                orders.get(awaited.request.order).is_some_and(|order| order.is_open())
+            });
         }
         let mut leaving = Vec::with_capacity(requests.len());
         for request in requests {
             let (desk, number) = (&self.live.engine.desk, self.next_number);
             self.next_number += 1;
-            self.asked.insert(number, request);
+            self.asked.insert(number, Awaited { request, is_doubted: false });
             let sequence = desk.journal.sequence();
             let encoders = &mut self.encoders;
             let made = LiveRequest::new(py, desk, encoders, number, sequence, request)?;
@@ -129,7 +130,8 @@ impl LiveEngine {
     /// verify(trading: bytes | Sequence[bytes], market: bytes | None = None) -> int
     ///
     /// Runs the seated strategies of a fresh engine again on what the journals hold, segment by
-    /// segment, and compares every batch; the last sequence.
+    /// segment, and compares every batch; the last sequence. Of a run that went on from another:
+    /// after `recover` of what was before, the segments of one start and the market heard since.
     ///
     /// Raises:
     ///     StrategyError: Names the first batch that does not come again.
@@ -143,11 +145,12 @@ impl LiveEngine {
             |bytes| Reader::new(bytes).map_err(|error| errors::data_error(&error.to_string()));
         let market = market.map(read).transpose()?;
         let mut again = market.as_ref().map(MarketReplay::new);
+        let recovery = self.recovery.take();
         let mut last = 0;
         for segment in trading {
             let segment = read(segment)?;
             let verified = self.guarded(|live, feeds| {
-                Ok(live.engine.verify(&segment, |engine, to| match &mut again {
+                Ok(live.engine.verify(&segment, recovery.as_ref(), |engine, to| match &mut again {
                     Some(again) => again.until(feeds, engine, to),
                     None => Ok(()),
                 }))
@@ -177,7 +180,7 @@ impl LiveEngine {
     ///
     /// Args:
     ///     name: "orders" (open ones), "positions" (by strategy), "balances", "needs_query",
-    ///         "needs_trades", "frozen", "differences", "parked", "counts", "latency", "pending" (requests awaited).
+    ///         "needs_trades", "frozen", "differences", "parked", "counts", "latency", "pending" (requests whose outcome is not known).
     ///     account: Row of the account table.
     #[pyo3(signature = (name, account = 0))]
     fn view<'py>(&self, py: Python<'py>, name: &str, account: u16) -> PyResult<Bound<'py, PyAny>> {
@@ -287,6 +290,11 @@ impl LiveEngine {
 }
 
 impl LiveEngine {
+    /// Numbers of the requests of which it is not known yet what became of them.
+    pub fn pending(&self) -> impl Iterator<Item = u64> + '_ {
+        self.asked.iter().filter(|(_, awaited)| self.is_pending(awaited)).map(|(n, _)| *n)
+    }
+
     /// A cancel of every order that may be open, once for each.
     fn rescue(&mut self) -> Vec<Request> {
         let desk = &self.live.engine.desk;

@@ -8,7 +8,7 @@ use veloz_venues::binance::inputs::{Reading, Unplaced};
 use veloz_venues::binance::report::OrderRow;
 
 use crate::feed::failed;
-use crate::live::LiveEngine;
+use crate::live::{Awaited, LiveEngine};
 use crate::live_request::LiveRequest;
 
 /// What must be asked, as bits.
@@ -54,7 +54,7 @@ impl LiveEngine {
     }
 
     pub fn read_answer(&mut self, number: u64, bytes: &[u8], now: i64) -> PyResult<i64> {
-        let Some(request) = self.asked.remove(&number) else { return Ok(0) };
+        let Some(Awaited { request, .. }) = self.asked.remove(&number) else { return Ok(0) };
         let about = LiveRequest::asked(&request);
         let is_conditional = self
             .desk()
@@ -115,7 +115,7 @@ impl LiveEngine {
         text: &str,
         now: i64,
     ) -> PyResult<()> {
-        let Some(request) = self.asked.remove(&number) else { return Ok(()) };
+        let Some(Awaited { request, .. }) = self.asked.remove(&number) else { return Ok(()) };
         let Some((order, asked)) = LiveRequest::asked(&request) else { return Ok(()) };
         let reason = (1..=21).map(Reject::of).find(|known| known.word() == reason);
         let market = self.seat(request.account)?.market;

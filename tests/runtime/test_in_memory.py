@@ -12,7 +12,7 @@ import pytest
 
 from tests.runtime.world import FOLDER, MONEY, Place
 from veloz.environments.backtest import backtest
-from veloz.environments.paper import check_law
+from veloz.environments.law import check_law
 from veloz.environments.trading.lifetime import Stop
 from veloz.environments.trading.settings import Seat
 from veloz.errors import ConfigError

@@ -190,6 +190,22 @@ class MarketConnection:
                 count[row.symbol] = count.get(row.symbol, 0) + 1
         return count
 
+    async def cancel_all(self, symbol: str) -> bool:
+        """Cancels every order of a venue symbol; True if the venue says that none is left."""
+        names = ["cancel_all"]
+        if CAPABILITIES[self.market].has_algo_orders:
+            names.append("cancel_all_algo")
+        is_done = True
+        for name in names:
+            try:
+                answer = await self.rest.call(name, {"symbol": symbol})
+            except (NotSent, OutcomeUnknown):
+                is_done = False
+            else:
+                # -2011: there was nothing to cancel
+                is_done = is_done and (answer.status == 200 or answer.error()[0] == -2011)
+        return is_done
+
     # Trading.
 
     def wire_feed(self, port: EnginePort, feed: int) -> BinanceFeed:

@@ -121,6 +121,10 @@ class EngineShell:
             self._settle()
         except (JournalSealed, OSError) as failure:
             self.die(str(failure))
+        except RuntimeError as failure:
+            if not self.engine.poison:
+                raise
+            self.die(str(failure))
         finally:
             self._is_settling = False
         if self.engine.next_ns != self._armed_ns:
@@ -133,8 +137,12 @@ class EngineShell:
             self.heard.set()
 
     def input(self, kind: str, **fields: Any) -> None:
-        """Gives the engine one decoded input; see `LiveEngine.input`."""
-        self.engine.input(kind, self.now_ns(), **fields)
+        """Gives the engine one decoded input; see `LiveEngine.input`. A poisoned one takes none."""
+        try:
+            self.engine.input(kind, self.now_ns(), **fields)
+        except RuntimeError as failure:
+            self.die(str(failure))
+            return
         self.settle()
 
     def now_ns(self) -> int:
