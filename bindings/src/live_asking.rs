@@ -116,6 +116,7 @@ impl LiveEngine {
         let Some(request) = self.asked.get(&number) else { return Ok(()) };
         let Some((order, asked)) = LiveRequest::asked(request) else { return Ok(()) };
         let doubt = Input::Doubt { order, asked, reason: reason.into() };
+        let doubt = doubt.about(request.leg);
         self.take_inputs(&[doubt], ts_recv_ns)
     }
 
@@ -136,10 +137,13 @@ impl LiveEngine {
     /// An order never existed: past its deadline, and in no listing made after it.
     #[allow(unused_variables)] // the id names the account's order
     fn absent(&mut self, account: u16, client_order_id: &str, ts_recv_ns: i64) -> PyResult<()> {
-        let Some(order) = live_views::order_of(self.desk(), client_order_id) else { return Ok(()) };
+        let Some((order, leg)) = live_views::order_of(self.desk(), client_order_id) else {
+            return Ok(());
+        };
         let evidence = "past its deadline, and in no listing made after it".into();
         let (asked, ts_exchange) = (Asked::Place, ts_recv_ns);
-        self.take_inputs(&[Input::Absent { order, asked, ts_exchange, evidence }], ts_recv_ns)
+        let absent = Input::Absent { order, asked, ts_exchange, evidence };
+        self.take_inputs(&[absent.about(leg)], ts_recv_ns)
     }
 
     /// synced(account: int, since_ns: int, ts_recv_ns: int) -> None
@@ -175,7 +179,7 @@ impl LiveEngine {
     ) -> PyResult<()> {
         let Some(request) = self.asked.remove(&number) else { return Ok(()) };
         let Some(about) = LiveRequest::asked(&request) else { return Ok(()) };
-        self.take_inputs(&[input(about)], now_ns)
+        self.take_inputs(&[input(about).about(request.leg)], now_ns)
     }
 
     fn thaw(&mut self, account: u16, now_ns: i64) -> PyResult<()> {

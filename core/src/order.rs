@@ -407,6 +407,16 @@ pub enum RequestKind {
         /// New price.
         price: i64,
     },
+    /// Cancel it and place a new leg of it, in one request: total quantity and price as of an
+    /// amendment.
+    Replace {
+        /// New total quantity.
+        qty: i64,
+        /// New price.
+        price: i64,
+        /// The leg that is cancelled.
+        instead: u32,
+    },
     /// End it.
     Cancel,
     /// End every open order of the account in the instrument.
@@ -427,4 +437,6 @@ pub struct Request {
     pub ts_sent: i64,
     /// What is asked.
     pub kind: RequestKind,
+    /// Which leg of the order is meant: of an amendment that replaces, the one that it places.
+    pub leg: u32,
 }

@@ -17,6 +17,8 @@ use crate::record::{stored_size, Record};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // fields are those of the desk's method of the same name
 pub enum Input {
+    /// What another input says is about a later leg of its order, not about the first.
+    Leg { leg: u32, input: Box<Input> },
     /// The venue reported; with its words if it refused.
     Report { report: Report, words: Option<(i64, Box<str>)> },
     /// A fill came again; it changes nothing, and is in the journal.
@@ -63,12 +65,32 @@ pub enum Input {
     Saved { strategy: u16, state: Box<[u8]> },
 }
 
+impl Input {
+    /// This input about a leg of its order.
+    #[must_use]
+    pub fn about(self, leg: u32) -> Input {
+        match leg {
+            0 => self,
+            leg => Input::Leg { leg, input: Box::new(self) },
+        }
+    }
+
+    /// The leg of its order that an input is about, and what it says.
+    #[must_use]
+    pub fn parts(&self) -> (u32, &Input) {
+        match self {
+            Input::Leg { leg, input } => (*leg, input),
+            input => (0, input),
+        }
+    }
+}
+
 /// A command that a journal holds, with its verdict.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Command<'a> {
     Place { fact: facts::PlaceCommand, text: &'a [u8], refused: Option<&'a [u8]> },
     Cancel(facts::CancelCommand),
-    Amend { fact: facts::AmendCommand, refused: Option<&'a [u8]> },
+    Amend { fact: facts::AmendCommand, refused: Option<&'a [u8]>, leg: u32 },
 }
 
 /// What one batch of a journal did.
@@ -178,11 +200,24 @@ impl Layouts {
             number::CANCEL => Command::Cancel(self.read(&first)?.0),
             number::AMEND => {
                 let fact = self.read(&first)?.0;
-                Command::Amend { fact, refused: refused(rows.next())? }
+                Command::Amend { fact, refused: refused(rows.next())?, leg: self.leg(batch)? }
             }
-            _ => return self.input(&first, rows).map(Deed::Input),
+            _ => {
+                let input = self.input(&first, rows)?;
+                let leg = self.leg(batch)?;
+                return Ok(Deed::Input(input.about(leg)));
+            }
         };
         Ok(Deed::Command(command))
+    }
+
+    /// Which leg a batch is about.
+    fn leg(&self, batch: &Batch<'_>) -> Result<u32, InputError> {
+        let mut rows = batch.rows().skip(1);
+        match rows.find(|row| row.number == number::LEG) {
+            Some(row) => Ok(self.read::<facts::OrderLeg>(&row)?.0.leg),
+            None => Ok(0),
+        }
     }
 
     fn input<'a>(
@@ -345,11 +380,22 @@ impl Desk {
     pub fn apply(&mut self, input: &Input, now_ns: i64) -> Result<(), DeskError> {
         self.now_ns = now_ns;
         match input {
+            Input::Leg { leg, input } => {
+                self.leg = *leg;
+                let applied = self.apply(input, now_ns);
+                self.leg = 0;
+                return applied;
+            }
             Input::Report { report, words } => {
                 let words = words.as_ref().map(|(code, text)| (*code, &**text));
                 return self.report_with(report, words);
             }
-            Input::Repeated(fact) => self.note(number::REPORT, fact),
+            Input::Repeated(fact) => {
+                self.journal.begin(self.market_seq, self.now_ns);
+                self.journal.record(number::REPORT, fact);
+                self.note_leg(fact.order);
+                self.journal.commit();
+            }
             Input::Doubt { order, asked, reason } => self.doubt(*order, *asked, reason),
             Input::NeverLeft { order, asked, reason } => self.never_left(*order, *asked, reason),
             Input::Absent { order, asked, ts_exchange, evidence } => {
@@ -413,12 +459,6 @@ impl Desk {
             }
         }
         Ok(())
-    }
-
-    fn note<R: Record>(&mut self, number: u16, fact: &R) {
-        self.journal.begin(self.market_seq, self.now_ns);
-        self.journal.record(number, fact);
-        self.journal.commit();
     }
 
     /// Writes a batch of one record and its text.

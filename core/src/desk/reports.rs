@@ -32,7 +32,10 @@ impl Desk {
         let was_open = order.is_open();
         let is_fill = matches!(report.kind, ReportKind::Filled(_));
         let before = (self.outside.is_live && is_fill).then(|| order.clone());
-        let change = order.learn(report);
+        let change = match self.leg {
+            0 if order.last_leg() == 0 => order.learn(report),
+            leg => order.learn_of(leg, report),
+        };
         let (account, strategy, spec) = (order.account, order.strategy, order.spec);
         self.journal.begin(self.market_seq, self.now_ns);
         match change {
@@ -76,6 +79,7 @@ impl Desk {
                 self.journal.record(number::REPORT, &facts::VenueReport::of(report));
             }
         }
+        self.note_leg(report.order);
         if let Some((code, text)) = words {
             self.note_words(report.order, code, text);
         }
@@ -123,7 +127,7 @@ impl Desk {
         if let Some(order) = self.orders.get_mut(id) {
             *order = before;
         }
-        let number = self.venue_id(id).unwrap_or(0);
+        let number = self.venue_id_of(id, self.leg).unwrap_or(0);
         self.park(&facts::ParkedReport::of(account, row, number, report), "");
         self.freeze((account, super::ANY_STRATEGY, super::ANY_INSTRUMENT), &error.to_string());
     }

@@ -13,7 +13,7 @@ use crate::order_state::Order;
 use crate::record::{stored_size, FieldValue, Record};
 
 /// First bytes of a snapshot; the last two digits are its version.
-const MAGIC: [u8; 8] = *b"VELOZS02";
+const MAGIC: [u8; 8] = *b"VELOZS03";
 
 impl Desk {
     /// Hash of the trading state after the last committed batch.
@@ -107,10 +107,11 @@ impl Desk {
         outside.epochs.iter().for_each(|epoch| epoch.put(out));
         // Names of orders that nobody remembers any more say nothing.
         let is_known = |id: u64| known.binary_search_by_key(&id, |(_, order)| order.id).is_ok();
-        let named: Vec<_> = outside.venue_ids.iter().filter(|(id, _)| is_known(**id)).collect();
+        let named: Vec<_> = outside.venue_ids.iter().filter(|((id, _), _)| is_known(*id)).collect();
         (named.len() as u32).put(out);
-        for (id, venue_order_id) in named {
+        for ((id, leg), venue_order_id) in named {
             id.put(out);
+            leg.put(out);
             venue_order_id.put(out);
         }
         let origins: Vec<_> = outside.origins.iter().filter(|(id, _)| is_known(**id)).collect();
@@ -200,12 +201,12 @@ impl Desk {
         }
         let mut names = Vec::new();
         for _ in 0..u32::take(bytes)? {
-            names.push((u64::take(bytes)?, u64::take(bytes)?));
+            names.push(((u64::take(bytes)?, u32::take(bytes)?), u64::take(bytes)?));
         }
         let mut numbers = Vec::with_capacity(names.len());
-        for &(id, venue_order_id) in &names {
+        for &((id, leg), venue_order_id) in &names {
             let at = ids.binary_search_by_key(&id, |(id, ..)| *id).ok()?;
-            numbers.push(((ids[at].1, ids[at].2, venue_order_id), id));
+            numbers.push(((ids[at].1, ids[at].2, venue_order_id), (id, leg)));
         }
         outside.venue_ids = names.into_iter().collect();
         outside.by_venue_id = numbers.into_iter().collect();
