@@ -10,6 +10,7 @@ use crate::live::LiveEngine;
 use crate::live_fields::input_of;
 use crate::live_request::LiveRequest;
 use crate::live_views;
+use crate::settings::get_or;
 
 /// How the reason of a freeze begins that ends when the account is synced.
 const UNSYNCED: &str = "unsynced: ";
@@ -31,7 +32,7 @@ impl LiveEngine {
     ///         (symbol, venue_order_id, client_id and as "fill"), "cash" (why, asset, amount,
     ///         symbol, entry_id), "balance" (asset, wallet), "position" (symbol, position_side,
     ///         qty), "freeze" and "unfreeze" (account, strategy, symbol, reason), "setting"
-    ///         (symbol, leverage). All take `ts_exchange`, and those of the account `account`.
+    ///         (symbol, leverage). Those on an order take `leg`, 0 for the first. All take `ts_exchange`, and those of the account `account`.
     ///     now_ns: When it came, ns.
     #[pyo3(signature = (kind, now_ns, **fields))]
     fn input(
@@ -42,7 +43,9 @@ impl LiveEngine {
         fields: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
         let none = PyDict::new(py);
-        let input = input_of(self.desk(), kind, fields.unwrap_or(&none))?;
+        let fields = fields.unwrap_or(&none);
+        let leg: u32 = get_or(fields, "leg", 0)?;
+        let input = input_of(self.desk(), kind, fields)?.about(leg);
         self.take_inputs(&[input], now_ns)
     }
 

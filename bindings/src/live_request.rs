@@ -115,7 +115,9 @@ impl LiveRequest {
         };
         let (qty, price) = match request.kind {
             RequestKind::Place(spec) => (spec.qty, spec.price),
-            RequestKind::Amend { qty, price } | RequestKind::Replace { qty, price, .. } => (qty, price),
+            RequestKind::Amend { qty, price } | RequestKind::Replace { qty, price, .. } => {
+                (qty, price)
+            }
             _ => (0, 0),
         };
         let side = order.map_or(Side::Buy, |order| order.spec.side);

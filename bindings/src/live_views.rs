@@ -196,6 +196,10 @@ fn orders<'py>(py: Python<'py>, desk: &Desk, account: u16) -> PyResult<Bound<'py
         let row = PyDict::new(py);
         row.set_item("order", id)?;
         row.set_item("client_order_id", client_id(desk, id, order.current_leg()))?;
+        let awaited = order.awaited_leg();
+        row.set_item("leg", order.current_leg())?;
+        row.set_item("awaited_leg", awaited)?;
+        row.set_item("awaited_id", awaited.map(|leg| client_id(desk, id, leg)))?;
         row.set_item("venue_order_id", desk.venue_id(id))?;
         row.set_item("strategy", order.strategy)?;
         row.set_item("origin", desk.origin(id).map(|(origin, _)| origin.word()))?;

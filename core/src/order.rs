@@ -298,6 +298,9 @@ impl Expiry {
     }
 }
 
+/// Stands for the fee's asset of a [`FillFact`] that came without its fee.
+pub const FEE_UNSAID: u16 = u16::MAX;
+
 /// One execution of ours, as the venue reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FillFact {
@@ -311,7 +314,7 @@ pub struct FillFact {
     pub is_maker: bool,
     /// At the scale of `fee_asset`; positive is paid.
     pub fee: i128,
-    /// Row of the asset table.
+    /// Row of the asset table, or [`FEE_UNSAID`].
     pub fee_asset: u16,
     /// Profit that the venue says it realised, at the scale of the settlement asset; `None` where
     /// it does not say, and we work it out.

@@ -5,9 +5,10 @@
 //! anything again.
 
 use super::Desk;
+use crate::account::EXTERNAL;
 use crate::facts::{self, number};
 use crate::order::{OrderId, Report, ReportKind};
-use crate::order_state::{Asked, Found, Order};
+use crate::order_state::{Asked, Ending, Found, Order};
 
 /// The code of a [`facts::RequestDoubt`].
 const UNKNOWN: u8 = 0;
@@ -140,9 +141,26 @@ impl Desk {
         }
         let Some(order) = self.orders.get(id) else { return Ok(()) };
         let key = (order.account, order.spec.instrument, venue_order_id);
+        let named = self.outside.by_venue_id.get(&key).copied();
+        if let Some((twin, _)) = named.filter(|(twin, _)| *twin != id) {
+            self.unshow(twin);
+        }
         self.outside.venue_ids.insert((id, self.leg), venue_order_id);
         self.outside.by_venue_id.insert(key, (id, self.leg));
         self.join(id)
+    }
+
+    /// An order that was shown as somebody else's is one of ours: the venue had rewritten its name.
+    fn unshow(&mut self, twin: OrderId) {
+        let is_shown = |order: &Order| order.strategy == EXTERNAL && order.filled_qty == 0;
+        if !self.orders.get(twin).is_some_and(is_shown) {
+            return;
+        }
+        self.change(twin, |order, _, now| {
+            (order.accepted, order.ending) = (false, Some(Ending::Absent));
+            order.ts_closed = now;
+            true
+        });
     }
 
     /// The venue refused a request, with its own code and text, which are kept.

@@ -9,7 +9,7 @@ use crate::facts::{self, number};
 use crate::journal::{Batch, Header, Row, Schema};
 use crate::market::Funding;
 use crate::order::{FillFact, OrderId, OrderSpec, OrderType, PositionSide, Report, ReportKind};
-use crate::order::{Side, Tif};
+use crate::order::{Side, Tif, FEE_UNSAID};
 use crate::order_state::{Asked, Found, FoundStatus};
 use crate::record::{stored_size, Record};
 
@@ -47,6 +47,8 @@ pub enum Input {
     Position(facts::PositionStated),
     /// A scope may not give orders, or may again.
     Freeze { scope: Scope, on: bool, reason: Box<str> },
+    /// The fee of a fill that was told without it.
+    Fee(facts::FillFee),
     /// The venue's leverage of an instrument.
     Setting(facts::AccountSetting),
     /// The engine started.
@@ -243,19 +245,23 @@ impl Layouts {
             }
             number::FILL => {
                 let fact: facts::Fill = self.read(first)?.0;
-                let realised = match rest.next() {
-                    Some(row) if row.number == number::PROFIT => {
-                        Some(self.read::<facts::VenueProfit>(&row)?.0.realised)
+                let (mut realised, mut fee_asset) = (None, fact.fee_asset);
+                for row in rest {
+                    match row.number {
+                        number::PROFIT => {
+                            realised = Some(self.read::<facts::VenueProfit>(&row)?.0.realised);
+                        }
+                        number::FEE_DUE => fee_asset = FEE_UNSAID,
+                        _ => {}
                     }
-                    _ => None,
-                };
+                }
                 let kind = ReportKind::Filled(FillFact {
                     trade_id: fact.trade_id,
                     qty: fact.qty,
                     price: fact.price,
                     is_maker: fact.is_maker,
                     fee: fact.fee,
-                    fee_asset: fact.fee_asset,
+                    fee_asset,
                     realised,
                 });
                 let report = Report { order: fact.order, ts_exchange: fact.ts_exchange, kind };
@@ -306,6 +312,7 @@ impl Layouts {
                 let (report, client_id) = self.read(first)?;
                 Input::Park { report, client_id: text(client_id) }
             }
+            number::FEE => Input::Fee(self.read(first)?.0),
             number::CASH => Input::Cash(self.read(first)?.0),
             number::BALANCE => Input::Balance(self.read(first)?.0),
             number::POSITION => Input::Position(self.read(first)?.0),
@@ -427,6 +434,7 @@ impl Desk {
                     .map(|_| ());
             }
             Input::Park { report, client_id } => self.park(report, client_id),
+            Input::Fee(told) => return self.fee_told(told),
             Input::Cash(cash) => return self.cash(cash).map(|_| ()),
             Input::Balance(stated) => {
                 self.balance_stated(stated);

@@ -169,6 +169,8 @@ pub struct Outside {
     pub(super) origins: BTreeMap<OrderId, (Origin, Box<str>)>,
     /// Orders of which the venue counts more fills than we have.
     pub(super) missing: BTreeSet<OrderId>,
+    /// Fills that were told without their fee, by order and trade: their prices.
+    pub(super) fees_due: BTreeMap<(OrderId, u64), i64>,
     pub(super) parked: Vec<Parked>,
     pub(super) frozen: BTreeMap<Scope, Box<str>>,
     /// Entries of cash that were taken: (account, number).
@@ -208,6 +210,7 @@ impl Desk {
             let outside = &mut self.outside;
             outside.origins.remove(&id);
             outside.missing.remove(&id);
+            outside.fees_due.retain(|(of, _), _| *of != id);
             while let Some((&of, &number)) = outside.venue_ids.range(legs_of(id)).next() {
                 outside.venue_ids.remove(&of);
                 outside.by_venue_id.remove(&(account, instrument, number));
@@ -294,9 +297,17 @@ impl Desk {
         self.outside.origins.get(&id).map(|(origin, text)| (*origin, &**text))
     }
 
-    /// Orders whose trades the gateway has to fetch.
+    /// Orders whose trades the gateway has to fetch: fills are missing, or a fee.
     pub fn needs_trades(&self) -> impl Iterator<Item = OrderId> + '_ {
-        self.outside.missing.iter().copied()
+        let unpaid = self.outside.fees_due.keys().map(|(id, _)| *id);
+        let unpaid = unpaid.filter(|id| !self.outside.missing.contains(id));
+        self.outside.missing.iter().copied().chain(unpaid)
+    }
+
+    /// True if a fill is booked whose fee nobody has told yet.
+    #[must_use]
+    pub fn owes_fee(&self, id: OrderId, trade_id: u64) -> bool {
+        !self.outside.fees_due.is_empty() && self.outside.fees_due.contains_key(&(id, trade_id))
     }
 
     /// Orders that the gateway has to query, oldest first.

@@ -124,6 +124,13 @@ impl Desk {
         let missing: Vec<_> = outside.missing.iter().filter(|id| is_known(**id)).collect();
         (missing.len() as u32).put(out);
         missing.into_iter().for_each(|id| id.put(out));
+        let due: Vec<_> = outside.fees_due.iter().filter(|((id, _), _)| is_known(*id)).collect();
+        (due.len() as u32).put(out);
+        for ((id, trade_id), price) in due {
+            id.put(out);
+            trade_id.put(out);
+            price.put(out);
+        }
         (outside.parked.len() as u32).put(out);
         for (report, client_id) in &outside.parked {
             report.put(out);
@@ -216,6 +223,10 @@ impl Desk {
         }
         for _ in 0..u32::take(bytes)? {
             outside.missing.insert(u64::take(bytes)?);
+        }
+        for _ in 0..u32::take(bytes)? {
+            let of = (u64::take(bytes)?, u64::take(bytes)?);
+            outside.fees_due.insert(of, i64::take(bytes)?);
         }
         for _ in 0..u32::take(bytes)? {
             outside.parked.push((ParkedReport::take(bytes)?, take_text(bytes)?));

@@ -78,6 +78,16 @@ impl Order {
         }
     }
 
+    /// Number of a leg that was sent, and of which nobody knows whether it exists.
+    #[must_use]
+    pub fn awaited_leg(&self) -> Option<u32> {
+        if self.legs.is_empty() {
+            None
+        } else {
+            self.awaited().map(|leg| leg as u32)
+        }
+    }
+
     /// Facts of a leg; of an order that was never replaced its own. `None` for one never begun.
     #[must_use]
     pub fn leg(&self, leg: u32) -> Option<&Order> {
@@ -177,7 +187,7 @@ impl Order {
         }
         let Some(own) = self.legs.get_mut(leg as usize) else { return false };
         // The amendment that placed the leg is the leg's own placing.
-        let is_placing = leg > 0 && asked == Asked::Amend && own.amend == Pending::None;
+        let is_placing = leg > 0 && asked == Asked::Amend && !own.gave_life();
         let is_news = learn(own, if is_placing { Asked::Place } else { asked });
         self.sum_up();
         is_news

@@ -12,8 +12,8 @@
 use veloz_core::desk::{CashKind, Desk, Input};
 use veloz_core::facts::{AccountSetting, CashMoved, ExternalOrder, ParkedReport};
 use veloz_core::instrument::{Instrument, Kind};
-use veloz_core::order::{Expiry, FillFact, OrderId, Reject, Report, ReportKind};
-use veloz_core::order_state::{Asked, Found, FoundStatus, Order};
+use veloz_core::order::{Expiry, FillFact, OrderId, Reject, Report, ReportKind, Side, FEE_UNSAID};
+use veloz_core::order_state::{Asked, Found, FoundStatus, Order, Pending};
 
 use super::cell::Number;
 use super::order_words::{cut, kind_of, leg_of, number_of, origin_of, tif_of, units};
@@ -116,7 +116,11 @@ impl<'a> Reading<'a> {
                 let report = Report { order: 0, ts_exchange, kind };
                 self.park(row, r.venue_order_id, &report, r.client_id.as_deref());
             }
-            self.external(row, instrument, r, ts_exchange);
+            if self.may_be_ours(row, r) {
+                self.unplaced.unclear = true;
+            } else {
+                self.external(row, instrument, r, ts_exchange);
+            }
             return;
         }
         let Subject::Known(order) = subject else { return };
@@ -275,7 +279,9 @@ impl<'a> Reading<'a> {
     fn trade(&mut self, order: Leg, row: u32, trade: &TradeRow<'_>, ts_exchange: i64) {
         let ts_exchange = trade.ts_exchange.unwrap_or(ts_exchange);
         let known = self.desk.orders.get(order.0);
-        if known.is_some_and(|order| order.knows_trade(trade.trade_id as u64)) {
+        let trade_id = trade.trade_id as u64;
+        let is_known = known.is_some_and(|order| order.knows_trade(trade_id));
+        if is_known && !self.desk.owes_fee(order.0, trade_id) {
             return;
         }
         if let Some(fill) = self.fill_of_trade(row, trade) {
@@ -498,7 +504,11 @@ impl<'a> Reading<'a> {
             price,
             is_maker: is_maker.unwrap_or(false),
             fee: 0,
-            fee_asset: i.settle,
+            // Futures leave out both words where there is no fee; a half of them is half a report.
+            fee_asset: match fee_asset {
+                None if i.kind == Kind::Spot || fee.is_some() => FEE_UNSAID,
+                _ => i.settle,
+            },
             realised: None,
         };
         if let (Some(fee), Some(name)) = (fee.filter(|fee| !fee.is_zero()), fee_asset) {
@@ -526,6 +536,19 @@ impl<'a> Reading<'a> {
     fn park(&mut self, row: u32, number: i64, report: &Report, client_id: Option<&str>) {
         let report = ParkedReport::of(self.account, row, number as u64, report);
         self.inputs.push(Input::Park { report, client_id: client_id.unwrap_or_default().into() });
+    }
+
+    /// True if an order of a name that nobody knows may be one of ours whose name the venue
+    /// rewrote: an answer that would tell its number is awaited. The account's listing names it.
+    fn may_be_ours(&self, row: u32, r: &OrderReport<'_>) -> bool {
+        let side = if r.side == Some("BUY") { Side::Buy } else { Side::Sell };
+        let is_placing = |order: &Order| {
+            (order.account, order.spec.instrument, order.spec.side) == (self.account, row, side)
+                && (order.place != Pending::None || order.amend != Pending::None)
+        };
+        let mut open = self.desk.orders.open().iter();
+        !origin_of(r.client_id.as_deref().unwrap_or_default()).is_venue_made()
+            && open.any(|id| self.desk.orders.get(*id).is_some_and(is_placing))
     }
 
     /// An order of somebody else, or of the venue, is shown.
@@ -561,7 +584,8 @@ fn new_qty(input: &Input, of: Leg, known: Option<&Order>) -> i64 {
     let (leg, input) = input.parts();
     match input {
         Input::Report { report: Report { order, kind: ReportKind::Filled(fill), .. }, .. }
-            if (*order, leg) == of && !known.is_some_and(|order| order.knows_trade(fill.trade_id)) =>
+            if (*order, leg) == of
+                && !known.is_some_and(|order| order.knows_trade(fill.trade_id)) =>
         {
             fill.qty
         }
