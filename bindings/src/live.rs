@@ -247,6 +247,11 @@ impl LiveEngine {
                 desk.set_leverage(account, row as u32, *leverage);
             }
         }
+        if !is_paper && seats.iter().any(|seat| seat.market == Market::Spot) {
+            // Binance changes a spot order in its place only by lowering its quantity.
+            let spot = |row: &u32| instruments[*row as usize].kind == Market::Spot.kind();
+            (0..instruments.len() as u32).filter(spot).for_each(|row| desk.replace_orders(row));
+        }
         let market = get_or(settings, "records_market", false)?.then(|| {
             let mut header = header.clone();
             header.stream = Stream::Market;

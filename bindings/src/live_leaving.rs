@@ -200,7 +200,7 @@ impl LiveEngine {
     #[allow(unused_variables)] // the id names the account's order
     fn knows_order(&self, account: u16, client_order_id: &str) -> bool {
         live_views::order_of(self.desk(), client_order_id)
-            .is_some_and(|order| self.desk().orders.get(order).is_some())
+            .is_some_and(|(order, _)| self.desk().orders.get(order).is_some())
     }
 
     /// knows_fill(account: int, symbol: str, trade_id: int) -> bool
@@ -300,11 +300,13 @@ impl LiveEngine {
         let desk = &self.live.engine.desk;
         let open: Vec<u64> = desk.orders.open().to_vec();
         let fresh: Vec<u64> = open.into_iter().filter(|id| self.rescued.insert(*id)).collect();
-        let cancel = |order: u64| {
-            let account = desk.orders.get(order)?.account;
-            Some(Request { order, account, ts_sent: desk.now_ns, kind: RequestKind::Cancel })
+        let cancels = |id: u64| {
+            let order = desk.orders.get(id)?;
+            let (account, ts_sent, kind) = (order.account, desk.now_ns, RequestKind::Cancel);
+            let legs = order.open_legs().into_iter().flatten();
+            Some(legs.map(move |leg| Request { order: id, account, ts_sent, kind, leg }))
         };
-        fresh.into_iter().filter_map(cancel).collect()
+        fresh.into_iter().filter_map(cancels).flatten().collect()
     }
 
     fn recover_from(

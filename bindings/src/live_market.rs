@@ -83,7 +83,12 @@ pub struct FeedSeat {
     rows: Vec<u32>,
     /// Streams that the shell does not trust, by row of the feed.
     stale: Vec<BTreeSet<String>>,
+    /// Messages after which the book of a row was crossed, in a row; and all of them so far.
+    crossed: Vec<(u64, u64)>,
 }
+
+/// After so many messages a book that stays crossed is built anew.
+const CROSSED_MOST: u64 = 3;
 
 impl FeedSeat {
     /// A feed of some of the engine's instruments.
@@ -91,8 +96,8 @@ impl FeedSeat {
         let mut feed = Feed::new(market, true);
         let instruments = rows.iter().map(|row| all[*row as usize].clone()).collect();
         feed.add(&Listing { assets: assets.to_vec(), instruments });
-        let stale = vec![BTreeSet::new(); rows.len()];
-        FeedSeat { feed, rows, stale }
+        let (stale, crossed) = (vec![BTreeSet::new(); rows.len()], vec![(0, 0); rows.len()]);
+        FeedSeat { feed, rows, stale, crossed }
     }
 
     /// Venue symbols whose book has had an update and is not live.
@@ -168,11 +173,25 @@ impl FeedSeat {
         }
     }
 
+    /// Lets a book that stays crossed be built anew.
+    fn watch_crossing(&mut self, row: u32) {
+        let Some(sync) = self.feed.sync(row) else { return };
+        let (in_a_row, known) = &mut self.crossed[row as usize];
+        let total = sync.counts().crossed;
+        *in_a_row = if sync.book().is_crossed() { *in_a_row + total - *known } else { 0 };
+        *known = total;
+        if *in_a_row >= CROSSED_MOST {
+            *in_a_row = 0;
+            self.feed.distrust(row);
+        }
+    }
+
     /// Shows the desk whether a row's market is to be believed.
     fn show_state(&self, hears: &mut impl Hears, row: u32) {
         let sync = self.feed.sync(row);
+        // Of a crossed or locked book nobody knows which side is wrong.
         let is_stale = !self.stale[row as usize].is_empty()
-            || sync.is_some_and(|sync| sync.state() != SyncState::Live);
+            || sync.is_some_and(|sync| sync.state() != SyncState::Live || sync.book().is_crossed());
         let at = self.rows[row as usize] as usize;
         hears.engine().desk.markets[at].is_stale = is_stale;
     }
@@ -182,6 +201,7 @@ impl FeedSeat {
         let mut columns = self.feed.take_columns();
         for row in 0..self.rows.len() as u32 {
             if self.feed.sync(row).is_some() {
+                self.watch_crossing(row);
                 self.show_state(hears, row);
             }
         }
