@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.runtime.test_in_memory import FILE, SYMBOLS, check_ledger, churn
-from tests.runtime.world import FOLDER, Place
+from tests.runtime.world import FOLDER, HOME, Place
 from veloz.environments.reconcile import reconcile
 from veloz.environments.statement import DAY_NS
 from veloz.environments.trading.lifetime import Stop
@@ -74,7 +74,7 @@ def test_reconcile_shows_what_differs_whom_to_ask_and_changes_nothing() -> None:
             await place.trade_for(place.settings("live", churn("usdm")), 15.0)
             doors = place.boot()
             names = doors.files.list(FOLDER)
-            words: dict[str, Any] = {"markets": ["usdm"], "folder": FOLDER}
+            words: dict[str, Any] = {"home": HOME, "markets": ["usdm"], "folder": FOLDER}
             clean = await reconcile(credential(place), place.hosts, doors, **words)
             place.exchange.deposit(place.owner, Market.USDM, "USDT", ONE)
             found = await reconcile(credential(place), place.hosts, doors, **words)
@@ -97,7 +97,12 @@ def test_the_statement_of_a_day_equals_the_venues(market: str) -> None:
             ended = await place.trade_for(place.settings("live", churn(market)), 20.0)
             doors = place.boot()
             day_ns = doors.clock.wall_ns() // DAY_NS * DAY_NS
-            words: dict[str, Any] = {"markets": [], "folder": FOLDER, "day_ns": day_ns}
+            words: dict[str, Any] = {
+                "home": HOME,
+                "markets": [],
+                "folder": FOLDER,
+                "day_ns": day_ns,
+            }
             return ended, await reconcile(credential(place), place.hosts, doors, **words)
 
     ended, found = place.world.run(main())

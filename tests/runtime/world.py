@@ -34,6 +34,7 @@ MONEY = {
     (Market.COINM, "BTC"): Decimal(10),
 }
 FOLDER = Path("/runs/one")
+HOME = Path("/home/veloz")
 RHYTHM = Rhythm(reconcile_s=20.0, save_s=5.0, snapshot_s=15.0, status_s=5.0)
 
 
@@ -106,7 +107,7 @@ class Place:
     ) -> dict[str, Any]:
         """One run to its end."""
         home = Home(
-            Path("/home/veloz"),
+            HOME,
             make_tail=door_tail(doors.files, doors.threads),
             room=Room(segment_bytes=1 << 22, reserve_bytes=1 << 18),
         )

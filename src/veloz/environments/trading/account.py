@@ -87,7 +87,7 @@ async def check_rights(
     """
     if spot is None or spot.environment in {Environment.TESTNET, Environment.DEMO}:
         return  # the test hosts do not have the question, and no money either
-    connection = MarketConnection(spot, doors, budgets.of(spot.market), signer)
+    connection = MarketConnection(spot, doors, budgets.of(spot), signer)
     await connection.clock.ask(connection.rest)
     answer = await connection.asked("api_restrictions")
     value: Any = answer.value()
