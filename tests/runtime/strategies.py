@@ -75,3 +75,93 @@ class Falling(vz.Strategy):
             raise ValueError("enough")
         price = self.round_price(self.symbol, quote.bid_price * 0.9, "down")
         self.buy(self.symbol, self.qty, price=price)
+
+
+class Pair(vz.Strategy):
+    """Holds coins on spot and the same short on USD-M; a second contract for a bet of its own."""
+
+    stop_policy = "flatten"
+    spot = vz.Symbol("binance:BTC/USDT", doc="Where coins are bought.")
+    hedge = vz.Symbol("binance:BTC/USDT:USDT", doc="Where they are sold short.")
+    other = vz.Symbol("binance:BTC/USD:BTC", doc="A third account.")
+    qty = vz.Qty("0.01", doc="Size of both.")
+    spot_quotes = vz.Quotes("spot")
+    hedge_quotes = vz.Quotes("hedge")
+    other_quotes = vz.Quotes("other")
+
+    def on_start(self):
+        self.turn = 0
+        self.prices = {}
+        self.accounts = {}
+        self.every("500ms", self.act)
+
+    def on_quote(self, quote):
+        self.prices[quote.symbol] = quote.bid_price
+
+    def act(self):
+        if len(self.prices) < 3:
+            return
+        self.turn += 1
+        if self.turn % 2:
+            self.buy(self.spot, self.qty)
+            self.sell(self.hedge, self.qty)
+            self.buy(self.other, 10)
+        else:
+            self.sell(self.spot, self.qty)
+            self.buy(self.hedge, self.qty)
+            self.sell(self.other, 10)
+        for symbol in (self.spot, self.hedge, self.other):
+            account = self.get_account(symbol)
+            self.accounts[symbol] = account.balances
+
+    def on_fill(self, fill):
+        assert abs(self.get_position(fill.symbol).qty) <= 10
+
+
+class Scanner(vz.Strategy):
+    """Looks at one of two symbols at a time, by bars and prints."""
+
+    stop_policy = "hold"
+    near = vz.Symbol("binance:BTC/USDT:USDT", doc="One.")
+    far = vz.Symbol("binance:ETH/USDT:USDT", doc="The other.")
+    step = vz.Int(150, 1, 600, doc="How long it looks at one, s.")
+    near_bars = vz.Bars("near", "1m")
+    far_bars = vz.Bars("far", "1m")
+    far_trades = vz.Trades("far")
+
+    def on_start(self):
+        self.seen = []
+        self.trades = 0
+        self.mean = self.sma(self.far_bars, 3)
+        self.average = self.ema(self.far_bars, 4)
+        self.is_far = False
+        self.unsubscribe(self.far_bars)
+        self.unsubscribe(self.far_trades)
+        self.every(f"{self.step}s", self.turn)
+
+    def turn(self):
+        self.is_far = not self.is_far
+        change = self.subscribe if self.is_far else self.unsubscribe
+        change(self.far_bars)
+        change(self.far_trades)
+
+    def on_trade(self, trade):
+        self.trades += 1
+
+    def on_bar(self, bar):
+        if bar.symbol == self.far:
+            self.seen.append((bar.ts_close, bar.close, self.mean.value, self.average.value))
+
+
+class Watcher(vz.Strategy):
+    """Hears the same bars all the time."""
+
+    stop_policy = "hold"
+    far = vz.Symbol("binance:ETH/USDT:USDT", doc="What it hears.")
+    bars = vz.Bars("far", "1m")
+
+    def on_start(self):
+        self.seen = []
+
+    def on_bar(self, bar):
+        self.seen.append(bar.ts_close)

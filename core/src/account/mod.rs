@@ -224,6 +224,12 @@ impl Accounts {
         Ok(())
     }
 
+    /// True if the account keeps two legs a contract.
+    #[must_use]
+    pub fn is_hedge(&self, account: u16) -> bool {
+        self.accounts.get(usize::from(account)).is_some_and(|books| books.hedge)
+    }
+
     /// Chooses one-way or hedge mode (rule A18).
     ///
     /// # Errors
