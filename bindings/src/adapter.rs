@@ -156,7 +156,8 @@ impl PyStrategy {
     /// strategy has no such indicator.
     pub fn fed_until(&self, instrument: u32, interval_ns: i64) -> Option<i64> {
         let fed = self.wiring.fed.borrow();
-        let mine = fed.iter().filter(|f| f.instrument == instrument && f.interval_ns == interval_ns);
+        let mine =
+            fed.iter().filter(|f| f.instrument == instrument && f.interval_ns == interval_ns);
         mine.map(|fed| fed.last_ns.get()).min()
     }
 

@@ -40,6 +40,8 @@ pub struct Paper {
     fundings: BTreeMap<(InstrumentId, i64), Funding>,
     /// The settlement that mark prices announce: when, and the last rate that they told.
     coming: BTreeMap<InstrumentId, (i64, i64)>,
+    /// The last settlement that was told, by account: its legs are reported one by one.
+    paid: Option<(u16, InstrumentId, i64)>,
 }
 
 impl Paper {
@@ -59,6 +61,7 @@ impl Paper {
             marks: BTreeMap::new(),
             fundings: BTreeMap::new(),
             coming: BTreeMap::new(),
+            paid: None,
         }
     }
 
@@ -254,7 +257,12 @@ impl Paper {
                 self.told.push_back(Input::Report { report, words: None });
             }
             VenueEvent::Funding { instrument, ts_exchange, .. } => {
+                // The engine pays for all legs at once.
+                let this = (account, instrument, ts_exchange);
                 let Some(funding) = self.fundings.get(&(instrument, ts_exchange)) else { return };
+                if self.paid.replace(this) == Some(this) {
+                    return;
+                }
                 let Funding { rate, mark, .. } = *funding;
                 let paid = facts::FundingPaid { account, instrument, rate, mark, amount: 0 };
                 self.told.push_back(Input::Funding(paid));
@@ -267,7 +275,7 @@ impl Paper {
     /// A liquidation is an order of the venue: its fill waits for it, and is shared over those who
     /// held the position.
     fn tell_liquidation(&mut self, account: u16, event: &VenueEvent) {
-        let &VenueEvent::Liquidated { instrument, ts_exchange, side, qty, price, fee, asset } =
+        let &VenueEvent::Liquidated { instrument, ts_exchange, side, leg, qty, price, fee, asset } =
             event
         else {
             return;
@@ -293,6 +301,7 @@ impl Paper {
             ts_exchange,
             origin: Origin::Liquidation as u8,
             side: side as i8,
+            position_side: leg as u8,
             kind: OrderType::Market as u8,
             qty,
             ..facts::ExternalOrder::default()

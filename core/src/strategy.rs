@@ -139,12 +139,7 @@ pub struct Port<'a> {
 }
 
 impl<'a> Port<'a> {
-    pub(crate) fn new(
-        desk: &'a mut Desk,
-        strategy: u16,
-        account: u16,
-        routes: &'a [u16],
-    ) -> Self {
+    pub(crate) fn new(desk: &'a mut Desk, strategy: u16, account: u16, routes: &'a [u16]) -> Self {
         Port { desk, strategy, account, routes }
     }
 

@@ -32,6 +32,7 @@ pub use error::{AccountError, IdentityBroken};
 pub use fee::{split, Fee, FeeRule};
 pub use fill::{FillInput, FillOutcome};
 pub use forced::{Liquidated, Settled};
+pub(crate) use funding::SIDES;
 pub use liquidation::PositionMargin;
 pub use margin::PoolMargin;
 pub use orders::{OpenOrder, OrderHold};
