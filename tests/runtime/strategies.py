@@ -165,3 +165,28 @@ class Watcher(vz.Strategy):
 
     def on_bar(self, bar):
         self.seen.append(bar.ts_close)
+
+
+class Holding(vz.Strategy):
+    """Buys once and holds."""
+
+    stop_policy = "hold"
+    symbol = vz.Symbol("binance:BTC/USDT:USDT", doc="What is held.")
+    qty = vz.Qty("0.5", doc="How much.")
+    quotes = vz.Quotes("symbol")
+    marks = vz.Marks("symbol")
+    funding = vz.Fundings("symbol")
+
+    def on_start(self):
+        self.heard = []
+        self.marked = []
+
+    def on_quote(self, quote):
+        if self.position(self.symbol) == 0 and not self.open_orders(self.symbol):
+            self.buy(self.symbol, self.qty)
+
+    def on_mark(self, mark):
+        self.marked.append((mark.ts_exchange, mark.mark))
+
+    def on_funding(self, funding):
+        self.heard.append((funding.ts_exchange, funding.rate))
