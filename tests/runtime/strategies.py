@@ -190,3 +190,44 @@ class Holding(vz.Strategy):
 
     def on_funding(self, funding):
         self.heard.append((funding.ts_exchange, funding.rate))
+
+
+class Legs(vz.Strategy):
+    """Opens and closes the long and the short leg of one contract in turn."""
+
+    stop_policy = "flatten"
+    position_mode = "hedge"
+    symbol = vz.Symbol("binance:BTC/USDT:USDT", doc="What is traded.")
+    qty = vz.Qty("0.01", doc="Size of an order.")
+    quotes = vz.Quotes("symbol")
+
+    def on_start(self):
+        self.turn = 0
+        self.bid = 0.0
+        self.every("500ms", self.act)
+
+    def on_quote(self, quote):
+        self.bid = quote.bid_price
+
+    def on_position(self, position):
+        assert position.position_side in {"long", "short"}
+
+    def act(self):
+        if not self.bid:
+            return
+        self.turn += 1
+        match self.turn % 5:
+            case 0:
+                self.place_order(self.symbol, "buy", "market", self.qty, position_side="long")
+            case 1:
+                self.place_order(self.symbol, "sell", "market", self.qty, position_side="short")
+            case 2:
+                price = self.round_price(self.symbol, self.bid * 0.99, "down")
+                terms = (self.symbol, "buy", "limit", self.qty, price)
+                self.place_order(*terms, position_side="long")
+            case 3:
+                self.close(self.symbol, position_side="short")
+            case _:
+                self.cancel_all(self.symbol)
+                if self.turn % 10 == 4:
+                    self.close(self.symbol, position_side="long")

@@ -222,6 +222,15 @@ class MarketConnection:
         rows = listings.positions(await self.asked(name)) or []
         return {row.symbol: row.leverage for row in rows if row.leverage}
 
+    async def is_hedge(self) -> bool:
+        """True if the account keeps a long and a short leg of each contract."""
+        if not CAPABILITIES[self.market].has_positions:
+            return False
+        value: Any = (await self.asked("position_mode")).value()
+        if not isinstance(value, dict) or not isinstance(value.get("dualSidePosition"), bool):
+            raise FeedError(f"the position mode of {self.market} cannot be read")
+        return value["dualSidePosition"]
+
     async def open_symbols(self) -> dict[str, int]:
         """Number of open orders by venue symbol."""
         names = ["open_orders"]

@@ -63,6 +63,7 @@ class EnginePort:
         self._engine = shell.engine
         self._account = tables.account_of(market)
         self._assets = set(tables.assets)
+        self._is_hedge = market in tables.hedge
         self._named = tables.named(market)
         self._strategies = list(strategies)
         self._tell = tell
@@ -216,7 +217,7 @@ class EnginePort:
     @property
     def terms(self) -> AccountTerms:
         """How the account is meant to be set; margin types are as the venue has them."""
-        return AccountTerms(self._leverage, {})
+        return AccountTerms(self._leverage, {}, self._is_hedge)
 
     def confirmed_ns(self, account: int) -> int:
         """Venue time of what is booked."""

@@ -61,6 +61,7 @@ def plan_of(
             {
                 "name": seated.name,
                 "markets": list(seated.markets),
+                "position_mode": type(seated.strategy).position_mode,
                 "symbols": list(seated.wanted),
                 "parameters": parameters_of(seated),
                 "stop_policy": type(seated.strategy).stop_policy,

@@ -18,7 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 from veloz import __version__
 from veloz.environments.backtest import engine_digest
-from veloz.environments.trading.account import adopt, adopt_differences, survey
+from veloz.environments.trading.account import (
+    adopt,
+    adopt_differences,
+    check_modes,
+    survey,
+)
 from veloz.environments.trading.connection import Budgets, MarketConnection
 from veloz.environments.trading.engine import (
     Seated,
@@ -185,6 +190,8 @@ class TradingRun:
         if not settings.is_paper:
             surveys = {name: await survey(one) for name, one in self.connections.items()}
         tables = known or new_tables(settings, self.made, listings, surveys)
+        if not settings.is_paper:
+            check_modes(surveys, self.made, tables)
         plan = plan_of(settings, self.made, tables, surveys, opened.sequence)
         if not settings.is_paper and not self._confirm(plan):
             raise ConfigError("the run was not confirmed", hint="give --yes to confirm in a script")

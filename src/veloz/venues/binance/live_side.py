@@ -198,6 +198,7 @@ def external_order(row: dict[str, Any], symbols: Mapping[str, str]) -> dict[str,
         "type": _TYPES.get(str(row["type"]), "limit"),
         "qty": row["origQty"],
         "price": row["price"],
+        "position_side": str(row.get("positionSide", "BOTH")).lower(),
         "venue_order_id": int(row["orderId"]),
         "origin": next(
             (word for start, word in _ORIGINS.items() if name.startswith(start)), "hand"
