@@ -304,6 +304,51 @@ impl LiveEngine {
         Ok(self.live.engine.add(adapter, account, own, policy))
     }
 
+    /// route(strategy: int, symbol: str, account: int) -> None
+    ///
+    /// Makes a strategy trade an instrument on another account than its first.
+    fn route(&mut self, strategy: u16, symbol: &Bound<'_, PyAny>, account: u16) -> PyResult<()> {
+        let row = self.link.row(symbol)?;
+        self.seat(account)?;
+        self.live.engine.route(strategy, row, account);
+        Ok(())
+    }
+
+    /// take_listens() -> list[tuple[int, str, str, int, bool]]
+    ///
+    /// Hands over the subscriptions that strategies began or ended since it was asked last:
+    /// `(strategy, symbol, kind, interval_ns, on)`, oldest first.
+    fn take_listens(&mut self) -> Vec<(u16, String, &'static str, i64, bool)> {
+        let changes = std::mem::take(&mut self.live.engine.listens);
+        let told = changes.into_iter().map(|change| {
+            let symbol = self.link.instruments[change.instrument as usize].symbol.clone();
+            let kind = crate::words::kind_of(change.wants);
+            (change.strategy, symbol, kind, change.interval_ns, change.on)
+        });
+        told.collect()
+    }
+
+    /// bool: True if `take_listens` has something to hand over.
+    #[getter]
+    fn has_listens(&self) -> bool {
+        !self.live.engine.listens.is_empty()
+    }
+
+    /// fed_until(strategy: int, symbol: str, interval_ns: int) -> int | None
+    ///
+    /// The end, ns, of the last bar that every indicator of the strategy fed by these bars has had;
+    /// None if it has no such indicator, or one that had none yet.
+    fn fed_until(
+        &self,
+        strategy: u16,
+        symbol: &Bound<'_, PyAny>,
+        interval_ns: i64,
+    ) -> PyResult<Option<i64>> {
+        let row = self.link.row(symbol)?;
+        let until = self.live.engine.strategy(strategy).fed_until(row, interval_ns);
+        Ok(until.filter(|at| *at > i64::MIN))
+    }
+
     /// listen(strategy: int, symbol: str, kind: str, interval_ns: int) -> None
     ///
     /// Makes a strategy hear "bars", "trades", "quotes", "books", "marks" or "funding".

@@ -330,6 +330,9 @@ impl LiveEngine {
             header.epoch = own.epoch;
             header.instance.clone_from(&own.instance);
             header.build.clone_from(&own.build);
+            // Ticks and lots as the venue has them now, and what came to the tables since.
+            header.assets.clone_from(&own.assets);
+            header.instruments.clone_from(&own.instruments);
             header.schemas.clone_from(&own.schemas);
             next = Some(header);
         }

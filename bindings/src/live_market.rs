@@ -85,6 +85,8 @@ pub struct FeedSeat {
     stale: Vec<BTreeSet<String>>,
     /// Messages after which the book of a row was crossed, in a row; and all of them so far.
     crossed: Vec<(u64, u64)>,
+    /// The settlement that a row's mark prices announce, with the last of them.
+    coming: Vec<Option<MarkPrice>>,
 }
 
 /// After so many messages a book that stays crossed is built anew.
@@ -97,7 +99,8 @@ impl FeedSeat {
         let instruments = rows.iter().map(|row| all[*row as usize].clone()).collect();
         feed.add(&Listing { assets: assets.to_vec(), instruments });
         let (stale, crossed) = (vec![BTreeSet::new(); rows.len()], vec![(0, 0); rows.len()]);
-        FeedSeat { feed, rows, stale, crossed }
+        let coming = vec![None; rows.len()];
+        FeedSeat { feed, rows, stale, crossed, coming }
     }
 
     /// Venue symbols whose book has had an update and is not live.
@@ -205,6 +208,7 @@ impl FeedSeat {
                 self.show_state(hears, row);
             }
         }
+        let settling: Vec<u32> = columns.mark_prices.iter().map(|mark| mark.instrument).collect();
         self.rename(&mut columns);
         let mut prints = columns.trades.iter();
         let by_aggregate = columns.trades.is_empty();
@@ -227,10 +231,36 @@ impl FeedSeat {
             hears.trade(&trade)?;
         }
         columns.quotes.iter().try_for_each(|quote| hears.quote(quote))?;
-        columns.mark_prices.iter().try_for_each(|mark| hears.mark(mark))?;
+        for (mark, row) in columns.mark_prices.iter().zip(&settling) {
+            hears.mark(mark)?;
+            if let Some(funding) = self.settled(*row, mark) {
+                hears.funding(&funding)?;
+            }
+        }
         columns.bars.iter().try_for_each(|bar| hears.bar(bar))?;
         columns.fundings.iter().try_for_each(|funding| hears.funding(funding))?;
         Ok(())
+    }
+
+    /// The settlement that has happened by a mark price, with the last rate that was told of it;
+    /// the mark of its instant is the last one at or before it.
+    fn settled(&mut self, row: u32, mark: &MarkPrice) -> Option<Funding> {
+        let known = &mut self.coming[row as usize];
+        let due = known.filter(|last| last.next_funding_ns <= mark.ts_exchange);
+        if mark.next_funding_ns > mark.ts_exchange {
+            *known = Some(*mark);
+        } else if due.is_some() {
+            *known = None;
+        }
+        let last = due?;
+        let at_it = mark.ts_exchange == last.next_funding_ns;
+        Some(Funding {
+            ts_exchange: last.next_funding_ns,
+            ts_recv: mark.ts_recv,
+            instrument: mark.instrument,
+            rate: last.funding_rate,
+            mark: if at_it { mark.mark } else { last.mark },
+        })
     }
 
     /// The feed's rows by the engine's numbers.

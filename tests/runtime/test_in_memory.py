@@ -110,7 +110,7 @@ def test_three_strategies_trade_three_markets_in_one_engine() -> None:
 
     outcome = place.world.run(main())
     assert outcome["differences"] == []
-    assert [row["market"] for row in outcome["strategies"]] == list(SYMBOLS)
+    assert [row["markets"] for row in outcome["strategies"]] == [[market] for market in SYMBOLS]
     check_ledger(place, outcome, list(SYMBOLS))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from veloz.environments.trading.account import check_rights
 from veloz.environments.trading.addresses import bind
-from veloz.environments.trading.connection import Budgets, signer_of
+from veloz.environments.trading.connection import signer_of
 from veloz.environments.trading.lifetime import Home, Stop
 from veloz.environments.trading.run import TradingRun
 
@@ -56,8 +56,14 @@ async def live(
     """
     bind(credential, settings.hosts)
     signer = signer_of(credential)
-    await check_rights(settings.hosts.get("spot"), doors, Budgets(doors), signer)
     run = TradingRun(
         settings, doors, home, signer=signer, confirm=confirm, tell=tell, is_alone=is_alone
     )
-    return await run.run(stop)
+    try:
+        spot = settings.hosts.get("spot")
+        if spot is not None:
+            run.tell_silence(spot)
+        await check_rights(spot, doors, run.budgets, signer)
+        return await run.run(stop)
+    finally:
+        run.budgets.close()

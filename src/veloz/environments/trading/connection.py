@@ -10,11 +10,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from veloz._core import BinanceSigner, binance_verdict
 from veloz.errors import ConfigError, FeedError, NotSent, OutcomeUnknown
 from veloz.net.backoff import Backoff
+from veloz.net.doors import Locked
+from veloz.net.limits import Leases
 from veloz.venues.binance import listings
 from veloz.venues.binance.budget import BinanceBudget
 from veloz.venues.binance.capabilities import CAPABILITIES
@@ -31,6 +35,7 @@ from veloz.venues.binance.venue_clock import VenueClock
 if TYPE_CHECKING:
     from collections.abc import Coroutine
     from decimal import Decimal
+    from pathlib import Path
 
     from veloz.environments.trading.port import EnginePort
     from veloz.environments.trading.settings import Rhythm
@@ -46,18 +51,56 @@ _NO_RIGHTS = (-2014, -2015, -1022)
 
 
 class Budgets:
-    """The venue's limits: spot has its own, the futures markets share theirs."""
+    """The venue's limits: spot has its own, the futures markets share theirs.
 
-    def __init__(self, doors: Doors) -> None:
+    Weight is shared with all other processes of this user that ask the same address, by a small
+    file of leases in the home folder; a silence that the venue asked for is kept there too, so that
+    a restart in the middle of it stays silent. The first engine has the larger part.
+
+    Args:
+        doors: The world.
+        folder: The home folder.
+        is_engine: Whether this process trades, and may have the engine's part if it is free.
+    """
+
+    def __init__(self, doors: Doors, folder: Path, *, is_engine: bool) -> None:
         self._doors = doors
+        self._folder = folder
+        self._is_engine = is_engine
         self._made: dict[str, BinanceBudget] = {}
+        self._held: list[int] = []
 
-    def of(self, market: Market) -> BinanceBudget:
-        """The limits of a market."""
-        name = "spot" if market == "spot" else "futures"
-        if name not in self._made:
-            self._made[name] = BinanceBudget(market, self._doors.clock)
-        return self._made[name]
+    def of(self, hosts: Hosts) -> BinanceBudget:
+        """The limits of a market at an address."""
+        family = "spot" if hosts.market == "spot" else "futures"
+        if family not in self._made:
+            where = re.sub(r"[^0-9A-Za-z.]+", "-", f"{urlsplit(hosts.rest).netloc} {hosts.proxy}")
+            path = self._folder / f"limits-{family}-{where}"
+            self._doors.files.make_folder(self._folder)
+            leases = Leases(
+                self._doors.files, path, self._doors.clock, is_engine=self._is_first(path)
+            )
+            self._made[family] = BinanceBudget(hosts.market, self._doors.clock, leases)
+        return self._made[family]
+
+    def silent_s(self, hosts: Hosts) -> float:
+        """Seconds of silence that the venue has asked for at a market's address; 0 if none."""
+        return self.of(hosts).limits.silent_s
+
+    def close(self) -> None:
+        """Gives the engine's part back."""
+        for held in self._held:
+            self._doors.files.close(held)
+        self._held.clear()
+
+    def _is_first(self, path: Path) -> bool:
+        if not self._is_engine:
+            return False
+        try:
+            self._held.append(self._doors.files.lock(path.with_name(path.name + ".engine")))
+        except Locked:
+            return False
+        return True
 
 
 def signer_of(credential: Credential) -> BinanceSigner:
@@ -178,6 +221,15 @@ class MarketConnection:
         name = "symbol_config" if self.market == "usdm" else "positions"
         rows = listings.positions(await self.asked(name)) or []
         return {row.symbol: row.leverage for row in rows if row.leverage}
+
+    async def is_hedge(self) -> bool:
+        """True if the account keeps a long and a short leg of each contract."""
+        if not CAPABILITIES[self.market].has_positions:
+            return False
+        value: Any = (await self.asked("position_mode")).value()
+        if not isinstance(value, dict) or not isinstance(value.get("dualSidePosition"), bool):
+            raise FeedError(f"the position mode of {self.market} cannot be read")
+        return value["dualSidePosition"]
 
     async def open_symbols(self) -> dict[str, int]:
         """Number of open orders by venue symbol."""

@@ -83,6 +83,7 @@ class EngineShell:
         heard: Set when `fatal` is.
         inputs_total: Inputs so far.
         last_input_ns: When the last one came, monotonic.
+        on_listens: Called in the event in which strategies began or ended subscriptions.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class EngineShell:
         self.heard = asyncio.Event()
         self.inputs_total = 0
         self.last_input_ns = 0
+        self.on_listens: Callable[[], None] = lambda: None
         self.outboxes = [Outbox() for _ in range(accounts)]
         self._clock = doors.clock
         self._writer = writer
@@ -127,6 +129,8 @@ class EngineShell:
             self.die(str(failure))
         finally:
             self._is_settling = False
+        if self.engine.has_listens:
+            self.on_listens()
         if self.engine.next_ns != self._armed_ns:
             self._arm()
 

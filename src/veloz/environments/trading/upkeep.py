@@ -168,7 +168,7 @@ class Upkeep:
         seated = self._run.made[number]
         return {
             "name": seated.name,
-            "market": seated.market,
+            "markets": list(seated.markets),
             "stop_policy": type(seated.strategy).stop_policy,
             "is_stopped_by_error": self._run.rows[number] in self._told,
         }
