@@ -1,8 +1,9 @@
 """WebSockets of the real world: picows as client, the site's server beside it.
 
-The time is stamped first thing when a frame comes, and the payload goes to the listener as a view
-into the receive buffer. The view is released when the listener returns: whoever kept it gets an
-error instead of bytes that are no longer his.
+The time is stamped first thing when something was read, and is that of every frame of the read: one
+that waited for those before it came no later. The payload goes to the listener as a view into the
+receive buffer. The view is released when the listener returns: whoever kept it gets an error
+instead of bytes that are no longer his.
 
 Source: RFC 6455; picows documentation, "WSListener", "ws_connect".
 """
@@ -148,6 +149,7 @@ class _Client(WSListener):
         self._in_parts = False
         self._is_closing = False
         self._broken = ""
+        self._read_ns = 0
 
     # ------------------------------------------------------- Connection
 
@@ -208,7 +210,8 @@ class _Client(WSListener):
         self._among.add(self)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        ts_recv_ns = time_ns()
+        ts_recv_ns = self._read_ns or time_ns()
+        self._read_ns = 0 if frame.last_in_buffer else ts_recv_ns
         kind = frame.msg_type
         if (kind == WSMsgType.TEXT or kind == WSMsgType.BINARY) and frame.fin:
             if self._in_parts or frame.rsv1 or self._is_closing:

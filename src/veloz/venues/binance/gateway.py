@@ -277,6 +277,7 @@ class BinanceGateway:
             socket.send(frame)
         except ConnectionLost:
             return False
+        self._engine.written(request.number)
         due_ns = self._doors.clock.monotonic_ns() + int(self._times.answer_s * 1e9)
         self._pending[request.number] = _Pending(request, due_ns, timestamp_ms, socket.number)
         self._due.append(request.number)
