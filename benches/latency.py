@@ -4,9 +4,9 @@
 
 `veloz exchange` sends recorded depth, trades and quotes in a process of its own, and `veloz run`
 trades on it in another with `strategies/probe.py`: the commands as a user has them. The times are
-those that the run states of itself, over every frame, from the receipt of the first frame of a read:
-to the strategy's callback, until an order's bytes are written, from a report to `on_fill`. The
-machine's load is stated beside them: both processes want a core.
+those that the run states of itself, over every frame, from the receipt of the first frame of its
+read: to the strategy's callback, until an order's bytes are written, from a report to `on_fill`.
+The machine's load is stated beside them: both processes want a core.
 """
 
 import contextlib

@@ -47,6 +47,14 @@ impl LiveEngine {
         Ok(leaving)
     }
 
+    /// bool: True if `journal_pending`, `market_pending` or `take_requests` has something to hand over.
+    #[getter]
+    fn has_pending(&self) -> bool {
+        !self.desk().journal.pending().is_empty()
+            || self.market.as_ref().is_some_and(|market| !market.0.pending().is_empty())
+            || self.live.has_requests()
+    }
+
     /// journal_pending() -> bytes
     ///
     /// Takes the journal's bytes since the last call. They go to disk before any request leaves.

@@ -5,8 +5,8 @@ the load on a client matters, that is too slow: here payloads go straight to the
 times moved to now, and ten times a second the exchange is shown the top of the recorded book, so
 that orders still fill at prices that the client has seen.
 
-The recorded update ids stay: `depth` is answered from the recorded book. A recording that has trades
-and no aggregates gives both: an aggregate of one trade each.
+The recorded update ids stay: `depth` is answered from the recorded book. A recording that has
+trades and no aggregates gives both: an aggregate of one trade each.
 """
 
 from __future__ import annotations
