@@ -290,7 +290,11 @@ impl Strategy for PyStrategy {
                 let py = unsafe { Python::assume_attached() };
                 let (fee_asset, settle) =
                     (&link.assets[fill.fee_asset as usize], &link.assets[settle as usize]);
-                deliver!(self, port, fill, Fill::new(py, **fill, face, fee_asset, settle))
+                let told = Fill::new(py, **fill, face, fee_asset, settle);
+                if self.callbacks.fill.is_some() {
+                    self.wiring.link.note_fill();
+                }
+                deliver!(self, port, fill, told)
             }
             Event::Position(instrument, leg) => {
                 let (account, strategy) = (port.account_of(*instrument), port.strategy());

@@ -13,7 +13,6 @@ use veloz_core::account::Accounts;
 use veloz_core::desk::{Desk, Input, Recovery};
 use veloz_core::engine::{Engine, StopPolicy};
 use veloz_core::facts::{self};
-use veloz_core::histogram::Histogram;
 use veloz_core::instrument::Asset;
 use veloz_core::journal::{Header, Journal, Stream};
 use veloz_core::live::Live;
@@ -28,7 +27,8 @@ use veloz_venues::binance::Market;
 use crate::adapter::PyStrategy;
 use crate::errors;
 use crate::feed::failed;
-use crate::link::{wall_ns, Link};
+use crate::link::Link;
+use crate::live_latency::Latencies;
 use crate::live_market::{Fault, FeedSeat, MarketJournal};
 use crate::live_request::LiveRequest;
 use crate::numbers::parse;
@@ -84,8 +84,7 @@ pub struct LiveEngine {
     pub recovery: Option<Recovery>,
     pub poison: Option<String>,
     pub rescued: BTreeSet<u64>,
-    /// Receipt → callback, receipt → request.
-    pub latency: [Histogram; 2],
+    pub latencies: Latencies,
 }
 
 impl Drop for LiveEngine {
@@ -139,21 +138,17 @@ impl LiveEngine {
 
     /// Applies inputs that a venue's decoder read; the seam for a decoder in Rust.
     pub fn take_inputs(&mut self, inputs: &[Input], now_ns: i64) -> PyResult<()> {
-        self.link.await_call();
         self.guarded(|live, _| {
             inputs.iter().try_for_each(|input| live.input(input, now_ns)).map_err(Fault::from)
-        })?;
-        self.measure(now_ns);
-        Ok(())
+        })
     }
 
-    pub fn measure(&mut self, ts_recv_ns: i64) {
-        if let Some(called) = self.link.called_ns() {
-            self.latency[0].add(called - ts_recv_ns);
-            if self.live.has_requests() {
-                self.latency[1].add(wall_ns() - ts_recv_ns);
-            }
-        }
+    /// The same of what came from a socket: what follows is timed from its receipt.
+    pub fn take_received(&mut self, inputs: &[Input], ts_recv_ns: i64) -> PyResult<()> {
+        self.latencies.begin(&self.link, ts_recv_ns);
+        let taken = self.take_inputs(inputs, ts_recv_ns);
+        self.latencies.end(&self.link, false, self.live.has_requests());
+        taken
     }
 
     /// True until it is known what became of a request.
@@ -277,7 +272,7 @@ impl LiveEngine {
             recovery: None,
             poison: None,
             rescued: BTreeSet::new(),
-            latency: [Histogram::default(), Histogram::default()],
+            latencies: Latencies::default(),
         })
     }
 
@@ -454,6 +449,7 @@ impl LiveEngine {
     ///
     /// Lets everything happen that is due by now: timers, and what the paper venue says.
     fn advance(&mut self, now_ns: i64) -> PyResult<usize> {
+        self.latencies.rest();
         self.guarded(|live, _| Ok(live.advance(now_ns)?))
     }
 

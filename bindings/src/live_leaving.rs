@@ -1,6 +1,5 @@
 //! What leaves a `LiveEngine`: requests, journals, snapshots; recovery; and views.
 
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use veloz_core::desk::Recovery;
@@ -39,12 +38,22 @@ impl LiveEngine {
             let (desk, number) = (&self.live.engine.desk, self.next_number);
             self.next_number += 1;
             self.asked.insert(number, Awaited { request, is_doubted: false });
+            self.latencies.leaves(number);
             let sequence = desk.journal.sequence();
             let encoders = &mut self.encoders;
             let made = LiveRequest::new(py, desk, encoders, number, sequence, request)?;
             leaving.push(made);
         }
+        self.latencies.rest();
         Ok(leaving)
+    }
+
+    /// bool: True if `journal_pending`, `market_pending` or `take_requests` has something to hand over.
+    #[getter]
+    fn has_pending(&self) -> bool {
+        !self.desk().journal.pending().is_empty()
+            || self.market.as_ref().is_some_and(|market| !market.0.pending().is_empty())
+            || self.live.has_requests()
     }
 
     /// journal_pending() -> bytes
@@ -252,19 +261,6 @@ impl LiveEngine {
     /// Venue time of the last private event or listing that is booked, ns.
     fn confirmed_ns(&mut self, account: u16) -> PyResult<i64> {
         Ok(self.seat(account)?.confirmed_ns)
-    }
-
-    /// latency(name: str) -> tuple[int, int, int, int]
-    ///
-    /// Count, p50, p99 and maximum in ns from receipt to "callback", or to "request".
-    fn latency(&self, name: &str) -> PyResult<(u64, i64, i64, i64)> {
-        let histogram = match name {
-            "callback" => &self.latency[0],
-            "request" => &self.latency[1],
-            other => return Err(PyValueError::new_err(format!("no latency is named {other:?}"))),
-        };
-        let [half, most] = [0.5, 0.99].map(|share| histogram.quantile_ns(share));
-        Ok((histogram.count(), half, most, histogram.max_ns()))
     }
 
     /// str | None: Why the engine stopped for good; None while it runs.

@@ -35,7 +35,7 @@ impl LiveEngine {
         let mut reading = Reading::new(desk, seat.market, account, ts_recv);
         read(&mut seat.decoder, &mut reading).map_err(failed)?;
         let Reading { inputs, unplaced, .. } = reading;
-        self.take_inputs(&inputs, ts_recv)?;
+        self.take_received(&inputs, ts_recv)?;
         Ok(bits(unplaced))
     }
 
@@ -135,6 +135,6 @@ impl LiveEngine {
             text,
         );
         let inputs: Vec<Input> = std::mem::take(&mut reading.inputs);
-        self.take_inputs(&inputs, now)
+        self.take_received(&inputs, now)
     }
 }

@@ -1483,7 +1483,10 @@ class LiveEngine:
     def lapsed(self, number: int, ts_recv_ns: int) -> None:
         """A cancel or amend can no longer take effect, and did not."""
     def latency(self, name: str) -> tuple[int, int, int, int]:
-        """Count, p50, p99 and maximum in ns from receipt to "callback", or to "request"."""
+        """Count, p50, p99 and maximum in ns, from the receipt of the read: to the strategy's "callback"
+        of a market frame, to the "request" that it makes, until the request's bytes are "written",
+        and from a private frame or an answer to "fill", the strategy's `on_fill`.
+        """
     def leverage(self, account: int) -> dict[str, int]:
         """The leverage that risk counts with, by venue symbol of contracts."""
     def listen(self, strategy: int, symbol: str, kind: str, interval_ns: int) -> None:
@@ -1583,6 +1586,8 @@ class LiveEngine:
         """Ends the run by the strategies' stop policies: each hears that it ends, then its orders are
         cancelled and its position is closed as its policy says. None is called again.
         """
+    def written(self, number: int) -> None:
+        """The bytes of a request were handed to the network: notes how long after its cause."""
 
 @final
 class LiveRequest:
