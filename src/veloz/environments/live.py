@@ -17,11 +17,12 @@ from veloz.environments.trading.run import TradingRun
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from veloz._core import BinanceSigner
     from veloz.environments.trading.settings import TradingSettings
     from veloz.net.doors import Doors
     from veloz.secrets import Credential
 
-__all__ = ["live"]
+__all__ = ["admit", "live"]
 
 
 async def live(
@@ -54,10 +55,25 @@ async def live(
         ConfigError: The key, the addresses or a setting is wrong, or another engine trades.
         VelozError: It could not start, or a failure ended it.
     """
-    bind(credential, settings.hosts)
-    signer = signer_of(credential)
-    await check_rights(settings.hosts.get("spot"), doors, Budgets(doors), signer)
+    signer = await admit(settings, credential, doors, home)
     run = TradingRun(
         settings, doors, home, signer=signer, confirm=confirm, tell=tell, is_alone=is_alone
     )
     return await run.run(stop)
+
+
+async def admit(
+    settings: TradingSettings, credential: Credential, doors: Doors, home: Home
+) -> BinanceSigner:
+    """Looks at a key before it may trade; gives what signs with it.
+
+    Raises:
+        ConfigError: The key belongs elsewhere, cannot sign, or could take money away.
+        FeedError: The venue does not say what the key may do.
+    """
+    bind(credential, settings.hosts)
+    signer = signer_of(credential)
+    doors.files.make_folder(home.folder)
+    budgets = Budgets(doors, home.folder)
+    await check_rights(settings.hosts.get("spot"), doors, budgets, signer)
+    return signer

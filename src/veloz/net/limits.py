@@ -37,6 +37,8 @@ __all__ = ["Bucket", "Leases", "Limits", "Priority"]
 
 _NS = 1_000_000_000
 _SILENT = "silent_until_ns"
+_READ_EVERY_NS = 100_000_000
+"""How late another process may hear of a silence that this address was asked for."""
 _LEASE = 20
 """A lease is so small a part of a limit: few writes of the file, little left unused."""
 
@@ -255,6 +257,8 @@ class Leases:
         self._share = engine_share
         self._free: dict[str, tuple[int, int]] = {}
         """By bucket: the window, and the units of it that are leased and not spent."""
+        self._silent_until_ns = 0
+        self._read_again_ns = 0
 
     def take(self, cost: list[tuple[Bucket, int]]) -> bool:
         """Takes units out of this process's leases, leasing more if need be; all or none."""
@@ -273,13 +277,16 @@ class Leases:
         """Tells all processes to be silent."""
         until_ns = self._clock.wall_ns() + round(for_s * _NS)
         state = self._read() or {}
-        state[_SILENT] = max(until_ns, state.get(_SILENT, 0))
+        state[_SILENT] = self._silent_until_ns = max(until_ns, state.get(_SILENT, 0))
         self._files.write_atomic(self._path, json.dumps(state).encode())
 
     def silent_s(self) -> float:
         """Seconds of silence that any process was asked for; 0 if none."""
-        until_ns = (self._read() or {}).get(_SILENT, 0)
-        return max(0.0, (until_ns - self._clock.wall_ns()) / _NS)
+        now_ns = self._clock.monotonic_ns()
+        if now_ns >= self._read_again_ns:  # an order does not read a file each time
+            self._read_again_ns = now_ns + _READ_EVERY_NS
+            self._silent_until_ns = (self._read() or {}).get(_SILENT, 0)
+        return max(0.0, (self._silent_until_ns - self._clock.wall_ns()) / _NS)
 
     def _left(self, bucket: Bucket) -> int:
         window, units = self._free.get(bucket.name, (-1, 0))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from veloz._core import BinanceSigner, binance_verdict
 from veloz.errors import ConfigError, FeedError, NotSent, OutcomeUnknown
 from veloz.net.backoff import Backoff
+from veloz.net.limits import Leases
 from veloz.venues.binance import listings
 from veloz.venues.binance.budget import BinanceBudget
 from veloz.venues.binance.capabilities import CAPABILITIES
@@ -22,15 +23,18 @@ from veloz.venues.binance.codec import BinanceCodec
 from veloz.venues.binance.dead_man import Countdown, LocalWatchdog
 from veloz.venues.binance.feed import BinanceFeed
 from veloz.venues.binance.gateway import BinanceGateway
+from veloz.venues.binance.line import LineTimes
 from veloz.venues.binance.reconcile import Reconciler
 from veloz.venues.binance.resolve import Resolver
 from veloz.venues.binance.rest import BinanceRest
 from veloz.venues.binance.user_stream import BinanceUserStream
 from veloz.venues.binance.venue_clock import VenueClock
+from veloz.venues.binance.ws_api import SessionTimes
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
     from decimal import Decimal
+    from pathlib import Path
 
     from veloz.environments.trading.port import EnginePort
     from veloz.environments.trading.settings import Rhythm
@@ -46,18 +50,32 @@ _NO_RIGHTS = (-2014, -2015, -1022)
 
 
 class Budgets:
-    """The venue's limits: spot has its own, the futures markets share theirs."""
+    """The venue's limits: spot has its own, the futures markets share theirs.
 
-    def __init__(self, doors: Doors) -> None:
+    Args:
+        doors: The world.
+        folder: Where the processes of this user share the limits; it exists. A process that is
+            started again keeps the silence that the venue asked the one before for. None shares
+            with nobody.
+    """
+
+    def __init__(self, doors: Doors, folder: Path | None = None) -> None:
         self._doors = doors
+        self._folder = folder
         self._made: dict[str, BinanceBudget] = {}
 
     def of(self, market: Market) -> BinanceBudget:
         """The limits of a market."""
         name = "spot" if market == "spot" else "futures"
         if name not in self._made:
-            self._made[name] = BinanceBudget(market, self._doors.clock)
+            self._made[name] = BinanceBudget(market, self._doors.clock, self._leases(name))
         return self._made[name]
+
+    def _leases(self, name: str) -> Leases | None:
+        if self._folder is None:
+            return None
+        path = self._folder / f"limits-{name}"
+        return Leases(self._doors.files, path, self._doors.clock, is_engine=True)
 
 
 def signer_of(credential: Credential) -> BinanceSigner:
@@ -90,6 +108,7 @@ class MarketConnection:
     ) -> None:
         self.market: Market = hosts.market
         self.hosts = hosts
+        self.budget = budget
         self.clock = VenueClock(doors)
         codec = None if signer is None else BinanceCodec(hosts.market, signer, binance_verdict)
         self.rest = BinanceRest(hosts, doors, budget, self.clock, codec=codec)
@@ -101,7 +120,6 @@ class MarketConnection:
         self.countdown: Countdown | None = None
         self.watchdog: LocalWatchdog | None = None
         self._doors = doors
-        self._budget = budget
         self._codec = codec
 
     # Asking.
@@ -117,7 +135,7 @@ class MarketConnection:
                 break
             await asyncio.sleep(0.5)
         answer = await self.asked("exchange_info")
-        self._budget.read_limits(answer.value())
+        self.budget.read_limits(answer.value())
         return answer.body
 
     async def asked(self, name: str, params: dict[str, str] | None = None) -> RestAnswer:
@@ -192,7 +210,7 @@ class MarketConnection:
 
     # Trading.
 
-    def wire_feed(self, port: EnginePort, feed: int) -> BinanceFeed:
+    def wire_feed(self, port: EnginePort, feed: int, rhythm: Rhythm) -> BinanceFeed:
         """Makes the market-data half."""
         self.feed = BinanceFeed(
             self.hosts,
@@ -202,6 +220,7 @@ class MarketConnection:
             rest=self.rest,
             time=self.clock,
             pace=self._pace,
+            times=LineTimes(age_s=rhythm.connection_age_s),
         )
         return self.feed
 
@@ -224,11 +243,12 @@ class MarketConnection:
             account,
             codec=self._codec,
             rest=rest,
-            budget=self._budget,
+            budget=self.budget,
             time=clock,
             resolver=resolver,
             pace=self._pace(),
             on_done=self._expect,
+            session_times=SessionTimes(age_s=rhythm.connection_age_s),
         )
         reconciler = self.reconciler = Reconciler(
             doors,
@@ -253,6 +273,7 @@ class MarketConnection:
             watcher=reconciler,
             pace=self._pace(),
             after=gateway.pump,
+            times=SessionTimes(age_s=rhythm.connection_age_s, retire_s=5.0),
         )
         if rhythm.countdown_s > 0 and CAPABILITIES[self.market].has_countdown:
             self.countdown = Countdown(rest, port, account, countdown_s=rhythm.countdown_s)

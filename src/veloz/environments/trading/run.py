@@ -157,7 +157,7 @@ class TradingRun:
     async def _prepare(self, opened: Opened) -> tuple[Tables, dict[Market, Survey]]:
         """Asks the venue what it lists and what the account holds; a person confirms."""
         settings = self.settings
-        budgets = Budgets(self._doors)
+        budgets = Budgets(self._doors, None if settings.is_paper else self._home.folder)
         markets: list[Market] = list(dict.fromkeys(seated.market for seated in self.made))
         known: Tables | None = None
         if opened.sequence:
@@ -240,7 +240,7 @@ class TradingRun:
         for number, (market, connection) in enumerate(self.connections.items()):
             port = EnginePort(self.shell, self.tables, market, by_market[market], self._differs)
             self.ports[market] = port
-            connection.wire_feed(port, number)
+            connection.wire_feed(port, number, self.settings.rhythm)
             if not self.settings.is_paper:
                 symbols = list(self.tables.named(market))
                 gateway = connection.wire_account(port, number, symbols, self.settings.rhythm)
@@ -321,6 +321,8 @@ class TradingRun:
             self._look_at_tasks()
             if stop.asked.is_set() or self.shell.fatal:
                 return
+            if any(one.budget.limits.silent_s for one in self.connections.values()):
+                until_ns += int(_POLL_S * 1e9)  # what the venue asked us to wait is no failure
             if self._doors.clock.monotonic_ns() > until_ns:
                 waiting = [name for name, port in self.ports.items() if not port.is_synced]
                 raise FeedError(
