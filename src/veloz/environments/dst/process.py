@@ -83,6 +83,7 @@ class Run:
         hashes: State hash behind a batch, noted while processes lived.
         noticed: What processes counted, by `part.word`, all lives together.
         told: What processes told of themselves, as text.
+        reports: Private frames that engines took, by account, all lives together.
         strategies: Those of all lives.
         on_snapshot: Called just before a snapshot is written.
         is_quiet: True from when no strategy gives orders any more.
@@ -97,6 +98,7 @@ class Run:
     hashes: dict[int, str] = field(default_factory=dict[int, str])
     noticed: Counter[str] = field(default_factory=Counter[str])
     told: list[str] = field(default_factory=list[str])
+    reports: list[tuple[int, bytes]] = field(default_factory=list[tuple[int, bytes]])
     strategies: list[Dicer] = field(default_factory=list[Dicer])
     on_snapshot: Callable[[], None] = lambda: None
     is_quiet: bool = False
@@ -163,6 +165,8 @@ class WatchedRun(TradingRun):
     def _wire(self) -> None:
         super()._wire()
         self.shell.released = self._noting(self.shell.released)
+        for port in self.ports.values():
+            port.user_frame = self._keeping(port.user_frame)
         self.writer.snapshot = self._announcing(self.writer.snapshot)
         for seated in self.made:
             strategy = seated.strategy
@@ -179,6 +183,13 @@ class WatchedRun(TradingRun):
             return found
 
         return taken
+
+    def _keeping(self, take: Callable[..., int]) -> Callable[..., int]:
+        def kept(account: int, payload: bytes | memoryview, ts_recv_ns: int) -> int:
+            self.watch.reports.append((account, bytes(payload)))
+            return take(account, payload, ts_recv_ns)
+
+        return kept
 
     def _announcing(self, write: Callable[..., Any]) -> Callable[..., Any]:
         def announced(sequence: int, chain: bytes, state: bytes) -> Any:

@@ -67,13 +67,15 @@ class Trading:
         faults: What a plan may name.
         detectable: Those that a counter tells.
         oracles: What each of O1 to O16 came to.
-        faulty_s: How long it trades under faults, in virtual seconds.
+        faulty_s: How long it trades under faults, in virtual seconds, and then until
+        least_events: So many frames and requests have crossed.
         rate: Changes and trades a second on each generated market.
     """
 
     faults: ClassVar[frozenset[str]] = JOINED
     detectable: ClassVar[frozenset[str]] = frozenset(DETECTORS)
     faulty_s = 25.0
+    least_events = 0
     rate = 5.0
 
     def __init__(self) -> None:
@@ -122,6 +124,8 @@ class Trading:
                 await asyncio.sleep(0.1)
         simulation.faults.load(venue_plan)
         await asyncio.sleep(self.faulty_s)
+        while world.network.crossed < self.least_events:  # noqa: ASYNC110 - virtual time
+            await asyncio.sleep(1.0)
         self._quieten(world, injector, simulation, run)
         unsettled = await self._settle(world, witness)
         observers.sightings = [seen for one in run.strategies for seen in one.sightings]
@@ -316,9 +320,10 @@ class Trading:
 
 
 class TradingLong(Trading):
-    """The same for so long that more than 10,000 events cross the wires."""
+    """The same for so long that 10,000 events cross the wires."""
 
-    faulty_s = 180.0
+    faulty_s = 120.0
+    least_events = 10_000
     rate = 8.0
 
 
