@@ -26,11 +26,13 @@ from veloz.venues.binance.codec import BinanceCodec
 from veloz.venues.binance.dead_man import Countdown, LocalWatchdog
 from veloz.venues.binance.feed import BinanceFeed
 from veloz.venues.binance.gateway import BinanceGateway
+from veloz.venues.binance.line import LineTimes
 from veloz.venues.binance.reconcile import Reconciler
 from veloz.venues.binance.resolve import Resolver
 from veloz.venues.binance.rest import BinanceRest
 from veloz.venues.binance.user_stream import BinanceUserStream
 from veloz.venues.binance.venue_clock import VenueClock
+from veloz.venues.binance.ws_api import SessionTimes
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -133,6 +135,7 @@ class MarketConnection:
     ) -> None:
         self.market: Market = hosts.market
         self.hosts = hosts
+        self.budget = budget
         self.clock = VenueClock(doors)
         codec = None if signer is None else BinanceCodec(hosts.market, signer, binance_verdict)
         self.rest = BinanceRest(hosts, doors, budget, self.clock, codec=codec)
@@ -144,7 +147,6 @@ class MarketConnection:
         self.countdown: Countdown | None = None
         self.watchdog: LocalWatchdog | None = None
         self._doors = doors
-        self._budget = budget
         self._codec = codec
 
     # Asking.
@@ -160,7 +162,7 @@ class MarketConnection:
                 break
             await asyncio.sleep(0.5)
         answer = await self.asked("exchange_info")
-        self._budget.read_limits(answer.value())
+        self.budget.read_limits(answer.value())
         return answer.body
 
     async def asked(self, name: str, params: dict[str, str] | None = None) -> RestAnswer:
@@ -260,7 +262,7 @@ class MarketConnection:
 
     # Trading.
 
-    def wire_feed(self, port: EnginePort, feed: int) -> BinanceFeed:
+    def wire_feed(self, port: EnginePort, feed: int, rhythm: Rhythm) -> BinanceFeed:
         """Makes the market-data half."""
         self.feed = BinanceFeed(
             self.hosts,
@@ -270,6 +272,7 @@ class MarketConnection:
             rest=self.rest,
             time=self.clock,
             pace=self._pace,
+            times=LineTimes(age_s=rhythm.connection_age_s),
         )
         return self.feed
 
@@ -292,11 +295,12 @@ class MarketConnection:
             account,
             codec=self._codec,
             rest=rest,
-            budget=self._budget,
+            budget=self.budget,
             time=clock,
             resolver=resolver,
             pace=self._pace(),
             on_done=self._expect,
+            session_times=SessionTimes(age_s=rhythm.connection_age_s),
         )
         reconciler = self.reconciler = Reconciler(
             doors,
@@ -321,6 +325,7 @@ class MarketConnection:
             watcher=reconciler,
             pace=self._pace(),
             after=gateway.pump,
+            times=SessionTimes(age_s=rhythm.connection_age_s, retire_s=5.0),
         )
         if rhythm.countdown_s > 0 and CAPABILITIES[self.market].has_countdown:
             self.countdown = Countdown(rest, port, account, countdown_s=rhythm.countdown_s)

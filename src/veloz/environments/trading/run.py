@@ -258,7 +258,7 @@ class TradingRun:
         for number, (market, connection) in enumerate(self.connections.items()):
             port = EnginePort(self.shell, self.tables, market, by_market[market], self._differs)
             self.ports[market] = port
-            connection.wire_feed(port, number)
+            connection.wire_feed(port, number, self.settings.rhythm)
             if not self.settings.is_paper:
                 symbols = list(self.tables.named(market))
                 gateway = connection.wire_account(port, number, symbols, self.settings.rhythm)
@@ -342,6 +342,8 @@ class TradingRun:
             self.look_at_tasks()
             if stop.asked.is_set() or self.shell.fatal:
                 return
+            if any(one.budget.limits.silent_s for one in self.connections.values()):
+                until_ns += int(_POLL_S * 1e9)  # what the venue asked us to wait is no failure
             if self._doors.clock.monotonic_ns() > until_ns:
                 waiting = [name for name, port in self.ports.items() if not port.is_synced]
                 raise FeedError(
