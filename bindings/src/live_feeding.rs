@@ -4,9 +4,12 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use veloz_core::facts::{self, market_number};
-use veloz_core::market::{Bar, Funding, MarkPrice, Quote, Tick, Trade};
+use veloz_core::market::{Bar, Funding, MarkPrice, Published, Quote, Tick, Trade};
 
-use crate::columns::{bars_of, fundings_of, marks_of, quotes_of, ticks_of, trades_of};
+use crate::columns::{
+    bars_of, fundings_of, indexes_of, interests_of, liquidations_of, marks_of, quotes_of,
+    tickers_of, ticks_of, trades_of,
+};
 use crate::feed::with_bytes;
 use crate::live::LiveEngine;
 use crate::live_market::FeedSeat;
@@ -163,6 +166,19 @@ impl LiveEngine {
                 }
             }};
         }
+        macro_rules! published {
+            ($variant:ident, $convert:ident, $number:ident) => {{
+                let mut rows = Vec::new();
+                $convert(py, columns, row, &mut rows)?;
+                for one in rows {
+                    let now = one.ts_recv();
+                    if let Published::$variant(event) = &one {
+                        self.hear(market_number::$number, event, None, now);
+                    }
+                    self.guarded(|live, _| Ok(live.published(&one, now)?))?;
+                }
+            }};
+        }
         match kind {
             "bars" => {
                 let shape = |row: veloz_core::replay::TimedBar| (row.bar, row.ts_recv);
@@ -176,6 +192,10 @@ impl LiveEngine {
             "funding" => {
                 rows!(Funding, fundings_of, FUNDING_RATE, funding, |r: Funding| (r, r.ts_recv));
             }
+            "index" => published!(Index, indexes_of, INDEX_PRICE),
+            "open_interest" => published!(OpenInterest, interests_of, OPEN_INTEREST),
+            "liquidations" => published!(Liquidation, liquidations_of, LIQUIDATION),
+            "tickers" => published!(Ticker, tickers_of, TICKER),
             "ticks" => rows!(Tick, ticks_of, TICK, tick, |r: Tick| (r, r.ts_recv)),
             other => return Err(PyValueError::new_err(format!("no event is of kind {other:?}"))),
         }

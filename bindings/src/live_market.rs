@@ -9,7 +9,10 @@ use veloz_core::facts::{market_number, BodyHeard, FrameHeard, StreamsMarked};
 use veloz_core::instrument::{Asset, Instrument};
 use veloz_core::journal::{Batch, Header, Journal, Reader};
 use veloz_core::live::Live;
-use veloz_core::market::{Bar, Funding, MarkPrice, Quote, Tick, Trade, TICK_LAST, TICK_TRADE};
+use veloz_core::market::{
+    Bar, Funding, IndexPrice, Liquidation, MarkPrice, OpenInterest, Published, Quote, Tick, Ticker,
+    Trade, TICK_LAST, TICK_TRADE,
+};
 use veloz_core::record::Record;
 use veloz_venues::binance::decode::MessageKind;
 use veloz_venues::binance::feed::{Columns, Feed};
@@ -29,6 +32,7 @@ pub trait Hears {
     fn bar(&mut self, bar: &Bar, now_ns: i64) -> Result<(), EngineError>;
     fn mark(&mut self, mark: &MarkPrice, now_ns: i64) -> Result<(), EngineError>;
     fn funding(&mut self, funding: &Funding, now_ns: i64) -> Result<(), EngineError>;
+    fn published(&mut self, row: &Published, now_ns: i64) -> Result<(), EngineError>;
 }
 
 macro_rules! hears {
@@ -54,6 +58,9 @@ macro_rules! hears {
             }
             fn funding(&mut self, funding: &Funding, now_ns: i64) -> Result<(), EngineError> {
                 self.funding(funding, now_ns)
+            }
+            fn published(&mut self, row: &Published, now_ns: i64) -> Result<(), EngineError> {
+                self.published(row, now_ns)
             }
         }
     };
@@ -207,6 +214,32 @@ impl FeedSeat {
         columns.mark_prices.iter().try_for_each(|mark| hears.mark(mark, now_ns))?;
         columns.bars.iter().try_for_each(|bar| hears.bar(bar, now_ns))?;
         columns.fundings.iter().try_for_each(|funding| hears.funding(funding, now_ns))?;
+        self.tell_published(hears, &columns, now_ns)
+    }
+
+    /// What a venue publishes beside: one message holds one kind of it.
+    fn tell_published(
+        &self,
+        hears: &mut impl Hears,
+        columns: &Columns,
+        now_ns: i64,
+    ) -> Result<(), Fault> {
+        // A mark's message brings the index as well, and USDT-M has no other of it. Marks have the
+        // engine's rows already.
+        let indexes = columns.mark_prices.iter().filter(|mark| mark.index > 0).map(|mark| {
+            let MarkPrice { ts_exchange, ts_recv, instrument, index, .. } = *mark;
+            Published::Index(IndexPrice { ts_exchange, ts_recv, instrument, index })
+        });
+        let rows = columns.index_prices.iter().map(|row| Published::Index(*row));
+        let rows = rows.chain(columns.open_interests.iter().map(|r| Published::OpenInterest(*r)));
+        let rows = rows.chain(columns.liquidations.iter().map(|r| Published::Liquidation(*r)));
+        for mut row in rows.chain(columns.tickers.iter().map(|r| Published::Ticker(*r))) {
+            row.set_instrument(self.rows[row.instrument() as usize]);
+            hears.published(&row, now_ns)?;
+        }
+        for row in indexes {
+            hears.published(&row, now_ns)?;
+        }
         Ok(())
     }
 
@@ -293,6 +326,13 @@ fn hear_again(
             }
         };
     }
+    macro_rules! published {
+        ($record:ident, $variant:ident) => {
+            if let Some(row) = $record::take(&mut bytes) {
+                engine.published(&Published::$variant(row), now_ns)?;
+            }
+        };
+    }
     match number {
         market_number::FRAME => {
             let Some(fact) = FrameHeard::take(&mut bytes) else { return Ok(()) };
@@ -333,6 +373,10 @@ fn hear_again(
         market_number::QUOTE => event!(Quote, quote),
         market_number::MARK_PRICE => event!(MarkPrice, mark),
         market_number::FUNDING_RATE => event!(Funding, funding),
+        market_number::INDEX_PRICE => published!(IndexPrice, Index),
+        market_number::OPEN_INTEREST => published!(OpenInterest, OpenInterest),
+        market_number::LIQUIDATION => published!(Liquidation, Liquidation),
+        market_number::TICKER => published!(Ticker, Ticker),
         _ => {}
     }
     Ok(())

@@ -106,6 +106,10 @@ pub fn wants_of(kind: &str) -> PyResult<u32> {
         ("books", wants::BOOKS),
         ("marks", wants::MARKS),
         ("funding", wants::FUNDING),
+        ("index", wants::INDEXES),
+        ("open_interest", wants::INTEREST),
+        ("liquidations", wants::LIQUIDATIONS),
+        ("tickers", wants::TICKERS),
     ];
     choice("kind", kind, &table)
 }

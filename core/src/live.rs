@@ -12,7 +12,7 @@
 use crate::desk::Input;
 use crate::engine::{Engine, EngineError};
 use crate::facts;
-use crate::market::{Bar, Funding, MarkPrice, Quote, Tick, Trade};
+use crate::market::{Bar, Funding, MarkPrice, Published, Quote, Tick, Trade};
 use crate::order::Request;
 use crate::paper::Paper;
 use crate::strategy::Strategy;
@@ -148,6 +148,17 @@ impl<S: Strategy> Live<S> {
     pub fn funding(&mut self, funding: &Funding, now_ns: i64) -> Result<(), EngineError> {
         self.before(now_ns, |paper| paper.funding(funding))?;
         self.engine.funding(funding, now_ns)?;
+        self.after(now_ns)
+    }
+
+    /// What the venue publishes beside prices, trades and books.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the desk cannot go on.
+    pub fn published(&mut self, row: &Published, now_ns: i64) -> Result<(), EngineError> {
+        self.before(now_ns, |_| ())?;
+        self.engine.published(row, now_ns)?;
         self.after(now_ns)
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from veloz.errors import ConfigError
 from veloz.strategy.durations import format_duration
 
 if TYPE_CHECKING:
@@ -24,13 +25,25 @@ def wanted(market: Market, made: Sequence[Seated], tables: Tables, *, is_paper: 
         made: Its strategies.
         tables: The run's.
         is_paper: The simulated venue needs the book and every trade of what is traded.
+
+    Raises:
+        ConfigError: A strategy asks for something that the venue has no stream of.
     """
     prints = "@trade" if market == "spot" else "@aggTrade"
+    for seated in made:
+        if any("open_interest" in kinds for kinds in seated.wanted.values()):
+            raise ConfigError(
+                f"{seated.name} asks for open interest, of which Binance has no stream",
+                hint="take the OpenInterests subscription away; backtests have it from data",
+            )
     by_kind = {
         "trades": (prints,),
         "quotes": ("@bookTicker",),
         "books": ("@depth@100ms", prints),
         "marks": ("@markPrice@1s",),
+        "index": ("@markPrice@1s",),
+        "tickers": ("@ticker",),
+        "liquidations": ("@forceOrder",),
     }
     names: dict[str, None] = {}
     for seated in made:
