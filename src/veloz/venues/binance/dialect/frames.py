@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from heapq import nlargest, nsmallest
 from typing import TYPE_CHECKING, Any
 
 from veloz.exchange.model import Depth
 from veloz.exchange.words import Market
-from veloz.venues.binance.dialect.vocabulary import MILLISECOND
+from veloz.venues.binance.dialect.vocabulary import MILLISECOND, encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,29 +29,71 @@ __all__ = ["Frames"]
 
 SHOWN_LEVELS = 20
 SHOW_NS = 100_000_000
-Side = dict[Decimal, Decimal]
+Side = dict[str, str]
+_NEVER = 9_876_543_210_987_654
+"""A time, in ms, that no payload holds: it marks where times are written."""
 
 
 @dataclass
 class _Book:
-    """The recorded book of one symbol."""
+    """The recorded book of one symbol, as it is written: numbers are made of it when it is asked.
+
+    Attributes:
+        bids: Quantity by price; a price is written in one way only.
+        asks: The same.
+    """
 
     last_id: int = 0
-    bids: Side = field(default_factory=dict[Decimal, Decimal])
-    asks: Side = field(default_factory=dict[Decimal, Decimal])
+    bids: Side = field(default_factory=dict[str, str])
+    asks: Side = field(default_factory=dict[str, str])
+    _written: dict[str, str] = field(default_factory=dict[str, str])
+    _prices: dict[str, Decimal] = field(default_factory=dict[str, Decimal])
 
     def apply(self, bids: Any, asks: Any, last_id: int) -> None:
         self.last_id = last_id
         for side, levels in ((self.bids, bids), (self.asks, asks)):
-            for price, size in levels:
+            for text, size in levels:
+                price = self._written.get(text) or self._learn(text)
                 if size.strip("0.") == "":
-                    side.pop(Decimal(price), None)
+                    side.pop(price, None)
                 else:
-                    side[Decimal(price)] = Decimal(size)
+                    side[price] = size
 
     def top(self, limit: int) -> tuple[list[tuple[Decimal, Decimal]], ...]:
-        bids = sorted(self.bids.items(), reverse=True)[:limit]
-        return bids, sorted(self.asks.items())[:limit]
+        bids = nlargest(limit, ((self._prices[price], price) for price in self.bids))
+        asks = nsmallest(limit, ((self._prices[price], price) for price in self.asks))
+        return (
+            [(price, Decimal(self.bids[text])) for price, text in bids],
+            [(price, Decimal(self.asks[text])) for price, text in asks],
+        )
+
+    def _learn(self, text: str) -> str:
+        """The one way in which a price is written here."""
+        price = Decimal(text)
+        name = f"{price.normalize():f}"
+        self._written[text] = name
+        self._prices.setdefault(name, price)
+        return name
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A payload as JSON, cut where the times are that move to now.
+
+    Written before the load begins, so that sending one costs the host that is measured little.
+    """
+
+    streams: tuple[str, ...]
+    parts: tuple[bytes, ...]
+
+    @classmethod
+    def of(cls, row: RecordedRow) -> _Written:
+        streams = STREAMS.get(row.body["e"])
+        if streams is None:
+            return cls((), ())
+        name = row.symbol.lower()
+        parts = encode(_on_the_wire(row, _NEVER)).split(str(_NEVER).encode())
+        return cls(tuple(name + stream for stream in streams), tuple(parts))
 
 
 class Frames:
@@ -73,6 +116,7 @@ class Frames:
         self._shown_ns = 0
         self._books: dict[tuple[Market, str], _Book] = {}
         self._prints: dict[tuple[Market, str], dict[str, Any]] = {}
+        self._written = [_Written.of(row) for row in self._rows]
         for row in self._rows:
             self._books.setdefault((row.market, row.symbol), _Book())
         for key in self._books:
@@ -90,7 +134,7 @@ class Frames:
             self._before_first_snapshots()
         until = self._rows[0].ts + int((now_ns - self._begun_ns) * self._speed)
         while not self.is_done and self._rows[self._next].ts <= until:
-            self._send(self._rows[self._next], now_ns // MILLISECOND)
+            self._send(self._next, now_ns // MILLISECOND)
             self._next += 1
         if now_ns - self._shown_ns >= SHOW_NS:
             self._shown_ns = now_ns
@@ -109,7 +153,8 @@ class Frames:
         book.asks.clear()
         book.apply(body["bids"], body["asks"], int(body["lastUpdateId"]))
 
-    def _send(self, row: RecordedRow, now_ms: int) -> None:
+    def _send(self, number: int, now_ms: int) -> None:
+        row = self._rows[number]
         key, body = (row.market, row.symbol), row.body
         kind = body["e"]
         book = self._books[key]
@@ -124,17 +169,21 @@ class Frames:
         elif kind == "markPriceUpdate":
             self._simulation.venue.exchange.set_mark(*key, Decimal(body["p"]))
             return  # the streams of mark prices have a pace of their own
-        self._publish(row, now_ms)
+        self._publish(row, self._written[number], now_ms)
 
-    def _publish(self, row: RecordedRow, now_ms: int) -> None:
+    def _publish(self, row: RecordedRow, written: _Written, now_ms: int) -> None:
         hub = self._simulation.hubs[row.market]
-        moved = {name: now_ms for name in ("E", "T") if name in row.body}
-        payload = {**row.body, **moved}
-        name = row.symbol.lower()
-        if payload["e"] == "bookTicker" and row.market is Market.SPOT:
-            del payload["e"]
-        for stream in STREAMS[row.body["e"]]:
-            hub.publish(name + stream, lambda _unit: payload)
+        heard = [stream for stream in written.streams if hub.is_heard(stream)]
+        if not heard:
+            return
+        if hub.faults.is_planned:
+            payload = _on_the_wire(row, now_ms)
+            for stream in heard:
+                hub.publish(stream, lambda _unit: payload)
+            return
+        raw = str(now_ms).encode().join(written.parts)
+        for stream in heard:
+            hub.send(stream, raw)
 
     def _show(self) -> None:
         """The exchange takes over the top of each book, and the last trade."""
@@ -157,6 +206,15 @@ class Frames:
             return Depth(*key, book.last_id, tuple(bids), tuple(asks), now)
 
         return depth
+
+
+def _on_the_wire(row: RecordedRow, now_ms: int) -> dict[str, Any]:
+    """A recorded payload at another time, as the venue words it."""
+    moved = {name: now_ms for name in ("E", "T") if name in row.body}
+    payload = {**row.body, **moved}
+    if payload["e"] == "bookTicker" and row.market is Market.SPOT:
+        del payload["e"]
+    return payload
 
 
 STREAMS = {
