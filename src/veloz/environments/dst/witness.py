@@ -85,6 +85,11 @@ class Witness:
         world.network.judge = self._leaving
         world.network.wiretap = self._arrived
 
+    @property
+    def silent_until_ns(self) -> int:
+        """Virtual time until which some server has asked for silence; 0 if none ever did."""
+        return max(self._silent_until.values(), default=0)
+
     def _leaving(self, parcel: Parcel) -> Fate:
         if parcel.to_server and parcel.sender == self._host.name:
             market, method = self._market(parcel), _method(parcel)

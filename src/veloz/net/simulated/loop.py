@@ -13,6 +13,9 @@ rounded back to it, so that no error adds up. Timers of one instant fire in the 
 were set. Tasks and futures hash by their number, since asyncio keeps them in sets and would else
 cancel them in the order of their addresses.
 
+`busy` makes time pass between its rounds, as on a machine with other things to do: timers then ring
+late, and what arrived meanwhile is read before them, as a real loop does it.
+
 Sockets, threads, processes and signals are refused with a sentence: they know another time.
 """
 
@@ -76,6 +79,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     Attributes:
         now_ns: Nanoseconds since the loop was made.
+        busy: How long the next round of callbacks keeps the loop, ns; 0 unless a test says more.
         unhandled: Exceptions of callbacks and of tasks that nobody awaits, in order.
     """
 
@@ -86,6 +90,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self.now_ns = 0
+        self.busy: Callable[[], int] = lambda: 0
         self.unhandled: list[BaseException] = []
         self._made = 0
         self._rounds = 0
@@ -124,7 +129,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
         """Sets a timer; those of one instant fire in the order in which they were set."""
-        return self.call_at_ns(round(when * _NS), callback, *args, context=context)
+        return self._set(round(when * _NS), callback, args, context, is_arrival=False)
 
     def call_later(
         self,
@@ -134,7 +139,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
         """Sets a timer that many seconds from now, to the nanosecond."""
-        return self.call_at_ns(self.now_ns + round(delay * _NS), callback, *args, context=context)
+        when_ns = self.now_ns + round(delay * _NS)
+        return self._set(when_ns, callback, args, context, is_arrival=False)
 
     def call_at_ns(
         self,
@@ -143,12 +149,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         *args: Any,
         context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
-        """Sets a timer by an exact instant; one that is past fires at once."""
-        when_ns = max(when_ns, self.now_ns)
-        timer = _Timer(when_ns, callback, args, self, context)
-        self._made += 1
-        heapq.heappush(self._scheduled, (when_ns, self._made, timer))
-        return timer
+        """Lets something arrive at an exact instant, as from a socket or a thread; at once if past.
+
+        A loop that is late reads what arrived before it rings its timers.
+        """
+        return self._set(when_ns, callback, args, context, is_arrival=True)
 
     def call_soon_threadsafe(
         self,
@@ -174,6 +179,21 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._made += 1
         return self._made
 
+    def _set(
+        self,
+        when_ns: int,
+        callback: Callable[..., object],
+        args: tuple[Any, ...],
+        context: contextvars.Context | None,
+        *,
+        is_arrival: bool,
+    ) -> _Timer:
+        when_ns = max(when_ns, self.now_ns)
+        timer = _Timer(when_ns, callback, args, self, context)
+        timer.is_arrival = is_arrival
+        heapq.heappush(self._scheduled, (when_ns, self._next(), timer))
+        return timer
+
     def _run_once(self) -> None:
         """One round: moves the time if nothing is ready, then calls what is.
 
@@ -182,14 +202,20 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """
         ready, scheduled = self._ready, self._scheduled
         self._forget_cancelled()
+        late_ns = self.busy()
         if ready or self._stopping or (scheduled and scheduled[0][0] <= self.now_ns):
             self._stand()
         else:
             self._jump()
+        self.now_ns += late_ns
+        due: list[_Timer] = []
         while scheduled and scheduled[0][0] <= self.now_ns:
             timer = heapq.heappop(scheduled)[2]
             timer._scheduled = False
-            ready.append(timer)
+            due.append(timer)
+        if late_ns:  # what arrived meanwhile is read before the timers that are due too
+            due.sort(key=lambda timer: not timer.is_arrival)
+        ready.extend(due)
         for _ in range(len(ready)):  # what these add is for the next round
             handle = ready.popleft()
             if not handle._cancelled:  # pyright: ignore[reportAttributeAccessIssue]
@@ -316,7 +342,7 @@ class _NoSelector(selectors.BaseSelector):
 class _Timer(asyncio.TimerHandle):
     """A timer; the loop's queue keeps its exact instant and when it was set."""
 
-    __slots__ = ()
+    __slots__ = ("is_arrival",)
 
     def __init__(
         self,
@@ -328,6 +354,7 @@ class _Timer(asyncio.TimerHandle):
     ) -> None:
         super().__init__(when_ns / _NS, callback, args, loop, context)
         self._scheduled = True
+        self.is_arrival = False
 
     def is_forgotten(self) -> bool:
         """True, and no longer scheduled, if it was cancelled."""

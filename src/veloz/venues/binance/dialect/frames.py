@@ -5,13 +5,15 @@ the load on a client matters, that is too slow: here payloads go straight to the
 times moved to now, and ten times a second the exchange is shown the top of the recorded book, so
 that orders still fill at prices that the client has seen.
 
-The recorded update ids stay: `depth` is answered from the recorded book.
+The recorded update ids stay: `depth` is answered from the recorded book. A recording that has
+trades and no aggregates gives both: an aggregate of one trade each.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
 from heapq import nlargest, nsmallest
 from typing import TYPE_CHECKING, Any
 
@@ -87,13 +89,8 @@ class _Written:
     parts: tuple[bytes, ...]
 
     @classmethod
-    def of(cls, row: RecordedRow) -> _Written:
-        streams = STREAMS.get(row.body["e"])
-        if streams is None:
-            return cls((), ())
-        name = row.symbol.lower()
-        parts = encode(_on_the_wire(row, _NEVER)).split(str(_NEVER).encode())
-        return cls(tuple(name + stream for stream in streams), tuple(parts))
+    def of(cls, streams: tuple[str, ...], payload: dict[str, Any]) -> _Written:
+        return cls(streams, tuple(encode(payload).split(str(_NEVER).encode())))
 
 
 class Frames:
@@ -116,9 +113,15 @@ class Frames:
         self._shown_ns = 0
         self._books: dict[tuple[Market, str], _Book] = {}
         self._prints: dict[tuple[Market, str], dict[str, Any]] = {}
-        self._written = [_Written.of(row) for row in self._rows]
+        self._aggregated: set[tuple[Market, str]] = set()
         for row in self._rows:
             self._books.setdefault((row.market, row.symbol), _Book())
+            if row.body["e"] == "aggTrade":
+                self._aggregated.add((row.market, row.symbol))
+        self._written = [
+            [_Written.of(streams, payload) for streams, payload in self._payloads(row, _NEVER)]
+            for row in self._rows
+        ]
         for key in self._books:
             simulation.venue.books[key] = self._depth(key)
 
@@ -171,19 +174,34 @@ class Frames:
             return  # the streams of mark prices have a pace of their own
         self._publish(row, self._written[number], now_ms)
 
-    def _publish(self, row: RecordedRow, written: _Written, now_ms: int) -> None:
+    def _publish(self, row: RecordedRow, written: list[_Written], now_ms: int) -> None:
         hub = self._simulation.hubs[row.market]
-        heard = [stream for stream in written.streams if hub.is_heard(stream)]
-        if not heard:
-            return
         if hub.faults.is_planned:
-            payload = _on_the_wire(row, now_ms)
-            for stream in heard:
-                hub.publish(stream, lambda _unit: payload)
+            for streams, payload in self._payloads(row, now_ms):
+                for stream in streams:
+                    hub.publish(stream, partial(_given, payload))
             return
-        raw = str(now_ms).encode().join(written.parts)
-        for stream in heard:
-            hub.send(stream, raw)
+        for one in written:
+            heard = [stream for stream in one.streams if hub.is_heard(stream)]
+            if heard:
+                raw = str(now_ms).encode().join(one.parts)
+                for stream in heard:
+                    hub.send(stream, raw)
+
+    def _payloads(
+        self, row: RecordedRow, now_ms: int
+    ) -> list[tuple[tuple[str, ...], dict[str, Any]]]:
+        """What a message becomes at another time, as the venue words it, and on which streams."""
+        kind, name = row.body["e"], row.symbol.lower()
+        if kind not in STREAMS:
+            return []
+        payload = row.body | {part: now_ms for part in ("E", "T") if part in row.body}
+        if kind == "bookTicker" and row.market is Market.SPOT:
+            del payload["e"]
+        found = [(tuple(name + stream for stream in STREAMS[kind]), payload)]
+        if kind == "trade" and (row.market, row.symbol) not in self._aggregated:
+            found.append(((name + "@aggTrade",), _aggregate(payload)))
+        return found
 
     def _show(self) -> None:
         """The exchange takes over the top of each book, and the last trade."""
@@ -208,12 +226,13 @@ class Frames:
         return depth
 
 
-def _on_the_wire(row: RecordedRow, now_ms: int) -> dict[str, Any]:
-    """A recorded payload at another time, as the venue words it."""
-    moved = {name: now_ms for name in ("E", "T") if name in row.body}
-    payload = {**row.body, **moved}
-    if payload["e"] == "bookTicker" and row.market is Market.SPOT:
-        del payload["e"]
+def _aggregate(trade: dict[str, Any]) -> dict[str, Any]:
+    """A trade as an aggregate of itself."""
+    own = {name: trade[name] for name in ("E", "s", "p", "q", "T", "m")}
+    return {"e": "aggTrade", **own, "a": trade["t"], "f": trade["t"], "l": trade["t"]}
+
+
+def _given(payload: dict[str, Any], _unit: int) -> dict[str, Any]:
     return payload
 
 
