@@ -169,6 +169,11 @@ class Faults:
         self._timed = []
         self._standing.clear()
 
+    @property
+    def is_planned(self) -> bool:
+        """Whether any fault could happen."""
+        return bool(self._rules)
+
     def counts(self) -> dict[str, int]:
         """`injected_total` by id."""
         return {fault: times for fault, times in sorted(self.injected.items()) if times}
