@@ -156,9 +156,9 @@ impl LiveEngine {
         let row = self.link.row(symbol)?;
         macro_rules! rows {
             ($record:ident, $convert:ident, $number:ident, $method:ident, $shape:expr) => {
-            rows!($record, $convert, $number, $method, $shape, |event| event)
-        };
-        ($record:ident, $convert:ident, $number:ident, $method:ident, $shape:expr, $told:expr) => {{
+                rows!($record, $convert, $number, $method, $shape, |event| event)
+            };
+            ($record:ident, $convert:ident, $number:ident, $method:ident, $shape:expr, $told:expr) => {{
                 let mut rows = Vec::new();
                 $convert(py, columns, row, &mut rows)?;
                 for one in rows {
@@ -181,7 +181,9 @@ impl LiveEngine {
             "funding" => {
                 rows!(Funding, fundings_of, FUNDING_RATE, funding, |r: Funding| (r, r.ts_recv));
             }
-            "ticks" => rows!(Tick, ticks_of, TICK, ticks, |r: Tick| (r, r.ts_recv), std::slice::from_ref),
+            "ticks" => {
+                rows!(Tick, ticks_of, TICK, ticks, |r: Tick| (r, r.ts_recv), std::slice::from_ref)
+            }
             other => return Err(PyValueError::new_err(format!("no event is of kind {other:?}"))),
         }
         Ok(())
