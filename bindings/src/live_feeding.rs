@@ -82,15 +82,15 @@ impl LiveEngine {
     #[pyo3(signature = (feed, payload, ts_recv_ns, /))]
     fn frame(&mut self, feed: u16, payload: &Bound<'_, PyAny>, ts_recv_ns: i64) -> PyResult<i64> {
         self.feed(feed)?;
-        self.link.await_call();
-        let kind = with_bytes(payload, |bytes| {
+        self.latencies.begin(&self.link, ts_recv_ns);
+        let heard = with_bytes(payload, |bytes| {
             let fact = facts::FrameHeard { feed, ts_recv: ts_recv_ns };
             self.hear((market_number::FRAME, &fact, Some(bytes)), ts_recv_ns, |hears, feeds| {
                 feeds[usize::from(feed)].frame(hears, bytes, ts_recv_ns)
             })
-        })?;
-        self.measure(ts_recv_ns);
-        Ok(kind)
+        });
+        self.latencies.end(&self.link, true, self.live.has_requests());
+        heard
     }
 
     /// rest_body(feed: int, url: str, body: bytes | str, ts_recv_ns: int) -> int

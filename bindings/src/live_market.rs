@@ -83,7 +83,14 @@ pub struct FeedSeat {
     rows: Vec<u32>,
     /// Streams that the shell does not trust, by row of the feed.
     stale: Vec<BTreeSet<String>>,
+    /// Messages after which the book of a row was crossed, in a row; and all of them so far.
+    crossed: Vec<(u64, u64)>,
+    /// The settlement that a row's mark prices announce, with the last of them.
+    coming: Vec<Option<MarkPrice>>,
 }
+
+/// After so many messages a book that stays crossed is built anew.
+const CROSSED_MOST: u64 = 3;
 
 impl FeedSeat {
     /// A feed of some of the engine's instruments.
@@ -91,8 +98,9 @@ impl FeedSeat {
         let mut feed = Feed::new(market, true);
         let instruments = rows.iter().map(|row| all[*row as usize].clone()).collect();
         feed.add(&Listing { assets: assets.to_vec(), instruments });
-        let stale = vec![BTreeSet::new(); rows.len()];
-        FeedSeat { feed, rows, stale }
+        let (stale, crossed) = (vec![BTreeSet::new(); rows.len()], vec![(0, 0); rows.len()]);
+        let coming = vec![None; rows.len()];
+        FeedSeat { feed, rows, stale, crossed, coming }
     }
 
     /// Venue symbols whose book has had an update and is not live.
@@ -168,11 +176,25 @@ impl FeedSeat {
         }
     }
 
+    /// Lets a book that stays crossed be built anew.
+    fn watch_crossing(&mut self, row: u32) {
+        let Some(sync) = self.feed.sync(row) else { return };
+        let (in_a_row, known) = &mut self.crossed[row as usize];
+        let total = sync.counts().crossed;
+        *in_a_row = if sync.book().is_crossed() { *in_a_row + total - *known } else { 0 };
+        *known = total;
+        if *in_a_row >= CROSSED_MOST {
+            *in_a_row = 0;
+            self.feed.distrust(row);
+        }
+    }
+
     /// Shows the desk whether a row's market is to be believed.
     fn show_state(&self, hears: &mut impl Hears, row: u32) {
         let sync = self.feed.sync(row);
+        // Of a crossed or locked book nobody knows which side is wrong.
         let is_stale = !self.stale[row as usize].is_empty()
-            || sync.is_some_and(|sync| sync.state() != SyncState::Live);
+            || sync.is_some_and(|sync| sync.state() != SyncState::Live || sync.book().is_crossed());
         let at = self.rows[row as usize] as usize;
         hears.engine().desk.markets[at].is_stale = is_stale;
     }
@@ -182,9 +204,11 @@ impl FeedSeat {
         let mut columns = self.feed.take_columns();
         for row in 0..self.rows.len() as u32 {
             if self.feed.sync(row).is_some() {
+                self.watch_crossing(row);
                 self.show_state(hears, row);
             }
         }
+        let settling: Vec<u32> = columns.mark_prices.iter().map(|mark| mark.instrument).collect();
         self.rename(&mut columns);
         let mut prints = columns.trades.iter();
         let by_aggregate = columns.trades.is_empty();
@@ -207,10 +231,36 @@ impl FeedSeat {
             hears.trade(&trade)?;
         }
         columns.quotes.iter().try_for_each(|quote| hears.quote(quote))?;
-        columns.mark_prices.iter().try_for_each(|mark| hears.mark(mark))?;
+        for (mark, row) in columns.mark_prices.iter().zip(&settling) {
+            hears.mark(mark)?;
+            if let Some(funding) = self.settled(*row, mark) {
+                hears.funding(&funding)?;
+            }
+        }
         columns.bars.iter().try_for_each(|bar| hears.bar(bar))?;
         columns.fundings.iter().try_for_each(|funding| hears.funding(funding))?;
         Ok(())
+    }
+
+    /// The settlement that has happened by a mark price, with the last rate that was told of it;
+    /// the mark of its instant is the last one at or before it.
+    fn settled(&mut self, row: u32, mark: &MarkPrice) -> Option<Funding> {
+        let known = &mut self.coming[row as usize];
+        let due = known.filter(|last| last.next_funding_ns <= mark.ts_exchange);
+        if mark.next_funding_ns > mark.ts_exchange {
+            *known = Some(*mark);
+        } else if due.is_some() {
+            *known = None;
+        }
+        let last = due?;
+        let at_it = mark.ts_exchange == last.next_funding_ns;
+        Some(Funding {
+            ts_exchange: last.next_funding_ns,
+            ts_recv: mark.ts_recv,
+            instrument: mark.instrument,
+            rate: last.funding_rate,
+            mark: if at_it { mark.mark } else { last.mark },
+        })
     }
 
     /// The feed's rows by the engine's numbers.

@@ -35,7 +35,7 @@ impl LiveEngine {
         let mut reading = Reading::new(desk, seat.market, account, ts_recv);
         read(&mut seat.decoder, &mut reading).map_err(failed)?;
         let Reading { inputs, unplaced, .. } = reading;
-        self.take_inputs(&inputs, ts_recv)?;
+        self.take_received(&inputs, ts_recv)?;
         Ok(bits(unplaced))
     }
 
@@ -75,11 +75,17 @@ impl LiveEngine {
                     (OrderRow::Order(report), Some((order, Asked::Amend)))
                         if matches!(request.kind, RequestKind::Amend { .. }) =>
                     {
-                        reading.amended(order, &report);
+                        reading.amended((order, request.leg), &report);
                     }
                     (OrderRow::Order(report), _) => reading.order(&report),
                     (OrderRow::Refused { code, text }, Some((order, asked))) => {
-                        reading.refused(order, asked, Reject::BadRequest, code, &text);
+                        reading.refused(
+                            (order, request.leg),
+                            asked,
+                            Reject::BadRequest,
+                            code,
+                            &text,
+                        );
                     }
                     (OrderRow::Refused { .. }, None) => {}
                 }
@@ -121,8 +127,14 @@ impl LiveEngine {
         let market = self.seat(request.account)?.market;
         let desk = &self.live.engine.desk;
         let mut reading = Reading::new(desk, market, request.account, now);
-        reading.refused(order, asked, reason.unwrap_or(Reject::BadRequest), code, text);
+        reading.refused(
+            (order, request.leg),
+            asked,
+            reason.unwrap_or(Reject::BadRequest),
+            code,
+            text,
+        );
         let inputs: Vec<Input> = std::mem::take(&mut reading.inputs);
-        self.take_inputs(&inputs, now)
+        self.take_received(&inputs, now)
     }
 }

@@ -112,10 +112,11 @@ impl Desk {
         outside.epochs.iter().for_each(|epoch| epoch.put(out));
         // Names of orders that nobody remembers any more say nothing.
         let is_known = |id: u64| known.binary_search_by_key(&id, |(_, order)| order.id).is_ok();
-        let named: Vec<_> = outside.venue_ids.iter().filter(|(id, _)| is_known(**id)).collect();
+        let named: Vec<_> = outside.venue_ids.iter().filter(|((id, _), _)| is_known(*id)).collect();
         (named.len() as u32).put(out);
-        for (id, venue_order_id) in named {
+        for ((id, leg), venue_order_id) in named {
             id.put(out);
+            leg.put(out);
             venue_order_id.put(out);
         }
         let origins: Vec<_> = outside.origins.iter().filter(|(id, _)| is_known(**id)).collect();
@@ -128,6 +129,13 @@ impl Desk {
         let missing: Vec<_> = outside.missing.iter().filter(|id| is_known(**id)).collect();
         (missing.len() as u32).put(out);
         missing.into_iter().for_each(|id| id.put(out));
+        let due: Vec<_> = outside.fees_due.iter().filter(|((id, _), _)| is_known(*id)).collect();
+        (due.len() as u32).put(out);
+        for ((id, trade_id), price) in due {
+            id.put(out);
+            trade_id.put(out);
+            price.put(out);
+        }
         (outside.parked.len() as u32).put(out);
         for (report, client_id) in &outside.parked {
             report.put(out);
@@ -211,12 +219,12 @@ impl Desk {
         }
         let mut names = Vec::new();
         for _ in 0..u32::take(bytes)? {
-            names.push((u64::take(bytes)?, u64::take(bytes)?));
+            names.push(((u64::take(bytes)?, u32::take(bytes)?), u64::take(bytes)?));
         }
         let mut numbers = Vec::with_capacity(names.len());
-        for &(id, venue_order_id) in &names {
+        for &((id, leg), venue_order_id) in &names {
             let at = ids.binary_search_by_key(&id, |(id, ..)| *id).ok()?;
-            numbers.push(((ids[at].1, ids[at].2, venue_order_id), id));
+            numbers.push(((ids[at].1, ids[at].2, venue_order_id), (id, leg)));
         }
         outside.venue_ids = names.into_iter().collect();
         outside.by_venue_id = numbers.into_iter().collect();
@@ -226,6 +234,10 @@ impl Desk {
         }
         for _ in 0..u32::take(bytes)? {
             outside.missing.insert(u64::take(bytes)?);
+        }
+        for _ in 0..u32::take(bytes)? {
+            let of = (u64::take(bytes)?, u64::take(bytes)?);
+            outside.fees_due.insert(of, i64::take(bytes)?);
         }
         for _ in 0..u32::take(bytes)? {
             outside.parked.push((ParkedReport::take(bytes)?, take_text(bytes)?));

@@ -5,6 +5,7 @@ use super::{Engine, EngineError};
 use crate::desk::input::{Deed, Layouts};
 use crate::desk::{Input, InputError, Notice, RecoveredNotice, Recovery};
 use crate::journal::{first_difference, JournalError, Reader};
+use crate::order::PositionSide;
 use crate::strategy::{Event, Fault, Strategy};
 
 /// The state of a strategy that was stopped by its policy.
@@ -195,7 +196,9 @@ impl<S: Strategy> Engine<S> {
                     self.call(fill.strategy, &Event::Fill(&fill));
                 }
                 if own & wants::POSITIONS != 0 {
-                    self.call(fill.strategy, &Event::Position(fill.instrument));
+                    let order = self.desk.orders.get(fill.order);
+                    let leg = order.map_or(PositionSide::Both, |order| order.spec.position_side);
+                    self.call(fill.strategy, &Event::Position(fill.instrument, leg));
                 }
                 if own & wants::ACCOUNTS != 0 {
                     self.call(fill.strategy, &Event::Account(fill.account));
@@ -204,7 +207,8 @@ impl<S: Strategy> Engine<S> {
             Notice::Funding(account) => {
                 for row in 1..=self.seats.len() as u16 {
                     let seat = &self.seats[row as usize - 1];
-                    if seat.account == account && seat.own & wants::ACCOUNTS != 0 {
+                    let is_its = seat.account == account || seat.routes.contains(&account);
+                    if is_its && seat.own & wants::ACCOUNTS != 0 {
                         self.call(row, &Event::Account(account));
                     }
                 }

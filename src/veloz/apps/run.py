@@ -324,7 +324,8 @@ def plan_text(plan: dict[str, Any]) -> str:
     ]
     for row in plan["strategies"]:
         values = ", ".join(f"{name}={value}" for name, value in row["parameters"].items())
-        lines.append(f"strategy    {row['name']} on {row['market']}: {', '.join(row['symbols'])}")
+        where = ", ".join(row["markets"])
+        lines.append(f"strategy    {row['name']} on {where}: {', '.join(row['symbols'])}")
         lines.append(f"            {values}")
         lines.append(f"            at the end: {_STOPS[row['stop_policy']]}")
     limits = ", ".join(f"{name}={value}" for name, value in plan["limits"].items())
@@ -374,6 +375,7 @@ def _tell_text(name: str, fields: dict[str, Any]) -> None:
 
 
 _WORDS = {
+    "silent": "the venue asked for silence on {market}: nothing is sent for {seconds:.0f} s",
     "recovered": "recovered {batches} batches of the journal, up to {sequence}",
     "doubted": "{orders} orders on {market} were under way: the venue is asked",
     "adopted": "took over {differences} differences on {market}",
