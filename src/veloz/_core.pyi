@@ -1623,7 +1623,8 @@ class LiveEngine:
         """
     def verify(self, trading: bytes | Sequence[bytes], market: bytes | None = None) -> int:
         """Runs the seated strategies of a fresh engine again on what the journals hold, segment by
-        segment, and compares every batch; the last sequence.
+        segment, and compares every batch; the last sequence. Of a run that went on from another:
+        after `recover` of what was before, the segments of one start and the market heard since.
 
         Raises:
             StrategyError: Names the first batch that does not come again.
@@ -1633,7 +1634,7 @@ class LiveEngine:
 
         Args:
             name: "orders" (open ones), "positions" (by strategy), "balances", "needs_query",
-                "needs_trades", "frozen", "differences", "parked", "counts", "latency", "pending" (requests awaited).
+                "needs_trades", "frozen", "differences", "parked", "counts", "latency", "pending" (requests whose outcome is not known).
             account: Row of the account table.
         """
     def wind_down(self, now_ns: int) -> None:
