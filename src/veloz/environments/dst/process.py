@@ -178,6 +178,7 @@ class _Restored:
     number: int = 0
     kind: str = "place"
     encoded: Any = None
+    replaces: str = ""
 
 
 class MarketSide:
@@ -285,6 +286,10 @@ class MarketSide:
                 conditional = row["type"] in {"stop", "stop_limit"}
                 restored = _Restored(row["client_order_id"], self.seat.venue_symbol, conditional)
                 self.resolver.doubt(restored, now_ms, 3_000)
+            if row["awaited_id"]:
+                for name in (row["client_order_id"], row["awaited_id"]):
+                    restored = _Restored(name, self.seat.venue_symbol, is_conditional=False)
+                    self.resolver.doubt(restored, now_ms, 3_000)
 
     def _pace(self) -> Backoff:
         return Backoff(self.doors.clock, self.doors.random, first_s=0.2, most_s=5.0)
