@@ -197,8 +197,9 @@ impl World {
             }
             _ => {
                 let mut report = self.fill(order, (qty / 3).max(1), price);
+                let whole = report;
                 if let (ReportKind::Filled(fill), true) = (&mut report.kind, dice & 3 << 41 == 0) {
-                    self.unpaid = Some((report, leg));
+                    self.unpaid = Some((whole, leg));
                     (fill.fee, fill.fee_asset) = (0, FEE_UNSAID);
                 }
                 Input::Report { report, words: None }

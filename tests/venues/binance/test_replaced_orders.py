@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 import veloz as vz
-from tests.venues.binance.exchange_stage import QTY, long
-from tests.venues.binance.test_on_live_engine import NAMES, LivePlace, run, settle
+from tests.venues.binance.exchange_stage import long
+from tests.venues.binance.test_on_live_engine import LivePlace, run, settle
 from veloz._core import parse_wire_id
 from veloz.exchange.model import OrderRequest
 from veloz.exchange.words import Market, OrderStatus, OrderType, Side, TimeInForce
@@ -172,7 +172,7 @@ async def call(place: MovingPlace, deed: Any) -> Any:
     """Lets the strategy do something in a callback of its own, and waits for what it led to."""
     done: list[Any] = []
     place.strategy.todo.append(lambda: done.append(deed(place.strategy)))
-    while not done:
+    while not done:  # noqa: ASYNC110 - virtual time
         await asyncio.sleep(0.05)
     await asyncio.sleep(0.5)
     return done[0]
