@@ -364,6 +364,7 @@ proptest! {
         let again = |seed: u64| {
             let mut fresh = World::new(seed);
             let mut desk = blank();
+            desk.replace_orders(SPOT);
             std::mem::swap(&mut fresh.engine.desk, &mut desk);
             let mut heard = 0;
             fresh.engine.verify(&reader(&bytes), |engine, to| {
