@@ -6,7 +6,7 @@ use veloz_core::desk::{Input, ANY_INSTRUMENT, ANY_STRATEGY};
 use veloz_core::order_state::Asked;
 
 use crate::feed::with_bytes;
-use crate::live::LiveEngine;
+use crate::live::{Awaited, LiveEngine};
 use crate::live_fields::input_of;
 use crate::live_request::LiveRequest;
 use crate::live_views;
@@ -116,8 +116,10 @@ impl LiveEngine {
     ///
     /// A request may have been carried out.
     fn unknown(&mut self, number: u64, reason: &str, ts_recv_ns: i64) -> PyResult<()> {
-        let Some(request) = self.asked.get(&number) else { return Ok(()) };
-        let Some((order, asked)) = LiveRequest::asked(request) else { return Ok(()) };
+        let Some(awaited) = self.asked.get_mut(&number) else { return Ok(()) };
+        awaited.is_doubted = true;
+        let about = LiveRequest::asked(&awaited.request);
+        let Some((order, asked)) = about else { return Ok(()) };
         let doubt = Input::Doubt { order, asked, reason: reason.into() };
         let doubt = doubt.about(request.leg);
         self.take_inputs(&[doubt], ts_recv_ns)
@@ -180,7 +182,7 @@ impl LiveEngine {
         now_ns: i64,
         input: impl FnOnce((u64, Asked)) -> Input,
     ) -> PyResult<()> {
-        let Some(request) = self.asked.remove(&number) else { return Ok(()) };
+        let Some(Awaited { request, .. }) = self.asked.remove(&number) else { return Ok(()) };
         let Some(about) = LiveRequest::asked(&request) else { return Ok(()) };
         self.take_inputs(&[input(about).about(request.leg)], now_ns)
     }

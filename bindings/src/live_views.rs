@@ -168,7 +168,7 @@ pub fn view<'py>(
             PyList::new(py, rows.collect::<Vec<_>>())?.into_any()
         }
         "counts" => counts(py, desk)?.into_any(),
-        "pending" => PyList::new(py, engine.asked.keys())?.into_any(),
+        "pending" => PyList::new(py, engine.pending().collect::<Vec<_>>())?.into_any(),
         other => {
             return Err(PyValueError::new_err(format!(
                 "no view is named {other:?}; see LiveEngine.view"

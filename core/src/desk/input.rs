@@ -461,12 +461,15 @@ impl Desk {
             Input::Parameter { fact, text } => {
                 self.note_with_text(number::PARAMETER, fact, text.as_bytes());
             }
-            Input::Saved { strategy, state } => {
-                let fact = facts::SavedState { strategy: *strategy };
-                self.note_with_text(number::SAVED_STATE, &fact, state);
-            }
+            Input::Saved { strategy, state } => self.note_saved(*strategy, state),
         }
         Ok(())
+    }
+
+    /// Writes what a strategy saved, and keeps it for snapshots.
+    pub(crate) fn note_saved(&mut self, strategy: u16, state: &[u8]) {
+        self.note_with_text(number::SAVED_STATE, &facts::SavedState { strategy }, state);
+        self.outside.saved.insert(strategy, (self.journal.sequence(), state.into()));
     }
 
     /// Writes a batch of one record and its text.

@@ -178,6 +178,8 @@ pub struct Outside {
     /// The same with their times: (account, ns at the venue, number).
     pub(super) cash_times: BTreeSet<(u16, i64, u64)>,
     pub(super) differences: BTreeMap<(u16, DifferenceKind, u32, u8), (i128, i128)>,
+    /// What each strategy saved last, and the batch of it: a snapshot stands for that batch too.
+    pub(super) saved: BTreeMap<u16, (u64, Box<[u8]>)>,
 }
 
 /// For how long before the newest entry of cash an account's entries are known again, ns: more than
@@ -187,13 +189,19 @@ const CASH_REMEMBERED_NS: i64 = 32 * 24 * 3_600 * 1_000_000_000;
 impl Outside {
     /// Notes an entry of cash, and forgets those of its account that are far older.
     pub(super) fn note_cash(&mut self, account: u16, ts_exchange: i64, entry_id: u64) {
-        self.cash_seen.insert((account, entry_id));
-        self.cash_times.insert((account, ts_exchange, entry_id));
+        self.put_back_cash(account, ts_exchange, entry_id);
         let since = (account, ts_exchange.saturating_sub(CASH_REMEMBERED_NS), 0);
         while let Some(&old) = self.cash_times.range((account, i64::MIN, 0)..since).next() {
             self.cash_times.remove(&old);
             self.cash_seen.remove(&(old.0, old.2));
         }
+    }
+
+    /// Notes an entry of cash that was known, and forgets none: one that came late is older than
+    /// others that are remembered.
+    pub(super) fn put_back_cash(&mut self, account: u16, ts_exchange: i64, entry_id: u64) {
+        self.cash_seen.insert((account, entry_id));
+        self.cash_times.insert((account, ts_exchange, entry_id));
     }
 }
 

@@ -106,15 +106,19 @@ impl Recovery {
         (*sequence > 0).then_some((*sequence, &**state))
     }
 
+    pub(super) fn note_saved(&mut self, strategy: u16, sequence: u64, state: &[u8]) {
+        let row = usize::from(strategy);
+        if self.saved.len() <= row {
+            self.saved.resize(row + 1, (0, Box::default()));
+        }
+        self.saved[row] = (sequence, state.into());
+    }
+
     fn note(&mut self, deed: &Deed<'_>, sequence: u64) {
         let Deed::Input(input) = deed else { return };
         match input {
             super::Input::Saved { strategy, state } => {
-                let row = usize::from(*strategy);
-                if self.saved.len() <= row {
-                    self.saved.resize(row + 1, (0, Box::default()));
-                }
-                self.saved[row] = (sequence, state.clone());
+                self.note_saved(*strategy, sequence, state);
                 self.notices.retain(|notice| notice.strategy != *strategy);
             }
             super::Input::State { fact, .. } => {

@@ -60,7 +60,11 @@ impl Desk {
             return Err(other.to_owned());
         }
         self.pin_market(market_sequence);
-        Ok(Recovery { sequence, market_sequence, ..Recovery::default() })
+        let mut recovery = Recovery { sequence, market_sequence, ..Recovery::default() };
+        for (strategy, (at, state)) in &self.outside.saved {
+            recovery.note_saved(*strategy, *at, state);
+        }
+        Ok(recovery)
     }
 
     fn put_state(&self, out: &mut Vec<u8>) {
@@ -71,7 +75,8 @@ impl Desk {
         {
             count.put(out);
         }
-        let known = self.orders.known(now - self.orders.remembers_ns());
+        // Also those whose time is over while none has ended since: they still take reports.
+        let known = self.orders.known();
         (known.len() as u32).put(out);
         for (ended_ns, order) in &known {
             ended_ns.put(out);
@@ -158,6 +163,12 @@ impl Desk {
             ours.put(out);
             theirs.put(out);
         }
+        (outside.saved.len() as u32).put(out);
+        for (strategy, (sequence, state)) in &outside.saved {
+            strategy.put(out);
+            sequence.put(out);
+            put_bytes(state, out);
+        }
     }
 
     fn take_state(&mut self, bytes: &mut &[u8]) -> Option<()> {
@@ -237,7 +248,7 @@ impl Desk {
         }
         for _ in 0..u32::take(bytes)? {
             let (account, ts_exchange) = (u16::take(bytes)?, i64::take(bytes)?);
-            outside.note_cash(account, ts_exchange, u64::take(bytes)?);
+            outside.put_back_cash(account, ts_exchange, u64::take(bytes)?);
         }
         for _ in 0..u32::take(bytes)? {
             let account = u16::take(bytes)?;
@@ -248,6 +259,10 @@ impl Desk {
             };
             let place = (account, kind, u32::take(bytes)?, u8::take(bytes)?);
             outside.differences.insert(place, (i128::take(bytes)?, i128::take(bytes)?));
+        }
+        for _ in 0..u32::take(bytes)? {
+            let (strategy, sequence) = (u16::take(bytes)?, u64::take(bytes)?);
+            outside.saved.insert(strategy, (sequence, take_bytes(bytes)?.into()));
         }
         Some(())
     }
@@ -265,13 +280,21 @@ fn take_list(bytes: &mut &[u8]) -> Option<Vec<i64>> {
 }
 
 fn put_text(text: &str, out: &mut Vec<u8>) {
-    (text.len() as u32).put(out);
-    out.extend_from_slice(text.as_bytes());
+    put_bytes(text.as_bytes(), out);
+}
+
+fn put_bytes(value: &[u8], out: &mut Vec<u8>) {
+    (value.len() as u32).put(out);
+    out.extend_from_slice(value);
 }
 
 fn take_text(bytes: &mut &[u8]) -> Option<Box<str>> {
+    Some(std::str::from_utf8(take_bytes(bytes)?).ok()?.into())
+}
+
+fn take_bytes<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
     let length = u32::take(bytes)? as usize;
-    let (text, rest) = bytes.split_at_checked(length)?;
+    let (value, rest) = bytes.split_at_checked(length)?;
     *bytes = rest;
-    Some(std::str::from_utf8(text).ok()?.into())
+    Some(value)
 }

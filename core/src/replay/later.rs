@@ -27,6 +27,8 @@ pub(super) struct Later {
     pub(super) requests: VecDeque<(Key, Request)>,
     pub(super) reports: VecDeque<(Key, AccountReport)>,
     pub(super) timers: Timeline<DueTimer>,
+    /// The last funding that was told, by account: its legs are reported one by one.
+    pub(super) paid: Option<(u16, InstrumentId, i64)>,
 }
 
 /// Which of the replay's own queues holds the next item.
@@ -168,6 +170,11 @@ impl<S: Strategy> Replay<S> {
         let Some(mut funding) = self.fundings.get(&(instrument, ts_exchange)).copied() else {
             return Ok(());
         };
+        // The engine pays for all legs at once; in hedge mode each is reported.
+        let this = (account, instrument, ts_exchange);
+        if self.later.paid.replace(this) == Some(this) {
+            return Ok(());
+        }
         if funding.mark == 0 {
             funding.mark = self.marks[instrument as usize];
         }
