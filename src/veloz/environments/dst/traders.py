@@ -147,7 +147,7 @@ class Dicer(Strategy):
         if order.type != "limit":
             return
         smaller = max(self.unit, Decimal(str(order.qty)) - self.unit)
-        if self.market == "spot":
+        if self.market == "spot" and self.random.random() < 0.5:  # what keeps its place
             if smaller < Decimal(str(order.qty)):
                 self.amend_order(order, qty=smaller)
             return

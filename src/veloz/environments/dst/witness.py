@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Sent", "Witness"]
 
-_PLACING = frozenset({"order.place", "algoOrder.place"})
-_ORDER_PATHS = ("/order", "/algoOrder", "/batchOrders")
+_PLACING = frozenset({"order.place", "order.cancelReplace", "algoOrder.place"})
+_ORDER_PATHS = ("/order", "/order/cancelReplace", "/algoOrder", "/batchOrders")
 _IDS = ("newClientOrderId", "clientAlgoId")
 _STOPPED = (418, 429)
 _UNDER_WAY_NS = 20_000_000
