@@ -61,7 +61,7 @@ class Listening:
         self._joins: deque[Want] = deque()
         self._wake = asyncio.Event()
 
-    async def open(self, stop: Stop) -> None:
+    async def begin(self, stop: Stop) -> None:
         """Opens streams, then bars joined to their history; returns when all is heard.
 
         Raises:
@@ -95,7 +95,7 @@ class Listening:
         """A strategy has begun or ended subscriptions; called in the very event that it did so."""
         begun = self._take()
         if not self._open:
-            return  # nothing is open yet: `open` begins with what is wanted then
+            return  # nothing is open yet: `begin` opens what is wanted then
         for market, connection in self._run.connections.items():
             if market in self._open:
                 self._follow(market, connection)

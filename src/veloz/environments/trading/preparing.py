@@ -32,7 +32,8 @@ def markets_of(made: Sequence[Seated], known: Tables | None) -> list[Market]:
     Raises:
         ConfigError: A strategy trades where the journal has no account.
     """
-    traded = dict.fromkeys(market for seated in made for market in seated.markets)
+    every: list[Market] = [market for seated in made for market in seated.markets]
+    traded = dict.fromkeys(every)
     if known is None:
         return list(traded)
     missing = [market for market in traded if market not in known.markets]

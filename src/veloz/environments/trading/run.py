@@ -305,7 +305,7 @@ class TradingRun:
         if stop.asked.is_set() or self.shell.fatal:
             return
         self._start()
-        await self.listening.open(stop)
+        await self.listening.begin(stop)
         self.spawn("subscriptions", self.listening.run())
         self.spawn("upkeep", self.upkeep.run())
         if self._is_alone:
