@@ -19,6 +19,7 @@ mod live;
 mod live_asking;
 mod live_feeding;
 mod live_fields;
+mod live_latency;
 mod live_leaving;
 mod live_market;
 mod live_request;
@@ -51,6 +52,10 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<events::Quote>()?;
     module.add_class::<events::MarkPrice>()?;
     module.add_class::<events::Funding>()?;
+    module.add_class::<events::IndexPrice>()?;
+    module.add_class::<events::OpenInterest>()?;
+    module.add_class::<events::Liquidation>()?;
+    module.add_class::<events::Ticker>()?;
     module.add_class::<events::Fill>()?;
     module.add_class::<market::Book>()?;
     module.add_class::<money::Account>()?;

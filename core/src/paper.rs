@@ -224,7 +224,9 @@ impl Paper {
         let (account, id) = (request.account, request.order);
         match request.kind {
             RequestKind::Place(ref spec) => self.venue.place(at, account, id, spec),
-            RequestKind::Amend { qty, price } => self.venue.amend(at, account, id, qty, price),
+            RequestKind::Amend { qty, price } | RequestKind::Replace { qty, price, .. } => {
+                self.venue.amend(at, account, id, qty, price)
+            }
             RequestKind::Cancel => self.venue.cancel(at, account, id),
             RequestKind::CancelAll { instrument } => {
                 self.venue.cancel_all(at, account, Some(instrument));

@@ -43,6 +43,44 @@ class Churn(vz.Strategy):
         self.turn = int(state)
 
 
+class Answering(vz.Strategy):
+    """Orders at quotes, and answers each report with what the market shows at that moment."""
+
+    symbol = vz.Symbol("binance:BTC/USDT:USDT", doc="What is traded.")
+    qty = vz.Qty("0.01", doc="Size of an order.")
+    quotes = vz.Quotes("symbol")
+    trades = vz.Trades("symbol")
+
+    seen = 0
+    last = None
+
+    def on_start(self):
+        self.every("70ms", self.act)
+
+    def act(self):
+        if self.last is not None and self.seen % 2:
+            self.sell(self.symbol, self.qty)
+
+    def on_trade(self, trade):
+        self.seen += 1
+
+    def on_quote(self, quote):
+        self.seen += 1
+        self.last = quote.bid_price
+        if self.seen % 3 == 0:
+            self.buy(self.symbol, self.qty)
+
+    def on_fill(self, fill):
+        # Another price behind one more event: what came before what shows in the order.
+        off = 0.90 - 0.0001 * (self.seen % 100)
+        price = self.round_price(self.symbol, self.last * off, "down")
+        self.buy(self.symbol, self.qty, price=price)
+
+    def on_order(self, order):
+        if order.status == "accepted" and order.price:
+            self.cancel_order(order)
+
+
 class Leaving(Churn):
     """The same; it takes nothing with it."""
 

@@ -12,12 +12,13 @@ import pytest
 
 from tests.runtime.world import FOLDER, MONEY, Place
 from veloz.environments.backtest import backtest
-from veloz.environments.paper import check_law
+from veloz.environments.law import check_law
 from veloz.environments.trading.lifetime import Stop
 from veloz.environments.trading.settings import Seat
 from veloz.errors import ConfigError
 from veloz.exchange.model import OrderRequest
 from veloz.exchange.words import Market, OrderType, Side
+from veloz.net.simulated import PowerLost
 from veloz.storage.journal import columns_of
 from veloz.storage.synthetic import Synthetic, synthesize
 
@@ -127,7 +128,7 @@ def test_an_engine_that_is_killed_loses_and_doubles_nothing(market: str, end: st
         assert not task.done()
         host.kill() if end == "kill" else host.lose_power()
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):
+        with contextlib.suppress(asyncio.CancelledError, Exception, PowerLost):
             await task
 
     async def main() -> dict[str, Any]:

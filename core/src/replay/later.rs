@@ -189,7 +189,9 @@ fn arrive(venue: &mut Venue, now: i64, request: &Request) {
     let (account, id) = (request.account, request.order);
     match request.kind {
         RequestKind::Place(ref spec) => venue.place(now, account, id, spec),
-        RequestKind::Amend { qty, price } => venue.amend(now, account, id, qty, price),
+        RequestKind::Amend { qty, price } | RequestKind::Replace { qty, price, .. } => {
+            venue.amend(now, account, id, qty, price)
+        }
         RequestKind::Cancel => venue.cancel(now, account, id),
         RequestKind::CancelAll { instrument } => venue.cancel_all(now, account, Some(instrument)),
     }

@@ -111,6 +111,10 @@ def _add_live(parser: argparse.ArgumentParser) -> None:
         "--adopt", action="store_true",
         help="take over the venue's balances and positions where the journal differs",
     )  # fmt: skip
+    live.add_argument(
+        "--record-market", action="store_true",
+        help="keep what was heard beside the journal, for `veloz verify`; on paper it always is",
+    )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
@@ -235,6 +239,7 @@ def _settings(args: argparse.Namespace) -> tuple[TradingSettings, Credential | N
         fill=parse_fill([part for text in args.fill for part in text.split(",")]),
         seed=parse_seed(args.seed),
         limits=parse_limits(_pairs(args.limits)),
+        records_market=args.record_market,
         adopts=args.adopt,
     )
     return settings, credential
@@ -383,6 +388,8 @@ _WORDS = {
     "stopping": "stopping",
     "not_wound_down": "{open} orders are still open",
     "failed": "failed: {why}",
+    "rescued": "the venue was asked to cancel all orders; of {cancelled} it did, of {left} nobody "
+    "knows",
 }
 
 

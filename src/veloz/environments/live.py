@@ -17,11 +17,12 @@ from veloz.environments.trading.run import TradingRun
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from veloz._core import BinanceSigner
     from veloz.environments.trading.settings import TradingSettings
     from veloz.net.doors import Doors
     from veloz.secrets import Credential
 
-__all__ = ["live"]
+__all__ = ["live", "signer_for", "trade"]
 
 
 async def live(
@@ -54,8 +55,7 @@ async def live(
         ConfigError: The key, the addresses or a setting is wrong, or another engine trades.
         VelozError: It could not start, or a failure ended it.
     """
-    bind(credential, settings.hosts)
-    signer = signer_of(credential)
+    signer = signer_for(settings, credential)
     run = TradingRun(
         settings,
         doors,
@@ -66,8 +66,28 @@ async def live(
         tell=tell,
         is_alone=is_alone,
     )
+    return await trade(run, doors, signer, stop)
+
+
+def signer_for(settings: TradingSettings, credential: Credential) -> BinanceSigner:
+    """What signs with a key, if it belongs where the run trades.
+
+    Raises:
+        ConfigError: It belongs elsewhere, or cannot sign.
+    """
+    bind(credential, settings.hosts)
+    return signer_of(credential)
+
+
+async def trade(run: TradingRun, doors: Doors, signer: BinanceSigner, stop: Stop) -> dict[str, Any]:
+    """Looks at what the key may do, then trades until it is asked to stop.
+
+    Raises:
+        ConfigError: The key could take money away, or a setting is wrong.
+        VelozError: The run could not start, or a failure ended it.
+    """
     try:
-        spot = settings.hosts.get("spot")
+        spot = run.settings.hosts.get("spot")
         if spot is not None:
             run.tell_silence(spot)
         await check_rights(spot, doors, run.budgets, signer)

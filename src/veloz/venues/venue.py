@@ -364,6 +364,10 @@ class EngineInputs(AccountView, FeedInputs, Protocol):
         """Hands over the requests whose journal records allow them to leave, in order."""
         ...
 
+    def written(self, number: int) -> None:
+        """The bytes of request `number` were handed to the network; only for measuring."""
+        ...
+
     def user_frame(self, account: int, payload: bytes | memoryview, ts_recv_ns: int) -> int:
         """Takes one frame of a private stream; from the socket's callback.
 

@@ -147,6 +147,9 @@ class Bookkeeper:
         taken, self.outbox = self.outbox, []
         return taken
 
+    def written(self, number: int) -> None:
+        self.told.append(("written", number))
+
     def user_frame(self, account: int, payload: bytes | memoryview, ts_recv_ns: int) -> int:
         event = self.user.frame(bytes(payload))
         if event is not None and event.kind in {"order", "fill"}:

@@ -74,7 +74,7 @@ class Evidence:
     ledger: JournalLedger = field(init=False)
 
     def __post_init__(self) -> None:
-        ledger = read_ledger(self.disk, self.run.seats, self.run.assets)
+        ledger = read_ledger(self.disk)
         object.__setattr__(self, "ledger", ledger)
         self.run.noticed["engine.external"] = ledger.counts["ExternalOrder"]
 
@@ -86,8 +86,7 @@ def judge(evidence: Evidence) -> dict[str, list[str]]:
 
 def _fills_there(e: Evidence) -> list[BookedFill]:
     rows: list[BookedFill] = []
-    for seat in e.run.seats:
-        floor_ns = e.run.adopted_ms.get(seat.market, 0) * 1_000_000
+    for seat, floor_ns in zip(e.run.seats, e.ledger.tables.adopted_ns, strict=True):
         for fill in e.exchange.fills(e.account, Market(seat.market), None, _ALL):
             if fill.ts < floor_ns:
                 continue  # in the balances that were taken over
@@ -217,9 +216,7 @@ def honesty(e: Evidence) -> list[str]:
 
 def limits_hold(e: Evidence) -> list[str]:
     """O9: nothing beyond the limit of one order was on the wire. No kill switch is used here."""
-    most = {
-        seat.market: Decimal(seat.max_units).scaleb(-seat.row["qty_scale"]) for seat in e.run.seats
-    }
+    most = {seat.market: seat.most for seat in e.run.seats}
     return [
         f"{sent.client_order_id} of {sent.qty} was on the wire, the limit is {most[sent.market]}"
         for sent in e.witness.sent

@@ -26,11 +26,13 @@ from veloz.venues.binance.codec import BinanceCodec
 from veloz.venues.binance.dead_man import Countdown, LocalWatchdog
 from veloz.venues.binance.feed import BinanceFeed
 from veloz.venues.binance.gateway import BinanceGateway
+from veloz.venues.binance.line import LineTimes
 from veloz.venues.binance.reconcile import Reconciler
 from veloz.venues.binance.resolve import Resolver
 from veloz.venues.binance.rest import BinanceRest
 from veloz.venues.binance.user_stream import BinanceUserStream
 from veloz.venues.binance.venue_clock import VenueClock
+from veloz.venues.binance.ws_api import SessionTimes
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -136,6 +138,7 @@ class MarketConnection:
     ) -> None:
         self.market: Market = hosts.market
         self.hosts = hosts
+        self.budget = budget
         self.clock = VenueClock(doors)
         codec = None if signer is None else BinanceCodec(hosts.market, signer, binance_verdict)
         self.rest = BinanceRest(hosts, doors, budget, self.clock, codec=codec)
@@ -148,7 +151,6 @@ class MarketConnection:
         self.watchdog: LocalWatchdog | None = None
         self.account_number = ""
         self._doors = doors
-        self._budget = budget
         self._codec = codec
 
     # Asking.
@@ -164,7 +166,7 @@ class MarketConnection:
                 break
             await asyncio.sleep(0.5)
         answer = await self.asked("exchange_info")
-        self._budget.read_limits(answer.value())
+        self.budget.read_limits(answer.value())
         return answer.body
 
     async def asked(self, name: str, params: dict[str, str] | None = None) -> RestAnswer:
@@ -247,9 +249,25 @@ class MarketConnection:
                 count[row.symbol] = count.get(row.symbol, 0) + 1
         return count
 
+    async def cancel_all(self, symbol: str) -> bool:
+        """Cancels every order of a venue symbol; True if the venue says that none is left."""
+        names = ["cancel_all"]
+        if CAPABILITIES[self.market].has_algo_orders:
+            names.append("cancel_all_algo")
+        is_done = True
+        for name in names:
+            try:
+                answer = await self.rest.call(name, {"symbol": symbol})
+            except (NotSent, OutcomeUnknown):
+                is_done = False
+            else:
+                # -2011: there was nothing to cancel
+                is_done = is_done and (answer.status == 200 or answer.error()[0] == -2011)
+        return is_done
+
     # Trading.
 
-    def wire_feed(self, port: EnginePort, feed: int) -> BinanceFeed:
+    def wire_feed(self, port: EnginePort, feed: int, rhythm: Rhythm) -> BinanceFeed:
         """Makes the market-data half."""
         self.feed = BinanceFeed(
             self.hosts,
@@ -259,6 +277,7 @@ class MarketConnection:
             rest=self.rest,
             time=self.clock,
             pace=self._pace,
+            times=LineTimes(age_s=rhythm.connection_age_s),
         )
         return self.feed
 
@@ -281,11 +300,12 @@ class MarketConnection:
             account,
             codec=self._codec,
             rest=rest,
-            budget=self._budget,
+            budget=self.budget,
             time=clock,
             resolver=resolver,
             pace=self._pace(),
             on_done=self._expect,
+            session_times=SessionTimes(age_s=rhythm.connection_age_s),
         )
         reconciler = self.reconciler = Reconciler(
             doors,
@@ -310,6 +330,7 @@ class MarketConnection:
             watcher=reconciler,
             pace=self._pace(),
             after=gateway.pump,
+            times=SessionTimes(age_s=rhythm.connection_age_s, retire_s=5.0),
         )
         if rhythm.countdown_s > 0 and CAPABILITIES[self.market].has_countdown:
             self.countdown = Countdown(rest, port, account, countdown_s=rhythm.countdown_s)

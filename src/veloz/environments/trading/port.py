@@ -74,6 +74,7 @@ class EnginePort:
             for row, leverage in zip(tables.instruments, tables.leverage, strict=True)
             if row["kind"] != "spot" and row["symbol"] in self._named.values()
         }
+        self.written = shell.engine.written
         self._frame = shell.engine.frame
         self._settle = shell.settle
 

@@ -48,7 +48,7 @@ from veloz.environments.trading.shell import EngineShell
 from veloz.environments.trading.tables import TABLES, Listing, Tables
 from veloz.environments.trading.tape import MarketTape
 from veloz.environments.trading.upkeep import Upkeep
-from veloz.errors import ConfigError, FeedError, VelozError
+from veloz.errors import ConfigError, DataError, FeedError, VelozError
 from veloz.storage.journal_resume import lock_account, open_journal
 from veloz.storage.journal_writer import JournalSealed, JournalWriter
 
@@ -142,8 +142,14 @@ class TradingRun:
             journal_lock.pop_all()  # the writer gives it back from here on
             self._make(opened)
             try:
-                await self._until_stopped(opened, surveys, stop)
-                return await self._end(stop)
+                try:
+                    await self._until_stopped(opened, surveys, stop)
+                    return await self._end(stop)
+                except RuntimeError as failure:
+                    if not self.engine.poison:
+                        raise
+                    self.shell.die(str(failure))
+                    return await self._end(stop)
             except BaseException:
                 await self._abandon()
                 raise
@@ -236,12 +242,14 @@ class TradingRun:
             name = settings.account if self._identity is None else self._identity.name
             epoch = raise_epoch(doors.files, self._home.folder, name, opened.epoch)
             instance = doors.random.getrandbits(32)
-            records = settings.is_paper or (settings.records_market and not opened.sequence)
+            records = settings.is_paper or settings.records_market
             engine = self.engine = make_engine(
                 settings, self.tables, epoch=epoch, instance=instance, records=records
             )
             add_feeds(engine, self.tables)
-            self.tape = MarketTape(doors.files, settings.folder) if records else None
+            self.tape = None
+            if records:
+                self.tape = MarketTape(doors.files, settings.folder, self._tape_ended)
             accounts = len(self.tables.markets)
             self.shell = EngineShell(engine, doors, writer, self.tape, accounts)
             self._rows = seat_strategies(engine, self.made, self.tables, settings.seed)
@@ -270,7 +278,7 @@ class TradingRun:
         for number, (market, connection) in enumerate(self.connections.items()):
             port = EnginePort(self.shell, self.tables, market, by_market[market], self._differs)
             self.ports[market] = port
-            connection.wire_feed(port, number)
+            connection.wire_feed(port, number, self.settings.rhythm)
             if not self.settings.is_paper:
                 symbols = list(self.tables.named(market))
                 gateway = connection.wire_account(port, number, symbols, self.settings.rhythm)
@@ -354,6 +362,8 @@ class TradingRun:
             self.look_at_tasks()
             if stop.asked.is_set() or self.shell.fatal:
                 return
+            if any(one.budget.limits.silent_s for one in self.connections.values()):
+                until_ns += int(_POLL_S * 1e9)  # what the venue asked us to wait is no failure
             if self._doors.clock.monotonic_ns() > until_ns:
                 waiting = [name for name, port in self.ports.items() if not port.is_synced]
                 raise FeedError(
@@ -419,10 +429,11 @@ class TradingRun:
         if self.shell.fatal:
             await self._rescue()
             await self._abandon()
-            raise VelozError(
-                f"the run ended: {self.shell.fatal}",
-                hint="look at the cause, then start again in the same folder: it recovers",
-            )
+            kind = VelozError if self.engine.poison else DataError
+            hint = "look at the cause, then start again in the same folder: it recovers"
+            if self.settings.is_paper:
+                hint = "look at the cause, then start again in a new folder"
+            raise kind(f"the run ended: {self.shell.fatal}", hint=hint)
         self._tell("stopping", {})
         is_clean = True
         if self.is_started:
@@ -432,8 +443,11 @@ class TradingRun:
             self.shell.settle()
             is_clean = await self._wound_down(stop)
         left = await self._last_reconciliation(stop)
+        await self._cancel_tasks()
+        self.shell.close()
+        # Only now does nothing follow any more: the hash is of the journal's last batch.
         outcome = self.upkeep.outcome() | {"wound_down": is_clean, "differences": left}
-        await self._close()
+        self._close()
         outcome["seconds"] = round((self._doors.clock.monotonic_ns() - self._began_ns) / 1e9, 3)
         write_json(self._doors.files, self.settings.folder / RUN, self._host | {"end": outcome})
         self._tell("ended", outcome)
@@ -481,16 +495,12 @@ class TradingRun:
             await asyncio.sleep(2.0)
             return
         for account, connection in enumerate(self.connections.values()):
-            if connection.gateway is None:
-                continue
-            symbols = {symbol for symbol, _ in self.engine.open_orders(account).values()}
-            for symbol in sorted(symbols):
-                with contextlib.suppress(VelozError):
-                    await connection.rest.call("cancel_all", {"symbol": symbol})
+            if connection.gateway is not None:
+                symbols = {symbol for symbol, _ in self.engine.open_orders(account).values()}
+                left = [one for one in sorted(symbols) if not await connection.cancel_all(one)]
+                self._tell("rescued", {"cancelled": sorted(symbols - set(left)), "left": left})
 
-    async def _close(self) -> None:
-        await self._cancel_tasks()
-        self.shell.close()
+    def _close(self) -> None:
         self.shell.write()
         rest = self.engine.roll_journal()
         sequence = int(self.engine.journal_sequence)
@@ -534,6 +544,9 @@ class TradingRun:
 
     def _differs(self, difference: Difference) -> None:
         self._tell("differs", plain_difference(difference))
+
+    def _tape_ended(self, why: str) -> None:
+        self._tell("journal", {"kind": "market", "detail": why})
 
     def _trouble(self, trouble: Trouble) -> None:
         self._tell("journal", {"kind": trouble.kind, "detail": trouble.detail})

@@ -43,6 +43,7 @@ _OWN = (
     "not_sent",
     "unknown",
     "lapsed",
+    "written",
     "absent",
     "fills",
     "synced",
@@ -77,6 +78,7 @@ class LiveSide:
     not_sent: Callable[..., None]
     unknown: Callable[..., None]
     lapsed: Callable[..., None]
+    written: Callable[..., None]
     absent: Callable[..., None]
     fills: Callable[..., int]
     synced: Callable[..., None]
