@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from veloz.environments.heard import warm_up_of
 from veloz.environments.trading import streams
 from veloz.environments.trading.tables import market_of
-from veloz.errors import FeedError
+from veloz.errors import ConfigError, FeedError
 from veloz.strategy.durations import format_duration
 
 if TYPE_CHECKING:
@@ -96,9 +96,13 @@ class Listening:
         begun = self._take()
         if not self._open:
             return  # nothing is open yet: `begin` opens what is wanted then
-        for market, connection in self._run.connections.items():
-            if market in self._open:
-                self._follow(market, connection)
+        try:
+            for market, connection in self._run.connections.items():
+                if market in self._open:
+                    self._follow(market, connection)
+        except ConfigError as failure:
+            self._run.fail(failure)
+            return
         for want in begun:
             _, symbol, kind, interval = want
             if kind == "bars" and want in self._wanted:
