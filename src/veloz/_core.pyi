@@ -1502,6 +1502,9 @@ class LiveEngine:
     @property
     def has_listens(self) -> bool:
         """True if `take_listens` has something to hand over."""
+    @property
+    def has_pending(self) -> bool:
+        """True if `journal_pending`, `market_pending` or `take_requests` has something to hand over."""
     def history_body(self, feed: int, url: str, body: bytes | str, ts_recv_ns: int) -> int:
         """Takes rows from before the start: indicators warm up, no callback fires."""
     def input(self, kind: str, now_ns: int, **fields: Any) -> None:
@@ -1518,7 +1521,7 @@ class LiveEngine:
                 (symbol, venue_order_id, client_id and as "fill"), "cash" (why, asset, amount,
                 symbol, entry_id), "balance" (asset, wallet), "position" (symbol, position_side,
                 qty), "freeze" and "unfreeze" (account, strategy, symbol, reason), "setting"
-                (symbol, leverage). All take `ts_exchange`, and those of the account `account`.
+                (symbol, leverage). Those on an order take `leg`, 0 for the first. All take `ts_exchange`, and those of the account `account`.
             now_ns: When it came, ns.
         """
     def is_hedge(self, account: int) -> bool:
@@ -1623,7 +1626,8 @@ class LiveEngine:
         """
     def verify(self, trading: bytes | Sequence[bytes], market: bytes | None = None) -> int:
         """Runs the seated strategies of a fresh engine again on what the journals hold, segment by
-        segment, and compares every batch; the last sequence.
+        segment, and compares every batch; the last sequence. Of a run that went on from another:
+        after `recover` of what was before, the segments of one start and the market heard since.
 
         Raises:
             StrategyError: Names the first batch that does not come again.
@@ -1633,7 +1637,7 @@ class LiveEngine:
 
         Args:
             name: "orders" (open ones), "positions" (by strategy), "balances", "needs_query",
-                "needs_trades", "frozen", "differences", "parked", "counts", "latency", "pending" (requests awaited).
+                "needs_trades", "frozen", "differences", "parked", "counts", "latency", "pending" (requests whose outcome is not known).
             account: Row of the account table.
         """
     def wind_down(self, now_ns: int) -> None:
@@ -1651,7 +1655,9 @@ class LiveRequest:
         """Row of the account table."""
     @property
     def client_order_id(self) -> str:
-        """Wire id of the order; empty for a cancel-all."""
+        """Wire id of the order; empty for a cancel-all. Of an amendment that cancels the order
+        and places it anew, the id of the new one.
+        """
     @property
     def encoded(self) -> BinanceRequest | None:
         """The request in the venue's words, before key, time and signature."""
@@ -1670,6 +1676,9 @@ class LiveRequest:
     @property
     def refusal(self) -> str:
         """Why the venue cannot be asked this; empty if it can."""
+    @property
+    def replaces(self) -> str:
+        """Wire id of the order that is cancelled to place this one; empty if none is."""
     @property
     def sequence(self) -> int:
         """The last batch of the journal that must be durable before it leaves."""
@@ -2225,8 +2234,8 @@ def make_snapshot(segment: Any, sequence: Any, chain: Any, state: Any) -> Any:
 def newest_sync_mark(file: Any) -> Any:
     """The furthest mark in a file of sync marks: segment, bytes of it, sequence; None if there is none."""
 
-def parse_wire_id(text: str) -> tuple[int, int, int] | None:
-    """Epoch, instance and counter of a client order id; None if it is not one of ours."""
+def parse_wire_id(text: str) -> tuple[int, int, int, int] | None:
+    """Epoch, instance, counter and revision of a client order id; None if it is not one of ours."""
 
 def read_snapshot(snapshot: Any) -> Any:
     """What a snapshot holds, as a dict: names, epoch, stream, sequence, chain and state.
@@ -2242,5 +2251,10 @@ def sync_mark(turn: Any, segment: Any, length: Any, sequence: Any) -> Any:
     bytes.
     """
 
-def wire_id(epoch: int, instance: int, counter: int) -> str:
-    """The client order id of an order: 27 characters, `[0-9a-zA-Z]`, a letter first."""
+def wire_id(epoch: int, instance: int, counter: int, revision: int = 0) -> str:
+    """The client order id of an order: 27 characters, `[0-9a-zA-Z]`, a letter first. The revision
+    counts the orders at the venue that took its place.
+
+    Raises:
+        ValueError: If there is no id for so large a counter or revision.
+    """
