@@ -10,7 +10,7 @@ import pytest
 
 from tests.runtime.test_in_memory import FILE, SYMBOLS, check_ledger, churn
 from tests.runtime.world import FOLDER, HOME, Place
-from veloz.environments.paper import check_law
+from veloz.environments.law import check_law
 from veloz.environments.reconcile import reconcile
 from veloz.environments.statement import DAY_NS
 from veloz.environments.trading import engine as engines
