@@ -11,7 +11,7 @@ import pytest
 
 from tests.runtime.test_in_memory import FILE, check_ledger, churn
 from tests.runtime.world import FOLDER, Place
-from veloz.environments.paper import check_law
+from veloz.environments.law import check_law
 from veloz.environments.trading.lifetime import Stop
 from veloz.environments.trading.settings import Seat
 from veloz.errors import ConfigError

@@ -10,7 +10,7 @@ import pytest
 
 from tests.runtime.test_in_memory import FILE
 from tests.runtime.world import FOLDER, Place
-from veloz.environments.paper import check_law
+from veloz.environments.law import check_law
 from veloz.environments.trading import engine as engines
 from veloz.environments.trading.lifetime import Stop
 from veloz.environments.trading.settings import Seat
