@@ -6,9 +6,8 @@ use std::sync::{Arc, OnceLock};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyString, PyTuple};
-use veloz_core::order::{OrderSpec, OrderType, PositionSide, Side, Tif};
-use veloz_core::strategy::Port;
+use pyo3::types::{PyString, PyTuple};
+use veloz_core::order::{OrderSpec, OrderType, Side, Tif};
 use veloz_core::units::small_to_f64;
 
 use crate::errors;
@@ -20,7 +19,8 @@ use crate::numbers::{scaled, Meaning};
 use crate::order::Order;
 use crate::wiring::{Fed, Wiring};
 use crate::words::{
-    choice, note, rounded, side_of, wants_of, POSITION_SIDES, STPS, TIFS, TRIGGERS, TYPES,
+    choice, leg_of, levels_of, note, rounded, side_of, wants_of, POSITION_SIDES, STPS, TIFS,
+    TRIGGERS, TYPES,
 };
 
 /// The calls of a strategy; `veloz.Strategy` extends it.
@@ -105,58 +105,6 @@ impl StrategyBase {
         spec.reduce_only = reduce_only;
         self.send(py, spec, note(why, tag))
     }
-
-    fn levels(
-        &self,
-        row: u32,
-        levels: &Bound<'_, PyAny>,
-        out: &mut Vec<(i64, i64)>,
-    ) -> PyResult<()> {
-        let instrument = &self.link()?.instruments[row as usize];
-        let mut push = |level: &Bound<'_, PyAny>| -> PyResult<()> {
-            let pair = level
-                .cast::<PyTuple>()
-                .map_err(|_| PyValueError::new_err("a quoted level is a tuple (price, qty)"))?;
-            if pair.len() != 2 {
-                return Err(PyValueError::new_err("a quoted level is a tuple (price, qty)"));
-            }
-            let price = scaled(&*pair.get_borrowed_item(0)?, instrument, Meaning::Price)?;
-            let qty = scaled(&*pair.get_borrowed_item(1)?, instrument, Meaning::Qty)?;
-            out.push((price, qty));
-            Ok(())
-        };
-        if let Ok(tuple) = levels.cast::<PyTuple>() {
-            tuple.iter_borrowed().try_for_each(|level| push(&level))
-        } else if let Ok(list) = levels.cast::<PyList>() {
-            list.iter().try_for_each(|level| push(&level))
-        } else {
-            levels.try_iter()?.try_for_each(|level| push(&level?))
-        }
-    }
-}
-
-/// The leg that a call is about, and whether it is the only one of the instrument.
-fn leg_of(
-    port: &Port<'_>,
-    row: u32,
-    word: Option<&str>,
-    call: &str,
-) -> PyResult<(PositionSide, bool)> {
-    let legs = port.legs(row);
-    let leg = match word {
-        None => PositionSide::Both,
-        Some(word) => choice("position_side", word, &POSITION_SIDES)?,
-    };
-    if legs.contains(&leg) {
-        return Ok((leg, legs.len() == 1));
-    }
-    Err(errors::strategy_error(&if legs.len() == 1 {
-        format!("{call} takes no position_side here: the account is not in hedge mode")
-    } else if call == "target" {
-        "target knows no legs: in hedge mode open and close them with place_order".to_owned()
-    } else {
-        format!("{call} needs position_side=\"long\" or \"short\": the account is in hedge mode")
-    }))
 }
 
 #[pymethods]
@@ -422,12 +370,13 @@ impl StrategyBase {
     ) -> PyResult<()> {
         let wiring = self.wiring()?;
         let row = wiring.link.row(symbol)?;
+        let instrument = &wiring.link.instruments[row as usize];
         // Taken out, since reading levels may run Python code that quotes as well.
         let [mut buys, mut sells] = wiring.levels.take();
         buys.clear();
         sells.clear();
-        self.levels(row, bids, &mut buys)?;
-        self.levels(row, asks, &mut sells)?;
+        levels_of(instrument, bids, &mut buys)?;
+        levels_of(instrument, asks, &mut sells)?;
         if buys.len().max(sells.len()) > 64 {
             return Err(PyValueError::new_err("quote takes at most 64 levels a side"));
         }

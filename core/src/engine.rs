@@ -9,14 +9,16 @@
 
 mod live;
 
+pub use crate::market::trade_of;
 pub use live::VerifyError;
 
 use crate::book::PriceLevel;
 use crate::desk::{Command, Desk, DeskError, Turn};
 use crate::facts::{self, number};
 use crate::instrument::{InstrumentId, Kind};
-use crate::market::{Bar, Funding, MarkPrice, Published, Quote, Tick, Trade, TICK_BUY, TICK_TRADE};
-use crate::market::{TICK_LAST, TICK_UNKNOWN_TAKER};
+use crate::market::{
+    Bar, Funding, MarkPrice, Published, Quote, Tick, Trade, TICK_LAST, TICK_TRADE,
+};
 use crate::order::{OrderSpec, OrderType, Report, Side};
 use crate::strategy::{wants, Event, Fault, ListenRequest, Port, Strategy};
 
@@ -583,26 +585,5 @@ impl<S: Strategy> Engine<S> {
         self.desk.now_ns = due_ns;
         self.call(strategy, &Event::Timer(timer, due_ns));
         self.settle()
-    }
-}
-
-/// The public trade that a row of a book feed stands for.
-#[must_use]
-pub fn trade_of(row: &Tick) -> Trade {
-    let taker = if row.flags & TICK_UNKNOWN_TAKER != 0 {
-        0
-    } else if row.flags & TICK_BUY != 0 {
-        1
-    } else {
-        -1
-    };
-    Trade {
-        ts_exchange: row.ts_exchange,
-        ts_recv: row.ts_recv,
-        instrument: row.instrument,
-        taker,
-        price: row.price,
-        qty: row.qty,
-        trade_id: 0,
     }
 }

@@ -288,3 +288,24 @@ impl Published {
         of_each!(self, row => row.instrument = instrument);
     }
 }
+
+/// The public trade that a row of a book feed stands for.
+#[must_use]
+pub fn trade_of(row: &Tick) -> Trade {
+    let taker = if row.flags & TICK_UNKNOWN_TAKER != 0 {
+        0
+    } else if row.flags & TICK_BUY != 0 {
+        1
+    } else {
+        -1
+    };
+    Trade {
+        ts_exchange: row.ts_exchange,
+        ts_recv: row.ts_recv,
+        instrument: row.instrument,
+        taker,
+        price: row.price,
+        qty: row.qty,
+        trade_id: 0,
+    }
+}

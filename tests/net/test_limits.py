@@ -206,7 +206,7 @@ def test_a_silence_is_not_lost_when_others_take_leases_meanwhile() -> None:
     world.run(main())
 
 
-def test_what_is_an_accounts_own_is_not_shared() -> None:
+def test_what_is_an_accounts_own_is_not_divided() -> None:
     world = World(10)
     host = world.host("engine")
     host.disk.make_folder(FOLDER)

@@ -375,6 +375,7 @@ def _tell_text(name: str, fields: dict[str, Any]) -> None:
 
 
 _WORDS = {
+    "instrument_changed": "the venue has changed {change}",
     "silent": "the venue asked for silence on {market}: nothing is sent for {seconds:.0f} s",
     "recovered": "recovered {batches} batches of the journal, up to {sequence}",
     "doubted": "{orders} orders on {market} were under way: the venue is asked",

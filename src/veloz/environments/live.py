@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from veloz.environments.trading.account import check_rights
 from veloz.environments.trading.addresses import bind
 from veloz.environments.trading.connection import signer_of
-from veloz.environments.trading.lifetime import Home, Stop
+from veloz.environments.trading.lifetime import Home, Identity, Stop
 from veloz.environments.trading.run import TradingRun
 
 if TYPE_CHECKING:
@@ -57,7 +57,14 @@ async def live(
     """
     signer = signer_for(settings, credential)
     run = TradingRun(
-        settings, doors, home, signer=signer, confirm=confirm, tell=tell, is_alone=is_alone
+        settings,
+        doors,
+        home,
+        signer=signer,
+        identity=Identity.of(credential.environment, credential.api_key),
+        confirm=confirm,
+        tell=tell,
+        is_alone=is_alone,
     )
     return await trade(run, doors, signer, stop)
 

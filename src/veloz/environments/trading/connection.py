@@ -128,6 +128,9 @@ class MarketConnection:
         doors: The world.
         budget: The venue's limits.
         signer: The key; None for public data only.
+
+    Attributes:
+        account_number: The venue's own name of the account, once its balances were asked for.
     """
 
     def __init__(
@@ -146,6 +149,7 @@ class MarketConnection:
         self.stream: BinanceUserStream | None = None
         self.countdown: Countdown | None = None
         self.watchdog: LocalWatchdog | None = None
+        self.account_number = ""
         self._doors = doors
         self._codec = codec
 
@@ -200,6 +204,7 @@ class MarketConnection:
         offers = CAPABILITIES[self.market]
         answer = await self.asked("balances" if offers.has_positions else "account")
         held = listings.balances(answer)
+        self.account_number = listings.account_number(answer)
         if held is None:
             raise FeedError(f"the balances of {self.market} cannot be read")
         return held

@@ -78,7 +78,8 @@ def make_strategies(seats: Sequence[Seat]) -> list[Seated]:
     for seat in seats:
         loaded, strategy = made_strategy(seat.target, seat.parameters)
         wanted = wanted_data(strategy)
-        markets: tuple[Market, ...] = tuple(dict.fromkeys(map(market_of, wanted)))
+        traded: list[Market] = [market_of(symbol) for symbol in wanted]
+        markets = tuple(dict.fromkeys(traded))
         if not markets:
             raise ConfigError(
                 f"{type(strategy).__name__} wants no market data, so nothing says where it trades",

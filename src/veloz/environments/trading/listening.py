@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from veloz.environments.heard import warm_up_of
 from veloz.environments.trading import streams
 from veloz.environments.trading.tables import market_of
-from veloz.errors import FeedError
+from veloz.errors import ConfigError, FeedError
 from veloz.strategy.durations import format_duration
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Listening:
         self._joins: deque[Want] = deque()
         self._wake = asyncio.Event()
 
-    async def open(self, stop: Stop) -> None:
+    async def begin(self, stop: Stop) -> None:
         """Opens streams, then bars joined to their history; returns when all is heard.
 
         Raises:
@@ -95,10 +95,14 @@ class Listening:
         """A strategy has begun or ended subscriptions; called in the very event that it did so."""
         begun = self._take()
         if not self._open:
-            return  # nothing is open yet: `open` begins with what is wanted then
-        for market, connection in self._run.connections.items():
-            if market in self._open:
-                self._follow(market, connection)
+            return  # nothing is open yet: `begin` opens what is wanted then
+        try:
+            for market, connection in self._run.connections.items():
+                if market in self._open:
+                    self._follow(market, connection)
+        except ConfigError as failure:
+            self._run.fail(failure)
+            return
         for want in begun:
             _, symbol, kind, interval = want
             if kind == "bars" and want in self._wanted:

@@ -33,10 +33,11 @@ from veloz.environments.trading.engine import (
     seat_strategies,
 )
 from veloz.environments.trading.folder import FORMAT, RUN, raise_epoch, write_json
-from veloz.environments.trading.lifetime import Home, Stop
+from veloz.environments.trading.lifetime import Home, Identity, Stop
 from veloz.environments.trading.listening import Listening
 from veloz.environments.trading.port import EnginePort
 from veloz.environments.trading.preparing import (
+    markets_of,
     new_tables,
     plain_difference,
     plain_strategy,
@@ -52,7 +53,7 @@ from veloz.storage.journal_resume import lock_account, open_journal
 from veloz.storage.journal_writer import JournalSealed, JournalWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
 
     from veloz._core import BinanceSigner
     from veloz.environments.trading.account import Survey
@@ -76,6 +77,7 @@ class TradingRun:
         doors: The world.
         home: Where locks are.
         signer: The key of a live run.
+        identity: Whose it is.
         confirm: Live: shown the plan, says whether to go on.
         tell: Told of events.
         is_alone: True if the process does nothing else: its collector is frozen.
@@ -88,6 +90,7 @@ class TradingRun:
         home: Home,
         *,
         signer: BinanceSigner | None = None,
+        identity: Identity | None = None,
         confirm: Callable[[dict[str, Any]], bool] = lambda _plan: True,
         tell: Callable[[str, dict[str, Any]], None] = lambda _name, _fields: None,
         is_alone: bool = False,
@@ -101,6 +104,7 @@ class TradingRun:
         self._doors = doors
         self._home = home
         self._signer = signer
+        self._identity = identity
         self._confirm = confirm
         self._tell = tell
         self._is_alone = is_alone
@@ -128,14 +132,13 @@ class TradingRun:
         files.make_folder(self._home.folder)
         with contextlib.ExitStack() as held:
             held.callback(self.budgets.close)
-            if not self.settings.is_paper:
-                lock = lock_account(files, self._home.folder, self.settings.account)
-                held.callback(files.close, lock)
+            if self._identity is not None:
+                self._take_account(held, self._identity.name)
             opened = self._open()
             journal_lock = contextlib.ExitStack()
             held.enter_context(journal_lock)
             journal_lock.callback(files.close, opened.lock)
-            self.tables, surveys = await self._prepare(opened)
+            self.tables, surveys = await self._prepare(opened, held)
             journal_lock.pop_all()  # the writer gives it back from here on
             self._make(opened)
             try:
@@ -153,6 +156,12 @@ class TradingRun:
 
     # -- before the engine -------------------------------------------------------------------
 
+    def _take_account(self, held: contextlib.ExitStack, name: str) -> None:
+        """Locks an account to the end of the run, by what it is and not by its file's name."""
+        files = self._doors.files
+        lock = lock_account(files, self._home.folder, name, self.settings.account)
+        held.callback(files.close, lock)
+
     def _open(self) -> Opened:
         settings = self.settings
         opened = open_journal(
@@ -166,25 +175,46 @@ class TradingRun:
             )
         return opened
 
-    async def _prepare(self, opened: Opened) -> tuple[Tables, dict[Market, Survey]]:
+    async def _prepare(
+        self, opened: Opened, held: contextlib.ExitStack
+    ) -> tuple[Tables, dict[Market, Survey]]:
         """Asks the venue what it lists and what the account holds; a person confirms."""
-        settings = self.settings
-        traded = [market for seated in self.made for market in seated.markets]
-        markets: list[Market] = list(dict.fromkeys(traded))
+        settings, path = self.settings, self.settings.folder / TABLES
         known: Tables | None = None
         if opened.sequence:
-            path = settings.folder / TABLES
             known = Tables.of(self._doors.files.read(path), str(path))
-            missing = [market for market in markets if market not in known.markets]
-            if missing:
+        listings = await self._connect(markets_of(self.made, known))
+        surveys: dict[Market, Survey] = {}
+        if not settings.is_paper:
+            surveys = {name: await survey(one) for name, one in self.connections.items()}
+        for market, connection in self.connections.items():
+            if self._identity is not None and connection.account_number:
+                # Another key of the same account is the same account.
+                name = self._identity.account(market, connection.account_number)
+                self._take_account(held, name)
+        if known is None:
+            tables = new_tables(settings, self.made, listings, surveys)
+        else:
+            wanted = {symbol for seated in self.made for symbol in seated.wanted}
+            now_ns = self._doors.clock.wall_ns()
+            tables, changes = known.renewed(listings, wanted, settings.fees(), now_ns)
+            for change in changes:
+                self._tell("instrument_changed", {"change": change})
+        if not settings.is_paper:
+            check_modes(surveys, self.made, tables)
+            if not self._confirm(plan_of(settings, self.made, tables, surveys, opened.sequence)):
                 raise ConfigError(
-                    f"the run was begun without {missing[0]}",
-                    hint="start in a new folder to trade there too",
+                    "the run was not confirmed", hint="give --yes to confirm in a script"
                 )
-            markets = list(known.markets)
+        if known != tables:
+            self._doors.files.write_atomic(path, tables.text())
+        return tables, surveys
+
+    async def _connect(self, markets: Sequence[Market]) -> dict[Market, Listing]:
+        """Makes the connections, and learns what each market lists."""
         listings: dict[Market, Listing] = {}
         for market in markets:
-            hosts = settings.hosts.get(market)
+            hosts = self.settings.hosts.get(market)
             if hosts is None:
                 raise ConfigError(f"no addresses are given for {market}")
             self.tell_silence(hosts)
@@ -192,18 +222,7 @@ class TradingRun:
             connection = MarketConnection(hosts, self._doors, budget, self._signer)
             self.connections[market] = connection
             listings[market] = Listing(market, await connection.greet())
-        surveys: dict[Market, Survey] = {}
-        if not settings.is_paper:
-            surveys = {name: await survey(one) for name, one in self.connections.items()}
-        tables = known or new_tables(settings, self.made, listings, surveys)
-        if not settings.is_paper:
-            check_modes(surveys, self.made, tables)
-        plan = plan_of(settings, self.made, tables, surveys, opened.sequence)
-        if not settings.is_paper and not self._confirm(plan):
-            raise ConfigError("the run was not confirmed", hint="give --yes to confirm in a script")
-        if known is None:
-            self._doors.files.write_atomic(settings.folder / TABLES, tables.text())
-        return tables, surveys
+        return listings
 
     # -- the engine --------------------------------------------------------------------------
 
@@ -220,7 +239,8 @@ class TradingRun:
             on_trouble=self._trouble,
         )
         try:
-            epoch = raise_epoch(doors.files, self._home.folder, settings.account, opened.epoch)
+            name = settings.account if self._identity is None else self._identity.name
+            epoch = raise_epoch(doors.files, self._home.folder, name, opened.epoch)
             instance = doors.random.getrandbits(32)
             records = settings.is_paper or settings.records_market
             engine = self.engine = make_engine(
@@ -293,7 +313,7 @@ class TradingRun:
         if stop.asked.is_set() or self.shell.fatal:
             return
         self._start()
-        await self.listening.open(stop)
+        await self.listening.begin(stop)
         self.spawn("subscriptions", self.listening.run())
         self.spawn("upkeep", self.upkeep.run())
         if self._is_alone:
