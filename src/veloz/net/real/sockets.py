@@ -43,7 +43,7 @@ MESSAGE_LIMIT = 16 << 20
 _CLOSING_S = 10.0
 """How long the peer may take to answer a close."""
 
-_TEXT, _BINARY = WSMsgType.TEXT, WSMsgType.BINARY
+_MESSAGES = (WSMsgType.TEXT, WSMsgType.BINARY)
 _LATER_S = 0.1
 _NO_CODE = 1005
 
@@ -214,7 +214,7 @@ class _Client(WSListener):
         ts_recv_ns = self._read_ns or time_ns()
         self._read_ns = 0 if frame.last_in_buffer else ts_recv_ns
         kind = frame.msg_type
-        if (kind == _TEXT or kind == _BINARY) and frame.fin:
+        if kind in _MESSAGES and frame.fin:
             if self._in_parts or frame.rsv1 or self._is_closing:
                 self._odd_frame()
                 return
