@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["BinanceGateway", "GatewayTimes", "TrustedTime"]
 
 _STALLED_BYTES = 65536
+_LARGEST_BYTES = 2048
 _LATE_ANSWERS = 1000
 """So many unknown requests are remembered for an answer that may still come."""
 
@@ -274,7 +275,9 @@ class BinanceGateway:
                 self._not_sent(request, "the venue's time is not known well enough")
                 continue
             socket = self._session.socket
-            if socket is not None and socket.buffered > _STALLED_BYTES:
+            # So much cannot wait to be written while few requests wait for their answers.
+            may_stall = len(self._pending) >= _STALLED_BYTES // _LARGEST_BYTES
+            if socket is not None and may_stall and socket.buffered > _STALLED_BYTES:
                 return  # the peer does not read: what waits here is certain not to be sent
             if not self._budget.take(*_COSTS[request.kind], Priority(rank)):
                 return
