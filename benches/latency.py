@@ -51,17 +51,22 @@ def venue(folder: Path, recording: Path, speed: float) -> Iterator[str]:
         line = serving.stdout.readline()
         if not line:
             sys.exit("the exchange did not start")
-        account = json.loads(line)["accounts"][0]
-        key = folder / "key.toml"
-        key.write_text(
-            'venue = "binance"\nenvironment = "simulated"\n'
-            f'api_key = "{account["api_key"]}"\nsecret = "{account["secret"]}"\n'
-        )
-        key.chmod(0o600)
+        key_file(folder, line)
         yield line
     finally:
         serving.terminate()
         serving.wait(20)
+
+
+def key_file(folder: Path, line: str) -> None:
+    """Writes the key of the exchange's first account, as `veloz run --account` reads it."""
+    account = json.loads(line)["accounts"][0]
+    key = folder / "key.toml"
+    key.write_text(
+        'venue = "binance"\nenvironment = "simulated"\n'
+        f'api_key = "{account["api_key"]}"\nsecret = "{account["secret"]}"\n'
+    )
+    key.chmod(0o600)
 
 
 def traded(folder: Path, line: str, args: Any) -> dict[str, Any]:
