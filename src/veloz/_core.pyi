@@ -1441,6 +1441,9 @@ class LiveEngine:
     @property
     def has_fault(self) -> bool:
         """True once a strategy was stopped by a fault or a breaker."""
+    @property
+    def has_pending(self) -> bool:
+        """True if `journal_pending`, `market_pending` or `take_requests` has something to hand over."""
     def history_body(self, feed: int, url: str, body: bytes | str, ts_recv_ns: int) -> int:
         """Takes rows from before the start: indicators warm up, no callback fires."""
     def input(self, kind: str, now_ns: int, **fields: Any) -> None:
