@@ -50,6 +50,7 @@ class BinanceBudget:
     def __init__(self, market: Market, clock: Clock, leases: Leases | None = None) -> None:
         rows = _SPOT if market == "spot" else _FUTURES
         self._orders = [name for name, _, _ in rows if name.startswith("orders")]
+        self._costs: dict[tuple[int, int], dict[str, int]] = {}
         # Weight is the address's, orders are counted for each account.
         buckets = [Bucket(*row, is_shared=row[0] == _WEIGHT) for row in rows]
         self.limits = Limits(clock, buckets, leases)
@@ -60,9 +61,10 @@ class BinanceBudget:
 
     def take(self, weight: int, orders: int, priority: Priority) -> bool:
         """Charges a request if it may be sent at once."""
-        cost = {_WEIGHT: weight}
-        if orders:
-            cost |= dict.fromkeys(self._orders, orders)
+        cost = self._costs.get((weight, orders))
+        if cost is None:
+            cost = {_WEIGHT: weight} | (dict.fromkeys(self._orders, orders) if orders else {})
+            self._costs[weight, orders] = cost
         return self.limits.take_now(cost, priority)
 
     def observe(self, status: int, headers: Mapping[str, str]) -> None:

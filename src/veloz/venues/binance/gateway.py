@@ -46,6 +46,7 @@ _STALLED_BYTES = 65536
 _HALVED = "halved"
 """The codec's word for a replacement whose order was cancelled and not placed anew."""
 
+_LARGEST_BYTES = 2048
 _LATE_ANSWERS = 1000
 """So many unknown requests are remembered for an answer that may still come."""
 
@@ -277,7 +278,9 @@ class BinanceGateway:
                 self._not_sent(request, "the venue's time is not known well enough")
                 continue
             socket = self._session.socket
-            if socket is not None and socket.buffered > _STALLED_BYTES:
+            # So much cannot wait to be written while few requests wait for their answers.
+            may_stall = len(self._pending) >= _STALLED_BYTES // _LARGEST_BYTES
+            if socket is not None and may_stall and socket.buffered > _STALLED_BYTES:
                 return  # the peer does not read: what waits here is certain not to be sent
             if not self._budget.take(*_COSTS[request.kind], Priority(rank)):
                 return

@@ -5,8 +5,8 @@ the load on a client matters, that is too slow: here payloads go straight to the
 times moved to now, and ten times a second the exchange is shown the top of the recorded book, so
 that orders still fill at prices that the client has seen.
 
-The recorded update ids stay: `depth` is answered from the recorded book. A recording that has
-trades and no aggregates gives both: an aggregate of one trade each.
+It begins when somebody listens. The recorded update ids stay: `depth` is answered from the recorded
+book. A recording that has trades and no aggregates gives both: an aggregate of one trade each.
 """
 
 from __future__ import annotations
@@ -133,15 +133,21 @@ class Frames:
     def step(self, now_ns: int) -> None:
         """Sends everything that is due until now."""
         if not self._begun_ns:
-            self._begun_ns = now_ns
             self._before_first_snapshots()
-        until = self._rows[0].ts + int((now_ns - self._begun_ns) * self._speed)
+            if self._is_heard():
+                self._begun_ns = now_ns
+        elapsed_ns = now_ns - self._begun_ns if self._begun_ns else -1
+        until = self._rows[0].ts + int(elapsed_ns * self._speed)
         while not self.is_done and self._rows[self._next].ts <= until:
             self._send(self._next, now_ns // MILLISECOND)
             self._next += 1
         if now_ns - self._shown_ns >= SHOW_NS:
             self._shown_ns = now_ns
             self._show()
+
+    def _is_heard(self) -> bool:
+        hubs = [self._simulation.hubs[market] for market, _ in self._books]
+        return any("@" in stream for hub in hubs for stream in hub.streams())
 
     def _before_first_snapshots(self) -> None:
         """A client may ask for a book before its recorded snapshot came: it is there at once."""
