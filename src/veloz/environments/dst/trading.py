@@ -302,6 +302,7 @@ class Trading:
             unsettled,
             self._recoveries,
             (simulation.accounts[0].secret,),
+            world.dice("shuffles"),
         )
         found = oracles.judge(evidence)
         self.oracles = oracles.report(evidence, found)
