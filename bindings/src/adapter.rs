@@ -10,7 +10,7 @@ use crate::events::{Bar, Fill, Funding, MarkPrice, Quote, Trade};
 use crate::market::Book;
 use crate::money::{Account, Position};
 use crate::order::Order;
-use crate::wiring::Wiring;
+use crate::wiring::{Fed, Wiring};
 
 /// The functions of a strategy's class that the engine calls; those that it does not define are
 /// never called, and their events never made.
@@ -146,9 +146,19 @@ impl PyStrategy {
         Fault { message }
     }
 
-    /// Feeds indicators with a bar from before the start; no callback is called.
+    /// Feeds indicators with a bar of history; no callback is called. Those that had it already,
+    /// or a later one, are left alone.
     pub fn warm_up(&self, bar: &veloz_core::market::Bar) {
-        self.feed(bar);
+        self.feed_if(bar, |fed| fed.interval_ns == 0 || fed.last_ns.get() < bar.ts_close);
+    }
+
+    /// The end of the last bar of a kind that every indicator fed by it has had; `None` if the
+    /// strategy has no such indicator.
+    pub fn fed_until(&self, instrument: u32, interval_ns: i64) -> Option<i64> {
+        let fed = self.wiring.fed.borrow();
+        let mine =
+            fed.iter().filter(|f| f.instrument == instrument && f.interval_ns == interval_ns);
+        mine.map(|fed| fed.last_ns.get()).min()
     }
 
     /// Tells `on_error`; what it raises itself is noted on the error.
@@ -164,6 +174,11 @@ impl PyStrategy {
     }
 
     fn feed(&self, bar: &veloz_core::market::Bar) -> bool {
+        self.feed_if(bar, |_| true)
+    }
+
+    #[inline]
+    fn feed_if(&self, bar: &veloz_core::market::Bar, wanted: impl Fn(&Fed) -> bool) -> bool {
         let link = &self.wiring.link;
         let face = &link.faces[bar.instrument as usize];
         let sample = veloz_core::indicators::Sample::of_bar(bar, face.price_scale, face.qty_scale);
@@ -174,8 +189,10 @@ impl PyStrategy {
             let length = bar.ts_close - bar.ts_open;
             if fed.instrument == bar.instrument
                 && (fed.interval_ns == 0 || fed.interval_ns == length)
+                && wanted(fed)
             {
                 fed.indicator.get().feed(py, &sample);
+                fed.last_ns.set(bar.ts_close);
             }
         }
         if !self.wiring.warm.get() {
@@ -273,12 +290,17 @@ impl Strategy for PyStrategy {
                 let py = unsafe { Python::assume_attached() };
                 let (fee_asset, settle) =
                     (&link.assets[fill.fee_asset as usize], &link.assets[settle as usize]);
-                deliver!(self, port, fill, Fill::new(py, **fill, face, fee_asset, settle))
+                let told = Fill::new(py, **fill, face, fee_asset, settle);
+                if self.callbacks.fill.is_some() {
+                    self.wiring.link.note_fill();
+                }
+                deliver!(self, port, fill, told)
             }
-            Event::Position(instrument) => {
-                let (account, strategy) = (port.account(), port.strategy());
+            Event::Position(instrument, leg) => {
+                let (account, strategy) = (port.account_of(*instrument), port.strategy());
                 value(port, *instrument..*instrument + 1)?;
-                let position = Position::read(port.desk(), account, strategy, *instrument);
+                let leg = *leg;
+                let position = Position::read(port.desk(), account, strategy, *instrument, leg);
                 deliver!(self, port, position, position)
             }
             Event::Account(account) => {

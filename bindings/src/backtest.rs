@@ -107,7 +107,7 @@ impl Backtest {
         let mut accounts = Accounts::new(&assets, &instruments)
             .map_err(|error| errors::config_error(&error.to_string()))?;
         accounts
-            .add_account(false, None)
+            .add_account(get_or(settings, "hedge", false)?, None)
             .map_err(|error| errors::config_error(&error.to_string()))?;
         let mut header = Header::first(JournalStream::Trading, &facts::RECORDS);
         header.build = get_or(settings, "build", String::new())?;

@@ -19,6 +19,7 @@ mod live;
 mod live_asking;
 mod live_feeding;
 mod live_fields;
+mod live_latency;
 mod live_leaving;
 mod live_market;
 mod live_request;

@@ -29,6 +29,8 @@ pub struct Link {
     rows: HashMap<String, u32>,
     /// When the first callback since it was asked for began, ns; 0 before, -1 if nobody asks.
     called_ns: Cell<i64>,
+    /// The same of `on_fill`.
+    filled_ns: Cell<i64>,
     /// The last symbol that was looked up: strategies ask for the same one again and again.
     last: RefCell<Option<(Py<PyAny>, u32)>>,
 }
@@ -51,6 +53,7 @@ impl Link {
             faces,
             rows,
             called_ns: Cell::new(-1),
+            filled_ns: Cell::new(-1),
             last: RefCell::new(None),
         }
     }
@@ -59,13 +62,14 @@ impl Link {
     #[inline]
     pub fn await_call(&self) {
         self.called_ns.set(0);
+        self.filled_ns.set(0);
     }
 
-    /// When it began, ns since the epoch; `None` if there was none.
+    /// When it began, and when `on_fill` did, ns since the epoch; `None` where there was none.
     #[inline]
-    pub fn called_ns(&self) -> Option<i64> {
-        let called = self.called_ns.replace(-1);
-        (called > 0).then_some(called)
+    pub fn called_ns(&self) -> (Option<i64>, Option<i64>) {
+        let [called, filled] = [&self.called_ns, &self.filled_ns].map(|at| at.replace(-1));
+        ((called > 0).then_some(called), (filled > 0).then_some(filled))
     }
 
     /// A callback begins.
@@ -73,6 +77,14 @@ impl Link {
     pub fn note_call(&self) {
         if self.called_ns.get() == 0 {
             self.called_ns.set(wall_ns());
+        }
+    }
+
+    /// A call of `on_fill` is next.
+    #[inline]
+    pub fn note_fill(&self) {
+        if self.filled_ns.get() == 0 {
+            self.filled_ns.set(wall_ns());
         }
     }
 

@@ -1,12 +1,14 @@
 //! The strategy seen from both sides: the base class that Python strategies extend, and the
 //! adapter through which the engine calls them.
 
+use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
-use veloz_core::order::{OrderSpec, OrderType, Side, Tif};
+use veloz_core::order::{OrderSpec, OrderType, PositionSide, Side, Tif};
+use veloz_core::strategy::Port;
 use veloz_core::units::small_to_f64;
 
 use crate::errors;
@@ -131,6 +133,30 @@ impl StrategyBase {
             levels.try_iter()?.try_for_each(|level| push(&level?))
         }
     }
+}
+
+/// The leg that a call is about, and whether it is the only one of the instrument.
+fn leg_of(
+    port: &Port<'_>,
+    row: u32,
+    word: Option<&str>,
+    call: &str,
+) -> PyResult<(PositionSide, bool)> {
+    let legs = port.legs(row);
+    let leg = match word {
+        None => PositionSide::Both,
+        Some(word) => choice("position_side", word, &POSITION_SIDES)?,
+    };
+    if legs.contains(&leg) {
+        return Ok((leg, legs.len() == 1));
+    }
+    Err(errors::strategy_error(&if legs.len() == 1 {
+        format!("{call} takes no position_side here: the account is not in hedge mode")
+    } else if call == "target" {
+        "target knows no legs: in hedge mode open and close them with place_order".to_owned()
+    } else {
+        format!("{call} needs position_side=\"long\" or \"short\": the account is in hedge mode")
+    }))
 }
 
 #[pymethods]
@@ -334,7 +360,9 @@ impl StrategyBase {
             // Names the neighbours, or says that it is no number.
             return scaled(qty, instrument, Meaning::Qty).map(|_| None);
         };
-        let change = wanted - link.port()?.expected_position(row);
+        let port = link.port()?;
+        leg_of(port, row, None, "target")?;
+        let change = wanted - port.expected_position(row);
         if change == 0 {
             return Ok(None);
         }
@@ -343,27 +371,32 @@ impl StrategyBase {
         self.send(py, spec, note(why, tag)).map(Some)
     }
 
-    /// close(symbol: str, *, why: str | None = None, tag: str | None = None) -> Order | None
+    /// close(symbol: str, *, position_side: str | None = None, why: str | None = None, tag: str | None = None) -> Order | None
     ///
-    /// Closes the strategy's position in an instrument with a reduce-only market order.
+    /// Closes the strategy's position in an instrument with a reduce-only market order; in hedge
+    /// mode the leg that `position_side` names, "long" or "short".
     ///
     /// Open market orders of the strategy in the instrument count as done. Returns the order, or None if there is no position.
-    #[pyo3(signature = (symbol, *, why=None, tag=None))]
+    #[pyo3(signature = (symbol, *, position_side=None, why=None, tag=None))]
     fn close(
         &self,
         py: Python<'_>,
         symbol: &Bound<'_, PyAny>,
+        position_side: Option<&str>,
         why: Option<&str>,
         tag: Option<&str>,
     ) -> PyResult<Option<Py<Order>>> {
         let link = self.link()?;
         let row = link.row(symbol)?;
-        let held = link.port()?.expected_position(row);
+        let port = link.port()?;
+        let (leg, is_whole) = leg_of(port, row, position_side, "close")?;
+        let held = if is_whole { port.expected_position(row) } else { port.expected_leg(row, leg) };
         if held == 0 {
             return Ok(None);
         }
         let side = if held > 0 { Side::Sell } else { Side::Buy };
         let mut spec = OrderSpec::new(row, side, OrderType::Market, held.abs(), 0);
+        spec.position_side = leg;
         let spot = veloz_core::instrument::Kind::Spot;
         spec.reduce_only = link.instruments[row as usize].kind != spot;
         self.send(py, spec, note(why, tag)).map(Some)
@@ -458,26 +491,41 @@ impl StrategyBase {
         Ok(small_to_f64(held, wiring.link.faces[row as usize].qty_scale))
     }
 
-    /// get_position(symbol: str) -> Position
+    /// get_position(symbol: str, position_side: str | None = None) -> Position
     ///
-    /// Position: The strategy's own position in an instrument, with its exact figures.
-    fn get_position(&self, py: Python<'_>, symbol: &Bound<'_, PyAny>) -> PyResult<Py<Position>> {
+    /// Position: The strategy's own position in an instrument, with its exact figures; of one leg,
+    /// "long" or "short", in hedge mode.
+    #[pyo3(signature = (symbol, position_side=None))]
+    fn get_position(
+        &self,
+        py: Python<'_>,
+        symbol: &Bound<'_, PyAny>,
+        position_side: Option<&str>,
+    ) -> PyResult<Py<Position>> {
         let link = self.link()?;
         let row = link.row(symbol)?;
         let port = link.port()?;
-        let (account, strategy) = (port.account(), port.strategy());
+        let (leg, _) = leg_of(port, row, position_side, "get_position")?;
+        let (account, strategy) = (port.account_of(row), port.strategy());
         port.desk_mut().value(row).map_err(|error| errors::strategy_error(&error.to_string()))?;
-        let position = Position::read(port.desk(), account, strategy, row);
+        let position = Position::read(port.desk(), account, strategy, row, leg);
         Py::new(py, position)
     }
 
-    /// get_account() -> Account
+    /// get_account(symbol: str | None = None) -> Account
     ///
-    /// Account: Balances and equity of the account that the strategy trades on.
-    fn get_account(&self, py: Python<'_>) -> PyResult<Py<Account>> {
+    /// Account: Balances and equity of the account that the strategy trades on; of the account of
+    /// `symbol` where it trades several markets.
+    #[pyo3(signature = (symbol=None))]
+    fn get_account(
+        &self,
+        py: Python<'_>,
+        symbol: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<Account>> {
         let link = self.link()?;
+        let row = symbol.map(|symbol| link.row(symbol)).transpose()?;
         let port = link.port()?;
-        let account = port.account();
+        let account = row.map_or_else(|| port.account(), |row| port.account_of(row));
         for row in 0..link.instruments.len() as u32 {
             port.desk_mut()
                 .value(row)
@@ -539,7 +587,8 @@ impl StrategyBase {
         let wiring = self.wiring()?;
         let instrument = wiring.link.row(symbol)?;
         wiring.warm.set(false);
-        wiring.fed.borrow_mut().push(Fed { instrument, interval_ns, indicator });
+        let last_ns = Cell::new(i64::MIN);
+        wiring.fed.borrow_mut().push(Fed { instrument, interval_ns, indicator, last_ns });
         Ok(())
     }
 

@@ -96,16 +96,25 @@ pub fn rounded(value: f64, scale: u8, step: i64, towards: &str) -> PyResult<f64>
     }
 }
 
-/// The bits of `veloz_core::strategy::wants` for a kind of subscription.
-pub fn wants_of(kind: &str) -> PyResult<u32> {
+/// Kinds of subscription, and their bits of `veloz_core::strategy::wants`.
+const KINDS: [(&str, u32); 6] = {
     use veloz_core::strategy::wants;
-    let table = [
+    [
         ("bars", wants::BARS),
         ("trades", wants::TRADES),
         ("quotes", wants::QUOTES),
         ("books", wants::BOOKS),
         ("marks", wants::MARKS),
         ("funding", wants::FUNDING),
-    ];
-    choice("kind", kind, &table)
+    ]
+};
+
+/// The bits for a kind of subscription.
+pub fn wants_of(kind: &str) -> PyResult<u32> {
+    choice("kind", kind, &KINDS)
+}
+
+/// The kind of subscription for its bit.
+pub fn kind_of(bit: u32) -> &'static str {
+    KINDS.iter().find(|(_, known)| *known == bit).map_or("", |(kind, _)| kind)
 }

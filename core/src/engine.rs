@@ -59,7 +59,10 @@ impl From<DeskError> for EngineError {
 /// A strategy and what it listens to.
 struct Seat<S> {
     strategy: S,
+    /// Where it trades what has no other account.
     account: u16,
+    /// Where it trades, by row of the instrument table.
+    routes: Box<[u16]>,
     /// `wants` bits for its own orders, fills and so on.
     own: u32,
     stop_policy: StopPolicy,
@@ -86,6 +89,8 @@ pub struct Engine<S> {
     listeners: Vec<Vec<Listener>>,
     /// True once a strategy was stopped by a fault or a breaker.
     pub has_fault: bool,
+    /// Subscriptions that strategies began or ended, for whoever fetches the data; oldest first.
+    pub listens: Vec<ListenRequest>,
     /// True while no strategy is called: what concerns them waits until [`Engine::start`].
     pub holds: bool,
 }
@@ -98,14 +103,23 @@ impl<S: Strategy> Engine<S> {
     #[must_use]
     pub fn new(desk: Desk) -> Self {
         let listeners = desk.instruments.iter().map(|_| Vec::new()).collect();
-        Engine { desk, seats: Vec::new(), listeners, has_fault: false, holds: false }
+        let (seats, listens) = (Vec::new(), Vec::new());
+        Engine { desk, seats, listeners, has_fault: false, listens, holds: false }
     }
 
     /// Seats a strategy on an account; gives its row of the strategy table, from 1.
     pub fn add(&mut self, strategy: S, account: u16, own: u32, stop_policy: StopPolicy) -> u16 {
+        let routes = vec![account; self.desk.instruments.len()].into();
         let (running, commands, fault) = (true, 0, None);
-        self.seats.push(Seat { strategy, account, own, stop_policy, running, commands, fault });
+        let seat = Seat { strategy, account, routes, own, stop_policy, running, commands, fault };
+        self.seats.push(seat);
         self.seats.len() as u16
+    }
+
+    /// Makes a strategy trade an instrument on another account than its first: one market of
+    /// several has an account of its own.
+    pub fn route(&mut self, strategy: u16, instrument: InstrumentId, account: u16) {
+        self.seats[strategy as usize - 1].routes[instrument as usize] = account;
     }
 
     /// Makes a strategy hear an instrument's market events.
@@ -216,7 +230,7 @@ impl<S: Strategy> Engine<S> {
         if !seat.running || self.holds {
             return;
         }
-        let mut port = Port::new(&mut self.desk, row, seat.account);
+        let mut port = Port::new(&mut self.desk, row, seat.account, &seat.routes);
         if let Err(fault) = seat.strategy.on_event(event, &mut port) {
             let message = format!("{} raised {}", event.callback(), fault.message);
             self.fail(row, Fault { message }, 2);
@@ -237,22 +251,26 @@ impl<S: Strategy> Engine<S> {
     #[cold]
     fn leave(&mut self, row: u16) {
         let seat = &self.seats[row as usize - 1];
-        let (account, policy) = (seat.account, seat.stop_policy);
+        let policy = seat.stop_policy;
         if policy == StopPolicy::Hold {
             return;
         }
-        let mut port = Port::new(&mut self.desk, row, account);
+        let mut port = Port::new(&mut self.desk, row, seat.account, &seat.routes);
         port.cancel_all(None);
         if policy == StopPolicy::Flatten {
             for instrument in 0..port.desk().instruments.len() as InstrumentId {
-                let held = port.position(instrument);
-                if held != 0 {
+                for &leg in port.legs(instrument) {
+                    let held = port.leg(instrument, leg);
+                    if held == 0 {
+                        continue;
+                    }
                     let side = if held > 0 { Side::Sell } else { Side::Buy };
                     let kind = OrderType::Market;
                     let mut spec = OrderSpec::new(instrument, side, kind, held.abs(), 0);
                     // Spot knows no reduce-only; there a strategy holds what it has.
                     spec.reduce_only =
                         port.desk().instruments[instrument as usize].kind != Kind::Spot;
+                    spec.position_side = leg;
                     port.place(spec, Some(Box::from(&b"stop policy: flatten\0"[..])));
                 }
             }
@@ -276,6 +294,7 @@ impl<S: Strategy> Engine<S> {
             return Ok(());
         }
         for change in std::mem::take(&mut self.desk.outbox.listens) {
+            self.listens.push(change);
             let ListenRequest { strategy, instrument, wants, interval_ns, on } = change;
             self.unlisten(strategy, instrument, wants, interval_ns);
             if on {
@@ -332,7 +351,7 @@ impl<S: Strategy> Engine<S> {
              look for a loop that places orders in answer to its own orders"
         );
         let seat = &mut self.seats[strategy as usize - 1];
-        let mut port = Port::new(&mut self.desk, strategy, seat.account);
+        let mut port = Port::new(&mut self.desk, strategy, seat.account, &seat.routes);
         seat.strategy.on_breaker(&message, &mut port);
         self.fail(strategy, Fault { message }, 3);
         Ok(())

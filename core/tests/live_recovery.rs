@@ -340,7 +340,7 @@ proptest! {
             let mut desk = blank();
             std::mem::swap(&mut fresh.engine.desk, &mut desk);
             let mut heard = 0;
-            fresh.engine.verify(&reader(&bytes), |engine, to| {
+            fresh.engine.verify(&reader(&bytes), None, |engine, to| {
                 while let Some((sequence, bar, now)) = bars.get(heard).filter(|b| b.0 <= to) {
                     heard += 1;
                     engine.desk.pin_market(*sequence - 1);

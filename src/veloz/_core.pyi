@@ -1421,6 +1421,10 @@ class LiveEngine:
         """
     def fault(self, strategy: int) -> tuple[str, BaseException | None] | None:
         """Why a strategy was stopped: message and exception; None if it was not."""
+    def fed_until(self, strategy: int, symbol: str, interval_ns: int) -> int | None:
+        """The end, ns, of the last bar that every indicator of the strategy fed by these bars has had;
+        None if it has no such indicator, or one that had none yet.
+        """
     def fills(self, account: int, symbol: str, body: bytes | str, ts_recv_ns: int) -> int:
         """Trades of the account in one symbol, as REST lists them; known ones are passed over."""
     def found(self, account: int, body: bytes | str, ts_recv_ns: int) -> int:
@@ -1441,6 +1445,9 @@ class LiveEngine:
     @property
     def has_fault(self) -> bool:
         """True once a strategy was stopped by a fault or a breaker."""
+    @property
+    def has_listens(self) -> bool:
+        """True if `take_listens` has something to hand over."""
     def history_body(self, feed: int, url: str, body: bytes | str, ts_recv_ns: int) -> int:
         """Takes rows from before the start: indicators warm up, no callback fires."""
     def input(self, kind: str, now_ns: int, **fields: Any) -> None:
@@ -1476,7 +1483,10 @@ class LiveEngine:
     def lapsed(self, number: int, ts_recv_ns: int) -> None:
         """A cancel or amend can no longer take effect, and did not."""
     def latency(self, name: str) -> tuple[int, int, int, int]:
-        """Count, p50, p99 and maximum in ns from receipt to "callback", or to "request"."""
+        """Count, p50, p99 and maximum in ns, from the receipt of the read: to the strategy's "callback"
+        of a market frame, to the "request" that it makes, until the request's bytes are "written",
+        and from a private frame or an answer to "fill", the strategy's `on_fill`.
+        """
     def leverage(self, account: int) -> dict[str, int]:
         """The leverage that risk counts with, by venue symbol of contracts."""
     def listen(self, strategy: int, symbol: str, kind: str, interval_ns: int) -> None:
@@ -1515,6 +1525,8 @@ class LiveEngine:
         """Seals the segment and starts the next: what is left of the old one."""
     def roll_market(self) -> bytes:
         """As `roll_journal`, of the market journal; empty if the market is not recorded."""
+    def route(self, strategy: int, symbol: str, account: int) -> None:
+        """Makes a strategy trade an instrument on another account than its first."""
     def save_states(self, now_ns: int) -> None:
         """Lets every strategy save its state into the journal."""
     def snapshot(self) -> bytes:
@@ -1532,6 +1544,10 @@ class LiveEngine:
         """Tells all strategies that the run ends."""
     def synced(self, account: int, since_ns: int, ts_recv_ns: int) -> None:
         """Everything that happened up to `since_ns`, venue time, is booked; the account may trade."""
+    def take_listens(self) -> list[tuple[int, str, str, int, bool]]:
+        """Hands over the subscriptions that strategies began or ended since it was asked last:
+        `(strategy, symbol, kind, interval_ns, on)`, oldest first.
+        """
     def take_requests(self) -> list[LiveRequest]:
         """Hands over the requests that are to leave, in order. Of a poisoned engine: a cancel of every
         order that may be open, once. What the venue cannot be asked goes back as never sent.
@@ -1570,6 +1586,8 @@ class LiveEngine:
         """Ends the run by the strategies' stop policies: each hears that it ends, then its orders are
         cancelled and its position is closed as its policy says. None is called again.
         """
+    def written(self, number: int) -> None:
+        """The bytes of a request were handed to the network: notes how long after its cause."""
 
 @final
 class LiveRequest:
@@ -1726,6 +1744,9 @@ class Position:
     def is_flat(self) -> bool:
         """True if nothing is held."""
     @property
+    def position_side(self) -> str:
+        """Which leg it is: "both", or "long" / "short" in hedge mode."""
+    @property
     def qty(self) -> float:
         """Signed quantity: positive is long."""
     @property
@@ -1855,15 +1876,27 @@ class StrategyBase:
         """Asks to cancel all open orders of the strategy, of one symbol or of all; returns how many."""
     def cancel_order(self, order: Order) -> None:
         """Asks to cancel an order; does nothing if it has ended or was asked before."""
-    def close(self, symbol: str, *, why: str | None = None, tag: str | None = None) -> Order | None:
-        """Closes the strategy's position in an instrument with a reduce-only market order.
+    def close(
+        self,
+        symbol: str,
+        *,
+        position_side: str | None = None,
+        why: str | None = None,
+        tag: str | None = None,
+    ) -> Order | None:
+        """Closes the strategy's position in an instrument with a reduce-only market order; in hedge
+        mode the leg that `position_side` names, "long" or "short".
 
         Open market orders of the strategy in the instrument count as done. Returns the order, or None if there is no position.
         """
-    def get_account(self) -> Account:
-        """Account: Balances and equity of the account that the strategy trades on."""
-    def get_position(self, symbol: str) -> Position:
-        """Position: The strategy's own position in an instrument, with its exact figures."""
+    def get_account(self, symbol: str | None = None) -> Account:
+        """Account: Balances and equity of the account that the strategy trades on; of the account of
+        `symbol` where it trades several markets.
+        """
+    def get_position(self, symbol: str, position_side: str | None = None) -> Position:
+        """Position: The strategy's own position in an instrument, with its exact figures; of one leg,
+        "long" or "short", in hedge mode.
+        """
     @property
     def is_recovering(self) -> bool:
         """True while the strategy is told what happened to its orders before a restart; orders

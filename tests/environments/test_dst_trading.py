@@ -52,9 +52,9 @@ def test_more_seeds_break_no_oracle(first: int) -> None:
 def test_two_processes_and_hash_seeds_have_one_history() -> None:
     words = ["dst", "run", "--seeds", "1..2", "--scenario", "trading", "--json"]
     shown: set[str] = set()
-    for hash_seed in ("1", "77"):
+    for hash_seed, jobs in (("1", "1"), ("77", "2")):
         ended = subprocess.run(
-            [sys.executable, "-m", "veloz.apps.cli", *words],
+            [sys.executable, "-m", "veloz.apps.cli", *words, "--jobs", jobs],
             env={**os.environ, "PYTHONHASHSEED": hash_seed},
             capture_output=True,
             text=True,

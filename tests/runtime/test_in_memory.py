@@ -12,7 +12,7 @@ import pytest
 
 from tests.runtime.world import FOLDER, MONEY, Place
 from veloz.environments.backtest import backtest
-from veloz.environments.paper import check_law
+from veloz.environments.law import check_law
 from veloz.environments.trading.lifetime import Stop
 from veloz.environments.trading.settings import Seat
 from veloz.errors import ConfigError
@@ -111,7 +111,7 @@ def test_three_strategies_trade_three_markets_in_one_engine() -> None:
 
     outcome = place.world.run(main())
     assert outcome["differences"] == []
-    assert [row["market"] for row in outcome["strategies"]] == list(SYMBOLS)
+    assert [row["markets"] for row in outcome["strategies"]] == [[market] for market in SYMBOLS]
     check_ledger(place, outcome, list(SYMBOLS))
 
 

@@ -40,8 +40,8 @@ use crate::facts::{self, number};
 use crate::instrument::{Asset, Instrument, InstrumentId};
 use crate::journal::Journal;
 use crate::market::Quote;
-use crate::order::{OrderId, OrderSpec, Request, RequestKind};
-use crate::order_state::{Ending, OrderTable, Pending};
+use crate::order::{OrderId, OrderSpec, OrderType, Request, RequestKind};
+use crate::order_state::{Ending, Order, OrderTable, Pending, MOST_LEGS};
 use crate::risk::{Gate, Limits, RateWindow};
 use crate::strategy::{ListenRequest, TimerRequest};
 use crate::units::{rescale, Rounding, MARK_SCALE};
@@ -213,6 +213,8 @@ pub struct Desk {
     /// Whether `market_seq` is set from outside, by a market journal, and not counted here.
     market_is_pinned: bool,
     outside: outside::Outside,
+    /// Which leg of its order the input at hand is about; see [`Input::Leg`].
+    leg: u32,
     /// What `worth` need not work out again while no money moves.
     settled: Option<worth::Settled>,
     /// Whether the money identity is checked after every change of money.
@@ -250,6 +252,7 @@ impl Desk {
             market_seq: 0,
             market_is_pinned: false,
             outside: outside::Outside::default(),
+            leg: 0,
             settled: None,
             check_identity: false,
             is_recovering: false,
@@ -371,7 +374,7 @@ impl Desk {
                 self.journal.commit();
                 let kind = RequestKind::Place(spec);
                 let ts_sent = self.now_ns;
-                self.outbox.requests.push(Request { order: id, account, ts_sent, kind });
+                self.outbox.requests.push(Request { order: id, account, ts_sent, kind, leg: 0 });
             }
             Err(refusal) => self.end_refused(id, &format!("{}: {}", refusal.rule, refusal.detail)),
         }
@@ -432,18 +435,16 @@ impl Desk {
             return;
         }
         self.counts.cancels += 1;
-        order.cancel = Pending::Sent;
         let account = order.account;
+        let legs = order.ask_cancel();
         self.journal.begin(self.market_seq, self.now_ns);
         self.journal.record(number::CANCEL, &facts::CancelCommand { order: id, strategy });
         self.journal.commit();
         let ts_sent = self.now_ns;
-        self.outbox.requests.push(Request {
-            order: id,
-            account,
-            ts_sent,
-            kind: RequestKind::Cancel,
-        });
+        for leg in legs.into_iter().flatten() {
+            let kind = RequestKind::Cancel;
+            self.outbox.requests.push(Request { order: id, account, ts_sent, kind, leg });
+        }
     }
 
     /// Sends an amendment that the gate lets pass. A refused one leaves the order as it is, and
@@ -454,12 +455,17 @@ impl Desk {
             return Ok(());
         }
         let is_under_way = order.amend != Pending::None;
+        let is_replaced = self.is_replaced(order, qty, price);
+        let is_worn = is_replaced && order.last_leg() as usize + 1 >= MOST_LEGS;
         // What may still trade is what the gate judges; the filled part is in the position.
         let asked = OrderSpec { qty: (qty - order.filled_qty).max(0), price, ..order.spec };
         let account = order.account;
         let verdict = if is_under_way {
             let detail = "another one is under way; wait for its answer".to_owned();
             Err(crate::risk::Refusal { rule: "amend_pending", detail })
+        } else if is_worn {
+            let detail = format!("it was replaced {MOST_LEGS} times; cancel it and place another");
+            Err(crate::risk::Refusal { rule: "amend_limit", detail })
         } else {
             self.judge(id, &asked)?
         };
@@ -469,12 +475,22 @@ impl Desk {
             .record(number::AMEND, &facts::AmendCommand { order: id, strategy, qty, price });
         match verdict {
             Ok(()) => {
-                order.amend = Pending::Sent;
-                order.asked = (qty, price);
+                let instead = order.current_leg();
+                let leg = if is_replaced {
+                    order.replace(qty, price, self.now_ns)
+                } else {
+                    order.amend_in_place(qty, price);
+                    instead
+                };
                 order.refusal = None;
-                let kind = RequestKind::Amend { qty, price };
+                let kind = if is_replaced {
+                    self.journal.record(number::LEG, &facts::OrderLeg { order: id, leg });
+                    RequestKind::Replace { qty, price, instead }
+                } else {
+                    RequestKind::Amend { qty, price }
+                };
                 let ts_sent = self.now_ns;
-                self.outbox.requests.push(Request { order: id, account, ts_sent, kind });
+                self.outbox.requests.push(Request { order: id, account, ts_sent, kind, leg });
             }
             Err(refusal) => {
                 let text = format!("amendment refused: {}: {}", refusal.rule, refusal.detail);
@@ -486,6 +502,26 @@ impl Desk {
         }
         self.journal.commit();
         Ok(())
+    }
+
+    /// True if the venue makes such a change by placing another order in the place of this one.
+    fn is_replaced(&self, order: &Order, qty: i64, price: i64) -> bool {
+        let spec = &order.spec;
+        let keeps_place = price == spec.price && qty < spec.qty;
+        self.outside.replaced.contains(&spec.instrument)
+            && spec.kind == OrderType::Limit
+            && qty > order.filled_qty.max(order.venue_filled_qty)
+            && price > 0
+            && !keeps_place
+    }
+
+    /// Notes in the open batch which leg its first record is about.
+    #[inline]
+    pub(super) fn note_leg(&mut self, order: OrderId) {
+        if self.leg > 0 {
+            let fact = facts::OrderLeg { order, leg: self.leg };
+            self.journal.record(number::LEG, &fact);
+        }
     }
 
     #[inline]

@@ -170,14 +170,12 @@ impl<T: Row> Stream<T> {
     /// Rows are in time order, and a connection delivers in the order of sending (FIFO).
     fn check(&mut self, rows: &mut [T]) -> Result<(), ReplayError> {
         let (mut exchange, mut recv) = (self.last_exchange, self.last_recv);
-        let mut in_order = true;
         for row in rows.iter() {
             let (sent, heard) = (row.ts_exchange(), row.ts_recv());
-            in_order &= (sent >= exchange) & (heard >= recv) & (heard >= sent);
+            if sent < exchange || heard < recv || heard < sent {
+                return self.mend(rows);
+            }
             (exchange, recv) = (sent, heard);
-        }
-        if !in_order {
-            (exchange, recv) = self.mend(rows)?;
         }
         (self.last_exchange, self.last_recv) = (exchange, recv);
         Ok(())
@@ -185,7 +183,7 @@ impl<T: Row> Stream<T> {
 
     /// Delays rows that would overtake others; refuses what cannot be mended.
     #[cold]
-    fn mend(&mut self, rows: &mut [T]) -> Result<(i64, i64), ReplayError> {
+    fn mend(&mut self, rows: &mut [T]) -> Result<(), ReplayError> {
         let (mut exchange, mut recv) = (self.last_exchange, self.last_recv);
         for (at, row) in rows.iter_mut().enumerate() {
             if row.ts_exchange() < exchange {
@@ -202,7 +200,8 @@ impl<T: Row> Stream<T> {
             }
             recv = row.ts_recv();
         }
-        Ok((exchange, recv))
+        (self.last_exchange, self.last_recv) = (exchange, recv);
+        Ok(())
     }
 
     #[cold]

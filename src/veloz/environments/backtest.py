@@ -242,6 +242,7 @@ class Session:
                     "sample_every_ns": settings.sample_every_ns,
                     "leverage": [self._leverage(i) for i in self.instruments],
                     "limits": self._limits(),
+                    "hedge": type(self.strategy).position_mode == "hedge",
                     "build": __version__,
                     "check_identity": settings.check_identity,
                 },

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from veloz.environments.trading.account import check_rights
 from veloz.environments.trading.addresses import bind
-from veloz.environments.trading.connection import Budgets, signer_of
+from veloz.environments.trading.connection import signer_of
 from veloz.environments.trading.lifetime import Home, Stop
 from veloz.environments.trading.run import TradingRun
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from veloz.net.doors import Doors
     from veloz.secrets import Credential
 
-__all__ = ["admit", "live"]
+__all__ = ["live", "signer_for", "trade"]
 
 
 async def live(
@@ -55,25 +55,35 @@ async def live(
         ConfigError: The key, the addresses or a setting is wrong, or another engine trades.
         VelozError: It could not start, or a failure ended it.
     """
-    signer = await admit(settings, credential, doors, home)
+    signer = signer_for(settings, credential)
     run = TradingRun(
         settings, doors, home, signer=signer, confirm=confirm, tell=tell, is_alone=is_alone
     )
-    return await run.run(stop)
+    return await trade(run, doors, signer, stop)
 
 
-async def admit(
-    settings: TradingSettings, credential: Credential, doors: Doors, home: Home
-) -> BinanceSigner:
-    """Looks at a key before it may trade; gives what signs with it.
+def signer_for(settings: TradingSettings, credential: Credential) -> BinanceSigner:
+    """What signs with a key, if it belongs where the run trades.
 
     Raises:
-        ConfigError: The key belongs elsewhere, cannot sign, or could take money away.
-        FeedError: The venue does not say what the key may do.
+        ConfigError: It belongs elsewhere, or cannot sign.
     """
     bind(credential, settings.hosts)
-    signer = signer_of(credential)
-    doors.files.make_folder(home.folder)
-    budgets = Budgets(doors, home.folder)
-    await check_rights(settings.hosts.get("spot"), doors, budgets, signer)
-    return signer
+    return signer_of(credential)
+
+
+async def trade(run: TradingRun, doors: Doors, signer: BinanceSigner, stop: Stop) -> dict[str, Any]:
+    """Looks at what the key may do, then trades until it is asked to stop.
+
+    Raises:
+        ConfigError: The key could take money away, or a setting is wrong.
+        VelozError: The run could not start, or a failure ended it.
+    """
+    try:
+        spot = run.settings.hosts.get("spot")
+        if spot is not None:
+            run.tell_silence(spot)
+        await check_rights(spot, doors, run.budgets, signer)
+        return await run.run(stop)
+    finally:
+        run.budgets.close()

@@ -70,6 +70,7 @@ class ClockOffset:
         self._clock = clock
         self._most_age_ns = round(most_age_s * 1e9)
         self._good: deque[Reading] = deque(maxlen=keep)
+        self._best: Reading | None = None
         self._doubtful: list[Reading] = []
         self._gap_ns = clock.wall_ns() - clock.monotonic_ns()
 
@@ -97,6 +98,7 @@ class ClockOffset:
         if best is None or _agree(reading, best):
             self._doubtful.clear()
             self._good.append(reading)
+            self._best = None
             return True
         self.distrusted += 1
         if self._doubtful and not _agree(reading, self._doubtful[-1]):
@@ -107,6 +109,7 @@ class ClockOffset:
         self.jumps += 1
         self._good.clear()
         self._good.extend(self._doubtful)
+        self._best = None
         self._doubtful.clear()
         return True
 
@@ -114,20 +117,25 @@ class ClockOffset:
         """The reading with the smallest bound as of now; None if there is none that counts."""
         self._look_at_own_clock()
         now_ns = self._clock.monotonic_ns()
-        aged = [
-            Reading(
-                reading.offset_ns,
-                reading.error_ns + (now_ns - reading.at_ns) * _DRIFT_PPM // 1_000_000,
-                reading.at_ns,
-            )
-            for reading in self._good
-            if now_ns - reading.at_ns <= self._most_age_ns
-        ]
-        return min(aged, key=lambda reading: (reading.error_ns, -reading.at_ns), default=None)
+        best = self._find_best(now_ns)
+        if best is None:
+            return None
+        return Reading(best.offset_ns, _error_ns(best, now_ns), best.at_ns)
+
+    def _find_best(self, now_ns: int) -> Reading | None:
+        """The best as it was heard. All bounds grow alike, so it stays the best while it counts."""
+        best = self._best
+        if best is not None and now_ns - best.at_ns <= self._most_age_ns:
+            return best
+        fresh = [one for one in self._good if now_ns - one.at_ns <= self._most_age_ns]
+        best = min(fresh, key=lambda one: (_error_ns(one, now_ns), -one.at_ns), default=None)
+        self._best = best
+        return best
 
     def venue_ns(self) -> int | None:
         """The venue's time now, as near as it is known; None if it is not."""
-        best = self.best()
+        self._look_at_own_clock()
+        best = self._find_best(self._clock.monotonic_ns())
         return None if best is None else self._clock.wall_ns() + best.offset_ns
 
     def may_sign(self, window_ns: int) -> bool:
@@ -136,8 +144,10 @@ class ClockOffset:
         False while nothing is known, while an answer is doubted, and while the bound on the error
         exceeds the window (F-L01). A wider window is no cure.
         """
-        best = self.best()
-        return best is not None and not self._doubtful and best.error_ns <= window_ns
+        self._look_at_own_clock()
+        now_ns = self._clock.monotonic_ns()
+        best = self._find_best(now_ns)
+        return best is not None and not self._doubtful and _error_ns(best, now_ns) <= window_ns
 
     def _look_at_own_clock(self) -> None:
         """Forgets what was measured against a wall clock that has been stepped since."""
@@ -145,8 +155,14 @@ class ClockOffset:
         if abs(gap_ns - self._gap_ns) > _STEP_NS:
             self.jumps += 1
             self._good.clear()
+            self._best = None
             self._doubtful.clear()
         self._gap_ns = gap_ns
+
+
+def _error_ns(reading: Reading, now_ns: int) -> int:
+    """The bound as of now."""
+    return reading.error_ns + (now_ns - reading.at_ns) * _DRIFT_PPM // 1_000_000
 
 
 def _agree(one: Reading, other: Reading) -> bool:

@@ -37,8 +37,8 @@ __all__ = ["Bucket", "Leases", "Limits", "Priority"]
 
 _NS = 1_000_000_000
 _SILENT = "silent_until_ns"
-_READ_EVERY_NS = 100_000_000
-"""How late another process may hear of a silence that this address was asked for."""
+_LOOK_AGAIN_NS = 100_000_000
+"""What another process was asked for is heard of so soon; a file is not read for every order."""
 _LEASE = 20
 """A lease is so small a part of a limit: few writes of the file, little left unused."""
 
@@ -67,6 +67,7 @@ class Bucket:
         window_s: Length of a window; it begins at whole multiples of it since the epoch.
         used: Units in the window of now.
         window: Number of that window.
+        is_shared: It is the address's, so that all processes draw from it; not an account's own.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Bucket:
     window_s: int
     used: int = 0
     window: int = -1
+    is_shared: bool = True
 
 
 class Limits:
@@ -179,8 +181,10 @@ class Limits:
         buckets = [(self._roll(self._buckets[name]), units) for name, units in cost.items()]
         if any(bucket.used + units > self._allowed(bucket, priority) for bucket, units in buckets):
             return False
-        if self._leases is not None and not self._leases.take(buckets):
-            return False
+        if self._leases is not None:
+            shared = [(bucket, units) for bucket, units in buckets if bucket.is_shared]
+            if not self._leases.take(shared):
+                return False
         for bucket, units in buckets:
             bucket.used += units
         return True
@@ -232,6 +236,8 @@ class Leases:
     file, from which every process, the engine too, takes leases of a twentieth of the limit. If the
     file cannot be understood there is no pool: the engine trades on with its share, others wait.
 
+    A silence has a file of its own beside it, so that it outlives whoever was asked for it.
+
     Args:
         files: Where the file and its lock are.
         path: The file; beside it is a lock of the same name and `.lock`.
@@ -252,13 +258,14 @@ class Leases:
         self._files = files
         self._path = path
         self._lock = path.with_name(path.name + ".lock")
+        self._silence = path.with_name(path.name + ".silence")
+        self._silent_until_ns = 0
+        self._look_ns = 0
         self._clock = clock
         self._is_engine = is_engine
         self._share = engine_share
         self._free: dict[str, tuple[int, int]] = {}
         """By bucket: the window, and the units of it that are leased and not spent."""
-        self._silent_until_ns = 0
-        self._read_again_ns = 0
 
     def take(self, cost: list[tuple[Bucket, int]]) -> bool:
         """Takes units out of this process's leases, leasing more if need be; all or none."""
@@ -274,19 +281,21 @@ class Leases:
         return True
 
     def silence(self, for_s: float) -> None:
-        """Tells all processes to be silent."""
+        """Tells all processes to be silent, those that start later too."""
         until_ns = self._clock.wall_ns() + round(for_s * _NS)
-        state = self._read() or {}
-        state[_SILENT] = self._silent_until_ns = max(until_ns, state.get(_SILENT, 0))
-        self._files.write_atomic(self._path, json.dumps(state).encode())
+        self._silent_until_ns = max(until_ns, self._told_silence())
+        state = json.dumps({_SILENT: self._silent_until_ns})
+        self._files.write_atomic(self._silence, state.encode())
 
     def silent_s(self) -> float:
         """Seconds of silence that any process was asked for; 0 if none."""
-        now_ns = self._clock.monotonic_ns()
-        if now_ns >= self._read_again_ns:  # an order does not read a file each time
-            self._read_again_ns = now_ns + _READ_EVERY_NS
-            self._silent_until_ns = (self._read() or {}).get(_SILENT, 0)
+        if self._clock.monotonic_ns() >= self._look_ns:
+            self._look_ns = self._clock.monotonic_ns() + _LOOK_AGAIN_NS
+            self._silent_until_ns = self._told_silence()
         return max(0.0, (self._silent_until_ns - self._clock.wall_ns()) / _NS)
+
+    def _told_silence(self) -> int:
+        return (_figures(self._files, self._silence) or {}).get(_SILENT, 0)
 
     def _left(self, bucket: Bucket) -> int:
         window, units = self._free.get(bucket.name, (-1, 0))
@@ -330,16 +339,20 @@ class Leases:
 
     def _read(self) -> dict[str, int] | None:
         """The file; empty if there is none yet, None if it cannot be understood."""
-        try:
-            found: object = json.loads(self._files.read(self._path))
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError):
-            return None
-        if not isinstance(found, dict):
-            return None
-        items = list(found.items())  # pyright: ignore[reportUnknownArgumentType]
-        return {str(key): value for key, value in items if isinstance(value, int)}
+        return _figures(self._files, self._path)
+
+
+def _figures(files: Files, path: Path) -> dict[str, int] | None:
+    try:
+        found: object = json.loads(files.read(path))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError):
+        return None
+    if not isinstance(found, dict):
+        return None
+    items = list(found.items())  # pyright: ignore[reportUnknownArgumentType]
+    return {str(key): value for key, value in items if isinstance(value, int)}
 
 
 def _key(bucket: Bucket) -> str:

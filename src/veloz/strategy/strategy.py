@@ -60,6 +60,9 @@ class Strategy(StrategyBase):
     stop_policy: ClassVar[str] = "cancel"
     """What becomes of orders and position when it stops: "cancel", "hold" or "flatten"."""
 
+    position_mode: ClassVar[str] = "one-way"
+    """"one-way", or "hedge": a long and a short position in one contract, each with its orders."""
+
     random: random.Random
     """The strategy's dice, seeded by the run and the strategy's name."""
 
@@ -91,6 +94,12 @@ class Strategy(StrategyBase):
             raise ValueError(
                 f"stop_policy of {cls.__name__} is {cls.stop_policy!r}, "
                 'not "cancel", "hold" or "flatten"'
+            )
+
+        if cls.position_mode not in {"one-way", "hedge"}:
+            raise ValueError(
+                f"position_mode of {cls.__name__} is {cls.position_mode!r}, "
+                'not "one-way" or "hedge"'
             )
 
     def __init__(self, **parameters: object) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from veloz.environments.dst.traders import DICERS, Dicer, Saboteur
-from veloz.environments.live import admit
+from veloz.environments.live import signer_for, trade
 from veloz.environments.trading.lifetime import Home, Stop
 from veloz.environments.trading.run import TradingRun
 from veloz.environments.trading.settings import Rhythm, TradingSettings
@@ -273,10 +273,10 @@ class EngineProcess:
         )
         tail = _noted_tail(doors.files, doors.threads, self._note)
         home = Home(_HOME, tail, _ROOM)
-        signer = await admit(settings, credential, doors, home)
+        signer = signer_for(settings, credential)
         self.trading = WatchedRun(settings, doors, home, signer=signer, tell=self._tell)
         self.trading.watch = run
-        await self.trading.run(Stop())
+        await trade(self.trading, doors, signer, Stop())
 
     def die(self, why: str, *, power: bool = False, keep: Keep = "chance") -> None:
         """The process is killed, or its machine loses power.

@@ -10,11 +10,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from veloz._core import BinanceSigner, binance_verdict
 from veloz.errors import ConfigError, FeedError, NotSent, OutcomeUnknown
 from veloz.net.backoff import Backoff
+from veloz.net.doors import Locked
 from veloz.net.limits import Leases
 from veloz.venues.binance import listings
 from veloz.venues.binance.budget import BinanceBudget
@@ -52,30 +55,54 @@ _NO_RIGHTS = (-2014, -2015, -1022)
 class Budgets:
     """The venue's limits: spot has its own, the futures markets share theirs.
 
+    Weight is shared with all other processes of this user that ask the same address, by a small
+    file of leases in the home folder; a silence that the venue asked for is kept there too, so that
+    a restart in the middle of it stays silent. The first engine has the larger part.
+
     Args:
         doors: The world.
-        folder: Where the processes of this user share the limits; it exists. A process that is
-            started again keeps the silence that the venue asked the one before for. None shares
-            with nobody.
+        folder: The home folder.
+        is_engine: Whether this process trades, and may have the engine's part if it is free.
     """
 
-    def __init__(self, doors: Doors, folder: Path | None = None) -> None:
+    def __init__(self, doors: Doors, folder: Path, *, is_engine: bool) -> None:
         self._doors = doors
         self._folder = folder
+        self._is_engine = is_engine
         self._made: dict[str, BinanceBudget] = {}
+        self._held: list[int] = []
 
-    def of(self, market: Market) -> BinanceBudget:
-        """The limits of a market."""
-        name = "spot" if market == "spot" else "futures"
-        if name not in self._made:
-            self._made[name] = BinanceBudget(market, self._doors.clock, self._leases(name))
-        return self._made[name]
+    def of(self, hosts: Hosts) -> BinanceBudget:
+        """The limits of a market at an address."""
+        family = "spot" if hosts.market == "spot" else "futures"
+        if family not in self._made:
+            where = re.sub(r"[^0-9A-Za-z.]+", "-", f"{urlsplit(hosts.rest).netloc} {hosts.proxy}")
+            path = self._folder / f"limits-{family}-{where}"
+            self._doors.files.make_folder(self._folder)
+            leases = Leases(
+                self._doors.files, path, self._doors.clock, is_engine=self._is_first(path)
+            )
+            self._made[family] = BinanceBudget(hosts.market, self._doors.clock, leases)
+        return self._made[family]
 
-    def _leases(self, name: str) -> Leases | None:
-        if self._folder is None:
-            return None
-        path = self._folder / f"limits-{name}"
-        return Leases(self._doors.files, path, self._doors.clock, is_engine=True)
+    def silent_s(self, hosts: Hosts) -> float:
+        """Seconds of silence that the venue has asked for at a market's address; 0 if none."""
+        return self.of(hosts).limits.silent_s
+
+    def close(self) -> None:
+        """Gives the engine's part back."""
+        for held in self._held:
+            self._doors.files.close(held)
+        self._held.clear()
+
+    def _is_first(self, path: Path) -> bool:
+        if not self._is_engine:
+            return False
+        try:
+            self._held.append(self._doors.files.lock(path.with_name(path.name + ".engine")))
+        except Locked:
+            return False
+        return True
 
 
 def signer_of(credential: Credential) -> BinanceSigner:
@@ -197,6 +224,15 @@ class MarketConnection:
         rows = listings.positions(await self.asked(name)) or []
         return {row.symbol: row.leverage for row in rows if row.leverage}
 
+    async def is_hedge(self) -> bool:
+        """True if the account keeps a long and a short leg of each contract."""
+        if not CAPABILITIES[self.market].has_positions:
+            return False
+        value: Any = (await self.asked("position_mode")).value()
+        if not isinstance(value, dict) or not isinstance(value.get("dualSidePosition"), bool):
+            raise FeedError(f"the position mode of {self.market} cannot be read")
+        return value["dualSidePosition"]
+
     async def open_symbols(self) -> dict[str, int]:
         """Number of open orders by venue symbol."""
         names = ["open_orders"]
@@ -207,6 +243,22 @@ class MarketConnection:
             for row in listings.orders(await self.asked(name)) or []:
                 count[row.symbol] = count.get(row.symbol, 0) + 1
         return count
+
+    async def cancel_all(self, symbol: str) -> bool:
+        """Cancels every order of a venue symbol; True if the venue says that none is left."""
+        names = ["cancel_all"]
+        if CAPABILITIES[self.market].has_algo_orders:
+            names.append("cancel_all_algo")
+        is_done = True
+        for name in names:
+            try:
+                answer = await self.rest.call(name, {"symbol": symbol})
+            except (NotSent, OutcomeUnknown):
+                is_done = False
+            else:
+                # -2011: there was nothing to cancel
+                is_done = is_done and (answer.status == 200 or answer.error()[0] == -2011)
+        return is_done
 
     # Trading.
 

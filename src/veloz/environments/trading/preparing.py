@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from veloz.environments.trading.engine import hedged
 from veloz.environments.trading.tables import Tables, tables_of
 
 if TYPE_CHECKING:
@@ -37,7 +39,8 @@ def new_tables(
         leverage |= {
             rows[name]["symbol"]: times for name, times in seen.leverage.items() if name in rows
         }
-    return tables_of(listings, symbols, held, leverage, settings.fees())
+    tables = tables_of(listings, symbols, held, leverage, settings.fees())
+    return replace(tables, hedge=tuple(name for name in listings if name in hedged(made)))
 
 
 def plan_of(
@@ -57,7 +60,8 @@ def plan_of(
         "strategies": [
             {
                 "name": seated.name,
-                "market": seated.market,
+                "markets": list(seated.markets),
+                "position_mode": type(seated.strategy).position_mode,
                 "symbols": list(seated.wanted),
                 "parameters": parameters_of(seated),
                 "stop_policy": type(seated.strategy).stop_policy,

@@ -80,7 +80,8 @@ class TradingSettings:
         fill: Paper: choices of the matching simulator.
         seed: Of all dice.
         limits: Risk limits by name.
-        records_market: The market is recorded beside the journal; a paper run always does.
+        records_market: The market is recorded beside the journal, so that the run can be verified;
+            a paper run always does.
         adopts: Takes over the venue's balances and positions where they differ from the journal.
         rhythm: When the loop does things by itself.
     """
@@ -126,6 +127,7 @@ class TradingSettings:
             "fill": list(self.fill),
             "seed": self.seed,
             "limits": {name: _plain(value) for name, value in sorted(self.limits.items())},
+            "records_market": self.is_paper or self.records_market,
         }
 
 

@@ -83,6 +83,7 @@ class EngineShell:
         heard: Set when `fatal` is.
         inputs_total: Inputs so far.
         last_input_ns: When the last one came, monotonic.
+        on_listens: Called in the event in which strategies began or ended subscriptions.
     """
 
     def __init__(
@@ -98,8 +99,10 @@ class EngineShell:
         self.heard = asyncio.Event()
         self.inputs_total = 0
         self.last_input_ns = 0
+        self.on_listens: Callable[[], None] = lambda: None
         self.outboxes = [Outbox() for _ in range(accounts)]
         self._clock = doors.clock
+        self._monotonic_ns = doors.clock.monotonic_ns
         self._writer = writer
         self._tape = tape
         self._is_settling = False
@@ -112,17 +115,24 @@ class EngineShell:
     def settle(self) -> None:
         """What follows an input: journal, requests, timer. Within itself it is done once more."""
         self.inputs_total += 1
-        self.last_input_ns = self._clock.monotonic_ns()
+        self.last_input_ns = self._monotonic_ns()
         if self._is_settling or self._is_closed:
             self._is_due = True
             return
-        self._is_settling = True
-        try:
-            self._settle()
-        except (JournalSealed, OSError) as failure:
-            self.die(str(failure))
-        finally:
-            self._is_settling = False
+        if self.engine.has_pending:  # most frames leave nothing behind
+            self._is_settling = True
+            try:
+                self._settle()
+            except (JournalSealed, OSError) as failure:
+                self.die(str(failure))
+            except RuntimeError as failure:
+                if not self.engine.poison:
+                    raise
+                self.die(str(failure))
+            finally:
+                self._is_settling = False
+        if self.engine.has_listens:
+            self.on_listens()
         if self.engine.next_ns != self._armed_ns:
             self._arm()
 
@@ -133,8 +143,12 @@ class EngineShell:
             self.heard.set()
 
     def input(self, kind: str, **fields: Any) -> None:
-        """Gives the engine one decoded input; see `LiveEngine.input`."""
-        self.engine.input(kind, self.now_ns(), **fields)
+        """Gives the engine one decoded input; see `LiveEngine.input`. A poisoned one takes none."""
+        try:
+            self.engine.input(kind, self.now_ns(), **fields)
+        except RuntimeError as failure:
+            self.die(str(failure))
+            return
         self.settle()
 
     def now_ns(self) -> int:

@@ -55,6 +55,7 @@ class Tables:
         markets: The market of each account, by row.
         leverage: By row of the instruments.
         adopted_ns: When the venue's balances and positions were taken over, by account; 0 never.
+        hedge: The markets whose accounts keep two legs a contract.
     """
 
     assets: tuple[str, ...]
@@ -62,6 +63,7 @@ class Tables:
     markets: tuple[Market, ...]
     leverage: tuple[int, ...]
     adopted_ns: tuple[int, ...] = ()
+    hedge: tuple[Market, ...] = ()
 
     def account_of(self, market: Market) -> int:
         """The row of a market's account."""
@@ -92,6 +94,7 @@ class Tables:
             "markets": self.markets,
             "leverage": self.leverage,
             "adopted_ns": self.adopted_ns,
+            "hedge": self.hedge,
         }
         return json.dumps(shape, indent=1).encode() + b"\n"
 
@@ -110,6 +113,7 @@ class Tables:
                 tuple(shape["markets"]),
                 tuple(shape["leverage"]),
                 tuple(shape["adopted_ns"]),
+                tuple(shape.get("hedge", ())),
             )
         except (ValueError, KeyError, TypeError) as damage:
             raise DataError(

@@ -18,6 +18,7 @@ __all__ = ["Upkeep"]
 _BEAT_S = 1.0
 _IDLE_NS = 20_000_000
 _COLLECT_EVERY_NS = 10_000_000_000
+_STAGES = ("callback", "request", "written", "fill")
 
 
 class Upkeep:
@@ -96,7 +97,7 @@ class Upkeep:
             "balances": self._balances(),
             "frozen": [text for _, text in engine.view("frozen")],
             "sessions": sessions,
-            "latency_ns": {name: list(engine.latency(name)) for name in ("callback", "request")},
+            "latency_ns": {name: list(engine.latency(name)) for name in _STAGES},
             "collections_on_path": self.collections_on_path,
             "sequence": int(engine.journal_sequence),
             "state_hash": engine.state_hash(),
@@ -168,7 +169,7 @@ class Upkeep:
         seated = self._run.made[number]
         return {
             "name": seated.name,
-            "market": seated.market,
+            "markets": list(seated.markets),
             "stop_policy": type(seated.strategy).stop_policy,
             "is_stopped_by_error": self._run.rows[number] in self._told,
         }
@@ -206,7 +207,8 @@ class Upkeep:
     def _take_snapshot(self) -> None:
         if self._run.settings.is_paper or (self._snapshot and not self._snapshot.done()):
             return  # a paper run is never gone on with
-        self._run.shell.settle()
+        # What strategies were told before it is in no snapshot: so they save first.
+        self._save()
         sequence = int(self._engine.journal_sequence)
         chain, state = bytes.fromhex(self._engine.journal_hash()), self._engine.snapshot()
         self._snapshot = asyncio.ensure_future(self._write_snapshot(sequence, chain, state))

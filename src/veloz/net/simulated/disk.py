@@ -142,6 +142,10 @@ class Disk:
         """Names and contents of all files, by name, for hashes and traces; no call of a program."""
         return [(name, bytes(self._files[name].seen)) for name in sorted(self._files)]
 
+    def names(self) -> list[str]:
+        """Those of `images`; no call of a program."""
+        return sorted(self._files)
+
     def head(self, name: str, size: int) -> bytes:
         """The first bytes of a file, by the name of `images`; no call of a program."""
         return bytes(self._files[name].seen[:size])

@@ -20,7 +20,7 @@ import heapq
 import json
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from veloz.errors import NotSent, OutcomeUnknown
 from veloz.net.doors import ConnectionLost
@@ -155,6 +155,8 @@ class BinanceGateway:
         self._resolver = resolver
         self._on_done = on_done
         self._times = times or GatewayTimes()
+        # Short enough to see in time that an answer is overdue: writing an order wakes nobody.
+        self._idle_s = min(1.0, self._times.answer_s / 5)
         self._session = ApiSession(
             self._address, doors, self, pace, proxy=hosts.proxy, times=session_times
         )
@@ -183,14 +185,18 @@ class BinanceGateway:
 
     def pump(self) -> None:
         """Takes what the engine lets go and writes what may be written now."""
+        requests = self._engine.take_requests()
+        if not requests and not self._queue:
+            return
         now_ns = self._doors.clock.monotonic_ns()
-        for request in self._engine.take_requests():
+        for request in requests:
             is_cancel = request.kind in {"cancel", "cancel_all"}
             rank = Priority.CANCEL if is_cancel else Priority.ORDER
             self._sequence += 1
             heapq.heappush(self._queue, (rank, self._sequence, now_ns, request))
+        self._drain()
         if self._queue:
-            self._drain()
+            self._wake.set()
 
     async def run(self) -> None:
         """Keeps the order connection, drops what waits too long, until cancelled."""
@@ -218,10 +224,23 @@ class BinanceGateway:
         except (ValueError, KeyError, TypeError):
             self.counts["unreadable"] += 1  # its request becomes unknown by silence (F-C06)
             return
-        self._observe(status, answer)
+        if status != 200:
+            self._observe(status, answer)  # a silence begins before anything else is sent
         request = self._settle(number)
-        if request is None:
-            return
+        if request is not None:
+            self._judge_answer(request, status, answer, body, ts_recv_ns)
+        if status == 200:
+            self._observe(status, answer)  # behind the strategy: it waits for its fill
+        self.pump()
+
+    def _judge_answer(
+        self,
+        request: VenueRequest,
+        status: int,
+        answer: dict[str, Any],
+        body: bytes,
+        ts_recv_ns: int,
+    ) -> None:
         error = answer.get("error")
         if status == 200 and isinstance(answer.get("result"), dict | list):
             verdict = Verdict(Outcome.DONE)
@@ -231,7 +250,6 @@ class BinanceGateway:
         else:
             verdict = Verdict(Outcome.UNKNOWN, text="an answer without a result")
         self._judge(request, verdict, body, ts_recv_ns)
-        self.pump()
 
     def lost(self, socket: ApiSocket, reason: str) -> None:
         """All that was written to this socket is unknown now (F-C02)."""
@@ -277,11 +295,11 @@ class BinanceGateway:
             socket.send(frame)
         except ConnectionLost:
             return False
+        self._engine.written(request.number)
         due_ns = self._doors.clock.monotonic_ns() + int(self._times.answer_s * 1e9)
         self._pending[request.number] = _Pending(request, due_ns, timestamp_ms, socket.number)
         self._due.append(request.number)
         self.counts["sent"] += 1
-        self._wake.set()
         return True
 
     def _by_rest(self, request: VenueRequest) -> None:
@@ -439,7 +457,7 @@ class BinanceGateway:
         self._wake.clear()
         try:
             is_busy = bool(self._queue or self._pending)
-            async with asyncio.timeout(0.05 if is_busy else 1.0):
+            async with asyncio.timeout(0.05 if is_busy else self._idle_s):
                 await self._wake.wait()
         except TimeoutError:
             return

@@ -34,6 +34,7 @@ __all__ = ["Line", "LineEvents", "LineTimes"]
 
 _TWIN_WITHIN_NS = 5_000_000_000
 _STREAM_PREFIX = len(b'{"stream":"')
+_NAME_ENDS = _STREAM_PREFIX + 80
 _QUOTE = b'"'
 
 
@@ -84,6 +85,7 @@ class _Socket:
 
     def __init__(self, line: Line, streams: Sequence[str], now_ns: int, age_s: float) -> None:
         self._line = line
+        self._hear = line.frame
         self.subs = Subscriptions(streams)
         self.control = ControlBudget(CAPABILITIES[line.hosts.market].control_per_s)
         self.connection: Connection | None = None
@@ -99,7 +101,7 @@ class _Socket:
         self, connection: Connection, payload: bytes | memoryview, ts_recv_ns: int
     ) -> None:
         self.connection = connection
-        self._line.frame(self, payload, ts_recv_ns)
+        self._hear(self, payload, ts_recv_ns)
 
     def on_pong(self, connection: Connection, payload: bytes) -> None:
         del connection, payload
@@ -176,6 +178,7 @@ class Line:
         self.hosts = hosts
         self.kind = kind
         self.arrivals = Arrivals()
+        self._last = self.arrivals.last
         self.counts: dict[str, int] = dict.fromkeys(
             (
                 "connects",
@@ -191,6 +194,8 @@ class Line:
         )
         self._doors = doors
         self._engine = engine
+        self._take = engine.frame
+        self._monotonic_ns = doors.clock.monotonic_ns
         self._feed = feed
         self._events = events
         self._pace = pace
@@ -253,7 +258,7 @@ class Line:
 
     def frame(self, socket: _Socket, payload: bytes | memoryview, ts_recv_ns: int) -> None:
         """Takes one frame from one of the line's sockets."""
-        socket.heard_ns = self._doors.clock.monotonic_ns()
+        socket.heard_ns = self._monotonic_ns()
         change = self._change
         if change is not None:
             frame = (bytes(payload), ts_recv_ns)
@@ -263,20 +268,21 @@ class Line:
                 self._deliver(socket, *passed)
             self.counts["duplicates"] += change.take_duplicates()
         elif socket is self._current:  # and not one that was given up
-            self._deliver(socket, payload, ts_recv_ns)
+            whole = payload if type(payload) is bytes else bytes(payload)
+            self._deliver(socket, whole, ts_recv_ns)
 
-    def _deliver(self, socket: _Socket, payload: bytes | memoryview, ts_recv_ns: int) -> None:
-        start = bytes(payload[_STREAM_PREFIX : _STREAM_PREFIX + 80])
-        stream = self._names.get(start[: start.find(_QUOTE)])
+    def _deliver(self, socket: _Socket, payload: bytes, ts_recv_ns: int) -> None:
+        name = payload[_STREAM_PREFIX : payload.find(_QUOTE, _STREAM_PREFIX, _NAME_ENDS)]
+        stream = self._names.get(name)
         if stream is None:
-            self._unknown(socket, bytes(payload), ts_recv_ns)
+            self._unknown(socket, payload, ts_recv_ns)
             return
-        self.arrivals.last[stream] = socket.heard_ns
+        self._last[stream] = socket.heard_ns
         events = self._events
-        if stream in events.watched and events.is_held(stream, bytes(payload), ts_recv_ns):
+        if stream in events.watched and events.is_held(stream, payload, ts_recv_ns):
             return
         try:
-            self._engine.frame(self._feed, payload, ts_recv_ns)
+            self._take(self._feed, payload, ts_recv_ns)
         except ValueError:
             self.counts["malformed"] += 1
 

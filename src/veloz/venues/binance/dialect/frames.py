@@ -5,7 +5,8 @@ the load on a client matters, that is too slow: here payloads go straight to the
 times moved to now, and ten times a second the exchange is shown the top of the recorded book, so
 that orders still fill at prices that the client has seen.
 
-The recorded update ids stay: `depth` is answered from the recorded book.
+The recorded update ids stay: `depth` is answered from the recorded book. A recording that has
+trades and no aggregates gives both: an aggregate of one trade each.
 """
 
 from __future__ import annotations
@@ -73,8 +74,11 @@ class Frames:
         self._shown_ns = 0
         self._books: dict[tuple[Market, str], _Book] = {}
         self._prints: dict[tuple[Market, str], dict[str, Any]] = {}
+        self._aggregated: set[tuple[Market, str]] = set()
         for row in self._rows:
             self._books.setdefault((row.market, row.symbol), _Book())
+            if row.body["e"] == "aggTrade":
+                self._aggregated.add((row.market, row.symbol))
         for key in self._books:
             simulation.venue.books[key] = self._depth(key)
 
@@ -135,6 +139,8 @@ class Frames:
             del payload["e"]
         for stream in STREAMS[row.body["e"]]:
             hub.publish(name + stream, lambda _unit: payload)
+        if row.body["e"] == "trade" and (row.market, row.symbol) not in self._aggregated:
+            hub.publish(name + "@aggTrade", lambda _unit: _aggregate(payload))
 
     def _show(self) -> None:
         """The exchange takes over the top of each book, and the last trade."""
@@ -157,6 +163,12 @@ class Frames:
             return Depth(*key, book.last_id, tuple(bids), tuple(asks), now)
 
         return depth
+
+
+def _aggregate(trade: dict[str, Any]) -> dict[str, Any]:
+    """A trade as an aggregate of itself."""
+    own = {name: trade[name] for name in ("E", "s", "p", "q", "T", "m")}
+    return {"e": "aggTrade", **own, "a": trade["t"], "f": trade["t"], "l": trade["t"]}
 
 
 STREAMS = {

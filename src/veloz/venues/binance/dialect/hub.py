@@ -56,8 +56,10 @@ class Hub:
         self.venue = venue
         self.market = market
         self.faults = faults
+        self._is_any_path = market is not Market.USDM
         # dicts in place of sets: their order is that of subscribing, and the same in every run
         self._hearers: dict[str, dict[Hearer, None]] = {}
+        self._names: dict[str, tuple[bytes, frozenset[str]]] = {}
 
     def join(self, stream: str, hearer: Hearer) -> None:
         """Adds a listener to a stream, whether or not anything is ever sent on it."""
@@ -69,6 +71,7 @@ class Hub:
         rows.pop(hearer, None)
         if not rows:
             self._hearers.pop(stream, None)
+            self._names.pop(stream, None)
 
     def streams(self) -> list[str]:
         """Streams that somebody listens to."""
@@ -94,22 +97,30 @@ class Hub:
 
     def _sender(self, stream: str, unit: int, payload: Any) -> Callable[[], None]:
         raw = encode(payload)
-        name = encode(stream)
+        name, paths = self._name(stream)
+        combined = b""
 
         def send() -> None:
+            nonlocal combined
             for hearer in list(self._hearers.get(stream, ())):
-                if hearer.unit != unit or not self._is_served(stream, hearer):
-                    continue
-                form = b'{"stream":%b,"data":%b}' % (name, raw) if hearer.is_combined else raw
-                hearer.deliver(form)
+                if hearer.unit != unit or not (self._is_any_path or hearer.path in paths):
+                    continue  # a stream on the wrong path is silent, as on the venue's own host
+                if hearer.is_combined:
+                    combined = combined or b'{"stream":%b,"data":%b}' % (name, raw)
+                    hearer.deliver(combined)
+                else:
+                    hearer.deliver(raw)
 
         return send
+
+    def _name(self, stream: str) -> tuple[bytes, frozenset[str]]:
+        """A stream's name as it is written, and the paths that serve it."""
+        found = self._names.get(stream)
+        if found is None:
+            found = self._names[stream] = (encode(stream), frozenset({path_of(stream), "any"}))
+        return found
 
     def send_private(self, word: str, message: Any) -> None:
         """Sends a user-data message on a listen key's stream; faults were applied before."""
         for unit in {hearer.unit: None for hearer in self._hearers.get(word, ())}:
             self._sender(word, unit, message)()
-
-    def _is_served(self, stream: str, hearer: Hearer) -> bool:
-        """A stream on the wrong path is silent, as on the venue's own host."""
-        return self.market is not Market.USDM or hearer.path in {path_of(stream), "any"}
