@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
+use veloz_core::market::Published;
 use veloz_core::strategy::{Event, Fault, Port, Strategy};
 
-use crate::events::{Bar, Fill, Funding, MarkPrice, Quote, Trade};
+use crate::events::{
+    Bar, Fill, Funding, IndexPrice, Liquidation, MarkPrice, OpenInterest, Quote, Ticker, Trade,
+};
 use crate::market::Book;
 use crate::money::{Account, Position};
 use crate::order::Order;
@@ -23,6 +26,10 @@ struct Callbacks {
     book: Option<Py<PyAny>>,
     mark: Option<Py<PyAny>>,
     funding: Option<Py<PyAny>>,
+    index: Option<Py<PyAny>>,
+    open_interest: Option<Py<PyAny>>,
+    liquidation: Option<Py<PyAny>>,
+    ticker: Option<Py<PyAny>>,
     order: Option<Py<PyAny>>,
     fill: Option<Py<PyAny>>,
     position: Option<Py<PyAny>>,
@@ -60,6 +67,10 @@ impl PyStrategy {
             book: find("on_book")?,
             mark: find("on_mark")?,
             funding: find("on_funding")?,
+            index: find("on_index")?,
+            open_interest: find("on_open_interest")?,
+            liquidation: find("on_liquidation")?,
+            ticker: find("on_ticker")?,
             order: find("on_order")?,
             fill: find("on_fill")?,
             position: find("on_position")?,
@@ -101,6 +112,10 @@ impl PyStrategy {
             (self.callbacks.book.is_some(), wants::BOOKS),
             (self.callbacks.mark.is_some(), wants::MARKS),
             (self.callbacks.funding.is_some(), wants::FUNDING),
+            (self.callbacks.index.is_some(), wants::INDEXES),
+            (self.callbacks.open_interest.is_some(), wants::INTEREST),
+            (self.callbacks.liquidation.is_some(), wants::LIQUIDATIONS),
+            (self.callbacks.ticker.is_some(), wants::TICKERS),
         ];
         pairs.iter().any(|(on, bit)| *on && bits & bit != 0)
     }
@@ -272,6 +287,23 @@ impl Strategy for PyStrategy {
             Event::Funding(funding) => {
                 let face = self.wiring.link.faces[funding.instrument as usize].clone();
                 deliver!(self, port, funding, Funding::new(**funding, face))
+            }
+            Event::Published(row) => {
+                let face = self.wiring.link.faces[row.instrument() as usize].clone();
+                match **row {
+                    Published::Index(row) => {
+                        deliver!(self, port, index, IndexPrice::new(row, face))
+                    }
+                    Published::OpenInterest(row) => {
+                        deliver!(self, port, open_interest, OpenInterest::new(row, face))
+                    }
+                    Published::Liquidation(row) => {
+                        deliver!(self, port, liquidation, Liquidation::new(row, face))
+                    }
+                    Published::Ticker(row) => {
+                        deliver!(self, port, ticker, Ticker::new(row, face))
+                    }
+                }
             }
             Event::Order(id) => {
                 let Some(callback) = &self.callbacks.order else { return Ok(()) };

@@ -121,7 +121,7 @@ impl LiveEngine {
         let about = LiveRequest::asked(&awaited.request);
         let Some((order, asked)) = about else { return Ok(()) };
         let doubt = Input::Doubt { order, asked, reason: reason.into() };
-        let doubt = doubt.about(request.leg);
+        let doubt = doubt.about(awaited.request.leg);
         self.take_inputs(&[doubt], ts_recv_ns)
     }
 

@@ -5,11 +5,14 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use veloz_core::facts::{self, market_number};
 use veloz_core::live::Hearing;
-use veloz_core::market::{Bar, Funding, MarkPrice, Quote, Tick, Trade};
+use veloz_core::market::{Bar, Funding, MarkPrice, Published, Quote, Tick, Trade};
 use veloz_core::record::Record;
 
 use crate::adapter::PyStrategy;
-use crate::columns::{bars_of, fundings_of, marks_of, quotes_of, ticks_of, trades_of};
+use crate::columns::{
+    bars_of, fundings_of, indexes_of, interests_of, liquidations_of, marks_of, quotes_of,
+    tickers_of, ticks_of, trades_of,
+};
 use crate::feed::with_bytes;
 use crate::live::LiveEngine;
 use crate::live_market::{Fault, FeedSeat, Hears};
@@ -156,15 +159,28 @@ impl LiveEngine {
         let row = self.link.row(symbol)?;
         macro_rules! rows {
             ($record:ident, $convert:ident, $number:ident, $method:ident, $shape:expr) => {
-            rows!($record, $convert, $number, $method, $shape, |event| event)
-        };
-        ($record:ident, $convert:ident, $number:ident, $method:ident, $shape:expr, $told:expr) => {{
+                rows!($record, $convert, $number, $method, $shape, |event| event)
+            };
+            ($record:ident, $convert:ident, $number:ident, $method:ident, $shape:expr, $told:expr) => {{
                 let mut rows = Vec::new();
                 $convert(py, columns, row, &mut rows)?;
                 for one in rows {
                     let (event, now): ($record, i64) = $shape(one);
                     let note = (market_number::$number, &event, None);
                     self.hear(note, now, |hears, _| Ok(Hears::$method(hears, $told(&event))?))?;
+                }
+            }};
+        }
+        macro_rules! published {
+            ($variant:ident, $convert:ident, $number:ident) => {{
+                let mut rows = Vec::new();
+                $convert(py, columns, row, &mut rows)?;
+                for one in rows {
+                    let now = one.ts_recv();
+                    if let Published::$variant(event) = &one {
+                        let note = (market_number::$number, event, None);
+                        self.hear(note, now, |hears, _| Ok(Hears::published(hears, &one)?))?;
+                    }
                 }
             }};
         }
@@ -181,7 +197,13 @@ impl LiveEngine {
             "funding" => {
                 rows!(Funding, fundings_of, FUNDING_RATE, funding, |r: Funding| (r, r.ts_recv));
             }
-            "ticks" => rows!(Tick, ticks_of, TICK, ticks, |r: Tick| (r, r.ts_recv), std::slice::from_ref),
+            "index" => published!(Index, indexes_of, INDEX_PRICE),
+            "open_interest" => published!(OpenInterest, interests_of, OPEN_INTEREST),
+            "liquidations" => published!(Liquidation, liquidations_of, LIQUIDATION),
+            "tickers" => published!(Ticker, tickers_of, TICKER),
+            "ticks" => {
+                rows!(Tick, ticks_of, TICK, ticks, |r: Tick| (r, r.ts_recv), std::slice::from_ref)
+            }
             other => return Err(PyValueError::new_err(format!("no event is of kind {other:?}"))),
         }
         Ok(())

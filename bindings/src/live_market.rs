@@ -9,7 +9,10 @@ use veloz_core::facts::{market_number, BodyHeard, FrameHeard, StreamsMarked};
 use veloz_core::instrument::{Asset, Instrument};
 use veloz_core::journal::{Batch, Header, Journal, Reader};
 use veloz_core::live::Hearing;
-use veloz_core::market::{Bar, Funding, MarkPrice, Quote, Tick, Trade, TICK_LAST, TICK_TRADE};
+use veloz_core::market::{
+    Bar, Funding, IndexPrice, Liquidation, MarkPrice, OpenInterest, Published, Quote, Tick, Ticker,
+    Trade, TICK_LAST, TICK_TRADE,
+};
 use veloz_core::record::Record;
 use veloz_venues::binance::decode::MessageKind;
 use veloz_venues::binance::feed::{Columns, Feed};
@@ -29,6 +32,7 @@ pub trait Hears {
     fn bar(&mut self, bar: &Bar) -> Result<(), EngineError>;
     fn mark(&mut self, mark: &MarkPrice) -> Result<(), EngineError>;
     fn funding(&mut self, funding: &Funding) -> Result<(), EngineError>;
+    fn published(&mut self, row: &Published) -> Result<(), EngineError>;
 }
 
 /// An engine that hears again what was heard at an instant.
@@ -55,14 +59,16 @@ hears!(Hearing<'_, PyStrategy>, self => Hearing::engine(self),
     quote quote: Quote => Hearing::quote(self, quote),
     bar bar: Bar => Hearing::bar(self, bar),
     mark mark: MarkPrice => Hearing::mark(self, mark),
-    funding funding: Funding => Hearing::funding(self, funding));
+    funding funding: Funding => Hearing::funding(self, funding),
+    published row: Published => Hearing::published(self, row));
 hears!(Again<'_>, self => self.engine,
     ticks rows: [Tick] => self.engine.watched_ticks(rows, self.now_ns),
     trade trade: Trade => self.engine.trade(trade, self.now_ns),
     quote quote: Quote => self.engine.quote(quote, self.now_ns),
     bar bar: Bar => self.engine.bar(bar, self.now_ns),
     mark mark: MarkPrice => self.engine.mark(mark, self.now_ns),
-    funding funding: Funding => self.engine.funding(funding, self.now_ns));
+    funding funding: Funding => self.engine.funding(funding, self.now_ns),
+    published row: Published => self.engine.published(row, self.now_ns));
 
 /// Why something that was heard could not be taken.
 pub enum Fault {
@@ -239,6 +245,27 @@ impl FeedSeat {
         }
         columns.bars.iter().try_for_each(|bar| hears.bar(bar))?;
         columns.fundings.iter().try_for_each(|funding| hears.funding(funding))?;
+        self.tell_published(hears, &columns)
+    }
+
+    /// What a venue publishes beside: one message holds one kind of it.
+    fn tell_published(&self, hears: &mut impl Hears, columns: &Columns) -> Result<(), Fault> {
+        // A mark's message brings the index as well, and USDT-M has no other of it. Marks have the
+        // engine's rows already.
+        let indexes = columns.mark_prices.iter().filter(|mark| mark.index > 0).map(|mark| {
+            let MarkPrice { ts_exchange, ts_recv, instrument, index, .. } = *mark;
+            Published::Index(IndexPrice { ts_exchange, ts_recv, instrument, index })
+        });
+        let rows = columns.index_prices.iter().map(|row| Published::Index(*row));
+        let rows = rows.chain(columns.open_interests.iter().map(|r| Published::OpenInterest(*r)));
+        let rows = rows.chain(columns.liquidations.iter().map(|r| Published::Liquidation(*r)));
+        for mut row in rows.chain(columns.tickers.iter().map(|r| Published::Ticker(*r))) {
+            row.set_instrument(self.rows[row.instrument() as usize]);
+            hears.published(&row)?;
+        }
+        for row in indexes {
+            hears.published(&row)?;
+        }
         Ok(())
     }
 
@@ -354,6 +381,13 @@ fn hear_again(
             }
         };
     }
+    macro_rules! published {
+        ($record:ident, $variant:ident) => {
+            if let Some(row) = $record::take(&mut bytes) {
+                engine.published(&Published::$variant(row), now_ns)?;
+            }
+        };
+    }
     match number {
         market_number::FRAME => {
             let Some(fact) = FrameHeard::take(&mut bytes) else { return Ok(()) };
@@ -384,7 +418,11 @@ fn hear_again(
         market_number::STREAMS => {
             let Some(fact) = StreamsMarked::take(&mut bytes) else { return Ok(()) };
             let streams = std::str::from_utf8(text).unwrap_or_default();
-            feeds[usize::from(fact.feed)].mark(&mut Again { engine, now_ns }, streams, fact.is_stale);
+            feeds[usize::from(fact.feed)].mark(
+                &mut Again { engine, now_ns },
+                streams,
+                fact.is_stale,
+            );
         }
         market_number::BAR => event!(Bar, bar),
         market_number::TICK => {
@@ -396,6 +434,10 @@ fn hear_again(
         market_number::QUOTE => event!(Quote, quote),
         market_number::MARK_PRICE => event!(MarkPrice, mark),
         market_number::FUNDING_RATE => event!(Funding, funding),
+        market_number::INDEX_PRICE => published!(IndexPrice, Index),
+        market_number::OPEN_INTEREST => published!(OpenInterest, OpenInterest),
+        market_number::LIQUIDATION => published!(Liquidation, Liquidation),
+        market_number::TICKER => published!(Ticker, Ticker),
         _ => {}
     }
     Ok(())

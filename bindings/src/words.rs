@@ -97,7 +97,7 @@ pub fn rounded(value: f64, scale: u8, step: i64, towards: &str) -> PyResult<f64>
 }
 
 /// Kinds of subscription, and their bits of `veloz_core::strategy::wants`.
-const KINDS: [(&str, u32); 6] = {
+const KINDS: [(&str, u32); 10] = {
     use veloz_core::strategy::wants;
     [
         ("bars", wants::BARS),
@@ -106,6 +106,10 @@ const KINDS: [(&str, u32); 6] = {
         ("books", wants::BOOKS),
         ("marks", wants::MARKS),
         ("funding", wants::FUNDING),
+        ("index", wants::INDEXES),
+        ("open_interest", wants::INTEREST),
+        ("liquidations", wants::LIQUIDATIONS),
+        ("tickers", wants::TICKERS),
     ]
 };
 

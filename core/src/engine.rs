@@ -11,10 +11,11 @@ mod live;
 
 pub use live::VerifyError;
 
+use crate::book::PriceLevel;
 use crate::desk::{Command, Desk, DeskError, Turn};
 use crate::facts::{self, number};
 use crate::instrument::{InstrumentId, Kind};
-use crate::market::{Bar, Funding, MarkPrice, Quote, Tick, Trade, TICK_BUY, TICK_TRADE};
+use crate::market::{Bar, Funding, MarkPrice, Published, Quote, Tick, Trade, TICK_BUY, TICK_TRADE};
 use crate::market::{TICK_LAST, TICK_UNKNOWN_TAKER};
 use crate::order::{OrderSpec, OrderType, Report, Side};
 use crate::strategy::{wants, Event, Fault, ListenRequest, Port, Strategy};
@@ -81,6 +82,9 @@ struct Listener {
     interval_ns: i64,
 }
 
+/// Best bid and best offer; zeros where a side is empty.
+type Best = (PriceLevel, PriceLevel);
+
 /// The loop around one desk and its strategies.
 pub struct Engine<S> {
     /// The pure part.
@@ -93,6 +97,10 @@ pub struct Engine<S> {
     pub listens: Vec<ListenRequest>,
     /// True while no strategy is called: what concerns them waits until [`Engine::start`].
     pub holds: bool,
+    /// By instrument: whether quotes are told from the book, because nothing else brings any.
+    pub quotes_of_books: Vec<bool>,
+    /// Raised when a strategy began or ceased to listen while it runs; the shell lowers it.
+    pub listeners_changed: bool,
 }
 
 /// Row of the strategy table that stands for orders placed by hand on the venue.
@@ -103,8 +111,17 @@ impl<S: Strategy> Engine<S> {
     #[must_use]
     pub fn new(desk: Desk) -> Self {
         let listeners = desk.instruments.iter().map(|_| Vec::new()).collect();
-        let (seats, listens) = (Vec::new(), Vec::new());
-        Engine { desk, seats, listeners, has_fault: false, listens, holds: false }
+        let quotes_of_books = vec![false; desk.instruments.len()];
+        Engine {
+            desk,
+            seats: Vec::new(),
+            listeners,
+            has_fault: false,
+            listens: Vec::new(),
+            holds: false,
+            quotes_of_books,
+            listeners_changed: false,
+        }
     }
 
     /// Seats a strategy on an account; gives its row of the strategy table, from 1.
@@ -293,6 +310,7 @@ impl<S: Strategy> Engine<S> {
         if self.desk.outbox.listens.is_empty() {
             return Ok(());
         }
+        self.listeners_changed = true;
         for change in std::mem::take(&mut self.desk.outbox.listens) {
             self.listens.push(change);
             let ListenRequest { strategy, instrument, wants, interval_ns, on } = change;
@@ -397,7 +415,11 @@ impl<S: Strategy> Engine<S> {
         self.desk.now_ns = now_ns;
         let Some(first) = rows.first() else { return Ok(()) };
         let instrument = first.instrument;
+        let before = self.best_to_tell(instrument);
         self.desk.ticks(rows);
+        if self.quotes_of_books[instrument as usize] {
+            self.tell_best(instrument, before, rows)?;
+        }
         for at in 0..self.listeners[instrument as usize].len() {
             let Some(&l) = self.listeners[instrument as usize].get(at) else { break };
             if l.wants & wants::TRADES != 0 {
@@ -411,6 +433,42 @@ impl<S: Strategy> Engine<S> {
             }
         }
         self.settle()
+    }
+
+    /// The book's best levels, if they are told as quotes and somebody listens.
+    fn best_to_tell(&self, instrument: InstrumentId) -> Option<Best> {
+        if !self.quotes_of_books[instrument as usize] || !self.is_watched(instrument, wants::QUOTES)
+        {
+            return None;
+        }
+        let book = &self.desk.markets[instrument as usize].book;
+        Some(book.best().unwrap_or_default())
+    }
+
+    /// Tells the best levels as a quote, if a message changed them.
+    fn tell_best(
+        &mut self,
+        instrument: InstrumentId,
+        before: Option<Best>,
+        rows: &[Tick],
+    ) -> Result<(), EngineError> {
+        let (Some(before), Some(last)) = (before, rows.last()) else { return Ok(()) };
+        let Some(now) = self.best_to_tell(instrument) else { return Ok(()) };
+        let (bid, ask) = now;
+        if now == before || bid.qty == 0 {
+            return Ok(());
+        }
+        let quote = Quote {
+            ts_exchange: last.ts_exchange,
+            ts_recv: last.ts_recv,
+            instrument,
+            bid_price: bid.price,
+            bid_qty: bid.qty,
+            ask_price: ask.price,
+            ask_qty: ask.qty,
+            update_id: 0,
+        };
+        self.tell(instrument, wants::QUOTES, &Event::Quote(&quote))
     }
 
     /// A public trade outside a book feed.
@@ -454,6 +512,22 @@ impl<S: Strategy> Engine<S> {
     pub fn funding(&mut self, funding: &Funding, now_ns: i64) -> Result<(), EngineError> {
         self.desk.now_ns = now_ns;
         self.tell(funding.instrument, wants::FUNDING, &Event::Funding(funding))
+    }
+
+    /// What a venue publishes beside prices, trades and books.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the desk cannot go on.
+    pub fn published(&mut self, row: &Published, now_ns: i64) -> Result<(), EngineError> {
+        self.desk.now_ns = now_ns;
+        let bit = match row {
+            Published::Index(_) => wants::INDEXES,
+            Published::OpenInterest(_) => wants::INTEREST,
+            Published::Liquidation(_) => wants::LIQUIDATIONS,
+            Published::Ticker(_) => wants::TICKERS,
+        };
+        self.tell(row.instrument(), bit, &Event::Published(row))
     }
 
     /// Funding was exchanged on an account's position.

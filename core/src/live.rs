@@ -13,7 +13,7 @@
 use crate::desk::Input;
 use crate::engine::{Engine, EngineError};
 use crate::facts;
-use crate::market::{Bar, Funding, MarkPrice, Quote, Tick, Trade};
+use crate::market::{Bar, Funding, MarkPrice, Published, Quote, Tick, Trade};
 use crate::order::Request;
 use crate::paper::Paper;
 use crate::strategy::Strategy;
@@ -197,6 +197,17 @@ impl<S: Strategy> Hearing<'_, S> {
     pub fn ticks(&mut self, rows: &[Tick]) -> Result<(), EngineError> {
         self.see(|paper| paper.ticks(rows));
         self.live.engine.watched_ticks(rows, self.now_ns)?;
+        self.live.collect();
+        Ok(())
+    }
+
+    /// What the venue publishes beside prices, trades and books.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the desk cannot go on.
+    pub fn published(&mut self, row: &Published) -> Result<(), EngineError> {
+        self.live.engine.published(row, self.now_ns)?;
         self.live.collect();
         Ok(())
     }

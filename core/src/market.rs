@@ -234,3 +234,57 @@ record! {
         pub volume: i64,
     }
 }
+
+/// What a venue publishes beside prices, trades and books; it moves no order and no money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Published {
+    /// An index price.
+    Index(IndexPrice),
+    /// Contracts outstanding.
+    OpenInterest(OpenInterest),
+    /// A forced order of somebody.
+    Liquidation(Liquidation),
+    /// Statistics of a rolling window.
+    Ticker(Ticker),
+}
+
+macro_rules! of_each {
+    ($published:expr, $row:ident => $body:expr) => {
+        match $published {
+            Published::Index($row) => $body,
+            Published::OpenInterest($row) => $body,
+            Published::Liquidation($row) => $body,
+            Published::Ticker($row) => $body,
+        }
+    };
+}
+
+impl Published {
+    /// The venue's event time.
+    #[must_use]
+    pub const fn ts_exchange(&self) -> i64 {
+        of_each!(self, row => row.ts_exchange)
+    }
+
+    /// When it is known here.
+    #[must_use]
+    pub const fn ts_recv(&self) -> i64 {
+        of_each!(self, row => row.ts_recv)
+    }
+
+    /// Moves its arrival.
+    pub const fn set_ts_recv(&mut self, ts: i64) {
+        of_each!(self, row => row.ts_recv = ts);
+    }
+
+    /// Row of the instrument table.
+    #[must_use]
+    pub const fn instrument(&self) -> u32 {
+        of_each!(self, row => row.instrument)
+    }
+
+    /// Gives it another row of an instrument table.
+    pub const fn set_instrument(&mut self, instrument: u32) {
+        of_each!(self, row => row.instrument = instrument);
+    }
+}

@@ -6,7 +6,7 @@
 use crate::desk::{Command, Desk};
 use crate::facts;
 use crate::instrument::{InstrumentId, Kind};
-use crate::market::{Bar, Funding, MarkPrice, Quote, Trade};
+use crate::market::{Bar, Funding, MarkPrice, Published, Quote, Trade};
 use crate::order::{OrderId, OrderSpec, OrderType, PositionSide, Side};
 use crate::order_state::Status;
 
@@ -32,6 +32,14 @@ pub mod wants {
     pub const POSITIONS: u32 = 256;
     /// The account after it changed.
     pub const ACCOUNTS: u32 = 512;
+    /// Index prices.
+    pub const INDEXES: u32 = 1024;
+    /// Open interest.
+    pub const INTEREST: u32 = 2048;
+    /// Public notices of forced orders.
+    pub const LIQUIDATIONS: u32 = 4096;
+    /// Statistics of a rolling window.
+    pub const TICKERS: u32 = 8192;
 }
 
 /// What a strategy is told.
@@ -51,6 +59,8 @@ pub enum Event<'a> {
     Mark(&'a MarkPrice),
     /// A funding settlement.
     Funding(&'a Funding),
+    /// What a venue publishes beside.
+    Published(&'a Published),
     /// One of its orders changed.
     Order(OrderId),
     /// One of its orders traded.
@@ -77,6 +87,10 @@ impl Event<'_> {
             Event::Book(_) => "on_book",
             Event::Mark(_) => "on_mark",
             Event::Funding(_) => "on_funding",
+            Event::Published(Published::Index(_)) => "on_index",
+            Event::Published(Published::OpenInterest(_)) => "on_open_interest",
+            Event::Published(Published::Liquidation(_)) => "on_liquidation",
+            Event::Published(Published::Ticker(_)) => "on_ticker",
             Event::Order(_) => "on_order",
             Event::Fill(_) => "on_fill",
             Event::Position(..) => "on_position",

@@ -70,7 +70,7 @@ fn quote(live: &mut Live<Scripted>, at_ms: i64) {
         ask_qty: 50_000,
         update_id: 0,
     };
-    live.quote(&quote, quote.ts_recv).unwrap();
+    live.hear(quote.ts_recv, None, |hears| hears.quote(&quote)).unwrap();
 }
 
 /// A mark in whole units, with the rate in hundredths of a per cent.
@@ -84,7 +84,7 @@ fn mark(live: &mut Live<Scripted>, at_ms: i64, mark: i64, rate: i64, next: i64) 
         next_funding_ns: next,
         ..MarkPrice::default()
     };
-    live.mark(&mark, mark.ts_recv).unwrap();
+    live.hear(mark.ts_recv, None, |hears| hears.mark(&mark)).unwrap();
 }
 
 /// Funding of the account and of the strategy, in hundred-millionths of USDT.
@@ -150,7 +150,7 @@ fn a_settlement_that_is_published_besides_is_exchanged_once() {
         rate: 100_000_000_000_000,
         mark: 100 * 100_000_000,
     };
-    live.funding(&funding, funding.ts_recv).unwrap();
+    live.hear(funding.ts_recv, None, |hears| hears.funding(&funding)).unwrap();
     live.advance(7_000 * MS).unwrap();
     assert_eq!(paid(&live).0, -1_000_000);
 }

@@ -25,7 +25,8 @@ class Backtest:
         """Adds a feed of one instrument: an iterator over dicts of int64 columns.
 
         Args:
-            kind: "bars", "ticks", "trades", "quotes", "marks" or "funding".
+            kind: "bars", "ticks", "trades", "quotes", "marks", "funding", "index",
+                "open_interest", "liquidations" or "tickers".
             symbol: Which instrument.
             chunks: The iterator; each dict holds some rows, in time order.
             refuse_early: Whether rows that arrive before they happened are refused.
@@ -51,7 +52,9 @@ class Backtest:
     def ledger(self) -> dict[str, dict[str, str]]:
         """dict[str, dict[str, str]]: The lines of the money identity of each asset, as exact decimal texts."""
     def listen(self, strategy: Any, symbol: Any, kind: Any, interval_ns: Any) -> Any:
-        """Makes a strategy hear "bars", "trades", "quotes", "books", "marks" or "funding"."""
+        """Makes a strategy hear a kind of subscription: "bars", "trades", "quotes", "books", "marks",
+        "funding", "index", "open_interest", "liquidations" or "tickers".
+        """
     def note_parameter(self, strategy: Any, text: Any) -> Any:
         """Records a strategy's parameter in the journal."""
     def positions(self) -> list[tuple[str, str]]:
@@ -1102,6 +1105,27 @@ class Funding:
         """When it was known here, ns."""
 
 @final
+class IndexPrice:
+    """An index price: the basket of spot venues that a contract follows."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+    @property
+    def index(self) -> float:
+        """Index price."""
+    @property
+    def index_exact(self) -> Decimal:
+        """`index`, exactly."""
+    @property
+    def symbol(self) -> str:
+        """The instrument's symbol."""
+    @property
+    def ts_exchange(self) -> int:
+        """The venue's event time, ns."""
+    @property
+    def ts_recv(self) -> int:
+        """When it reached this host, ns."""
+
+@final
 class Indicator:
     """A technical indicator that is updated bar by bar, in constant time.
 
@@ -1378,6 +1402,36 @@ class JournalTail:
     @property
     def synced(self) -> int:
         """The last batch that is on the device."""
+
+@final
+class Liquidation:
+    """A public notice that somebody's position is being closed by force."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+    @property
+    def price(self) -> float:
+        """Average price of the forced order."""
+    @property
+    def price_exact(self) -> Decimal:
+        """`price`, exactly."""
+    @property
+    def qty(self) -> float:
+        """Quantity of the forced order."""
+    @property
+    def qty_exact(self) -> Decimal:
+        """`qty`, exactly."""
+    @property
+    def side(self) -> int:
+        """Side of the forced order: -1 sells (a long is closed), +1 buys."""
+    @property
+    def symbol(self) -> str:
+        """The instrument's symbol."""
+    @property
+    def ts_exchange(self) -> int:
+        """The venue's event time, ns."""
+    @property
+    def ts_recv(self) -> int:
+        """When it reached this host, ns."""
 
 @final
 class LiveEngine:
@@ -1657,6 +1711,27 @@ class MarkPrice:
     @property
     def next_funding_ns(self) -> int:
         """Next settlement, ns; 0 if there is none."""
+    @property
+    def symbol(self) -> str:
+        """The instrument's symbol."""
+    @property
+    def ts_exchange(self) -> int:
+        """The venue's event time, ns."""
+    @property
+    def ts_recv(self) -> int:
+        """When it reached this host, ns."""
+
+@final
+class OpenInterest:
+    """Contracts outstanding."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+    @property
+    def qty(self) -> float:
+        """Open interest; contracts for inverse instruments."""
+    @property
+    def qty_exact(self) -> Decimal:
+        """`qty`, exactly."""
     @property
     def symbol(self) -> str:
         """The instrument's symbol."""
@@ -2004,6 +2079,51 @@ class StrategyBase:
         Open market orders of the strategy in the instrument count as done. Returns the order, or
         None if nothing is to do.
         """
+
+@final
+class Ticker:
+    """Statistics of a rolling window, usually of 24 hours."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+    @property
+    def high(self) -> float:
+        """Highest price."""
+    @property
+    def high_exact(self) -> Decimal:
+        """`high`, exactly."""
+    @property
+    def last(self) -> float:
+        """Last price."""
+    @property
+    def last_exact(self) -> Decimal:
+        """`last`, exactly."""
+    @property
+    def low(self) -> float:
+        """Lowest price."""
+    @property
+    def low_exact(self) -> Decimal:
+        """`low`, exactly."""
+    @property
+    def open(self) -> float:
+        """First price of the window."""
+    @property
+    def open_exact(self) -> Decimal:
+        """`open`, exactly."""
+    @property
+    def symbol(self) -> str:
+        """The instrument's symbol."""
+    @property
+    def ts_exchange(self) -> int:
+        """The venue's event time, ns."""
+    @property
+    def ts_recv(self) -> int:
+        """When it reached this host, ns."""
+    @property
+    def volume(self) -> float:
+        """Traded quantity; contracts for inverse instruments."""
+    @property
+    def volume_exact(self) -> Decimal:
+        """`volume`, exactly."""
 
 class TornHeader(ValueError):
     """The segment ends inside its header: it was made and nothing was written behind it."""

@@ -4,7 +4,6 @@
 use super::{Engine, EngineError};
 use crate::desk::input::{Deed, Layouts};
 use crate::desk::{Input, InputError, Notice, RecoveredNotice, Recovery};
-use crate::facts;
 use crate::journal::{first_difference, JournalError, Reader};
 use crate::order::PositionSide;
 use crate::strategy::{Event, Fault, Strategy};

@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 
 use super::ReplayError;
 use crate::instrument::InstrumentId;
-use crate::market::{Bar, Funding, MarkPrice, Quote, Tick, Trade, TICK_LAST, TICK_TRADE};
+use crate::market::{
+    Bar, Funding, MarkPrice, Published, Quote, Tick, Trade, TICK_LAST, TICK_TRADE,
+};
 use crate::matching::timeline::{Key, MARKET, NOTICE};
 
 /// A row that can be replayed.
@@ -50,6 +52,28 @@ row!(Trade, MARKET, 0);
 row!(Quote, MARKET, 1);
 row!(MarkPrice, NOTICE, 0);
 row!(Funding, NOTICE, 1);
+
+impl Row for Published {
+    #[inline]
+    fn ts_exchange(&self) -> i64 {
+        self.ts_exchange()
+    }
+    #[inline]
+    fn ts_recv(&self) -> i64 {
+        self.ts_recv()
+    }
+    fn set_ts_recv(&mut self, ts: i64) {
+        self.set_ts_recv(ts);
+    }
+    #[inline]
+    fn instrument(&self) -> InstrumentId {
+        self.instrument()
+    }
+    #[inline]
+    fn place(&self) -> (u8, u8) {
+        (NOTICE, 2)
+    }
+}
 
 impl Row for Tick {
     #[inline]
@@ -258,6 +282,8 @@ pub enum Source {
     Marks(Stream<MarkPrice>),
     /// Funding settlements.
     Fundings(Stream<Funding>),
+    /// Index prices, open interest, liquidations, tickers.
+    Published(Stream<Published>),
 }
 
 macro_rules! each {
@@ -269,6 +295,7 @@ macro_rules! each {
             Source::Quotes($stream) => $body,
             Source::Marks($stream) => $body,
             Source::Fundings($stream) => $body,
+            Source::Published($stream) => $body,
         }
     };
 }

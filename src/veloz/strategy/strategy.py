@@ -35,10 +35,14 @@ if TYPE_CHECKING:
         Book,
         Fill,
         Funding,
+        IndexPrice,
+        Liquidation,
         MarkPrice,
+        OpenInterest,
         Order,
         Position,
         Quote,
+        Ticker,
         Trade,
     )
 
@@ -145,6 +149,18 @@ class Strategy(StrategyBase):
 
     def on_funding(self, funding: Funding) -> None:
         """A funding settlement of a `Fundings` subscription."""
+
+    def on_index(self, index: IndexPrice) -> None:
+        """An index price of an `IndexPrices` subscription."""
+
+    def on_open_interest(self, interest: OpenInterest) -> None:
+        """The contracts outstanding, of an `OpenInterests` subscription."""
+
+    def on_liquidation(self, liquidation: Liquidation) -> None:
+        """A forced order of somebody, of a `Liquidations` subscription."""
+
+    def on_ticker(self, ticker: Ticker) -> None:
+        """Rolling statistics of a `Tickers` subscription."""
 
     def on_order(self, order: Order) -> None:
         """One of the strategy's orders changed its status, quantity or price."""

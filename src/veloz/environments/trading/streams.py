@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from veloz.environments.trading.tables import market_of
+from veloz.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,13 +27,25 @@ def wanted(market: Market, wants: Iterable[Want], tables: Tables, *, is_paper: b
         wants: What strategies hear now, in all markets.
         tables: The run's; all that is traded is in them.
         is_paper: The simulated venue needs the book and every trade of what is traded.
+
+    Raises:
+        ConfigError: A strategy asks for something that the venue has no stream of.
     """
     prints = "@trade" if market == "spot" else "@aggTrade"
+    for _, symbol, kind, _ in wants:
+        if kind == "open_interest":
+            raise ConfigError(
+                f"open interest of {symbol} is asked for, and Binance has no stream of it",
+                hint="take the OpenInterests subscription away; backtests have it from data",
+            )
     by_kind = {
         "trades": (prints,),
         "quotes": ("@bookTicker",),
         "books": ("@depth@100ms", prints),
         "marks": ("@markPrice@1s",),
+        "index": ("@markPrice@1s",),
+        "tickers": ("@ticker",),
+        "liquidations": ("@forceOrder",),
     }
     # A price to judge orders by is needed, whatever the strategies look at.
     always = by_kind["books"] if is_paper else by_kind["quotes"]
