@@ -512,6 +512,30 @@ fn an_external_order_is_counted_and_shown() {
 }
 
 #[test]
+fn an_older_amendment_does_not_change_an_external_order() {
+    let mut desk = scene::live_desk(Limits::default());
+    let spec = limit(PERPETUAL, Side::Buy, 2_000, 99_00);
+    let seen = ExternalSpec {
+        account: 0,
+        spec,
+        venue_order_id: 9,
+        ts_exchange: 5,
+        origin: Origin::Hand,
+        client_id: "web_9",
+    };
+    let id = desk.external_order(&seen).unwrap();
+    let amended = |ts_exchange, qty| Report {
+        order: id,
+        ts_exchange,
+        kind: ReportKind::Amended { qty, price: 98_00, queue_kept: false },
+    };
+    desk.report(&amended(4, 3_000)).unwrap();
+    assert_eq!(desk.orders.get(id).unwrap().spec, spec, "it was shown later than that");
+    desk.report(&amended(6, 1_000)).unwrap();
+    assert_eq!(desk.orders.get(id).unwrap().spec.qty, 1_000);
+}
+
+#[test]
 fn random_runs_hold_every_record_that_they_could() {
     use veloz_core::facts::number;
     let mut seen = std::collections::BTreeSet::new();

@@ -319,8 +319,8 @@ class Leases:
         """Takes out of the pool what is missing, or more, so that the next ones need no file."""
         try:
             held = self._files.lock(self._lock)
-        except Locked:
-            return False  # somebody holds it for a moment; who asked comes again
+        except (Locked, OSError):
+            return False  # held for a moment, or a full disk: who asked comes again
         try:
             state = self._read()
             if state is None:
@@ -339,8 +339,12 @@ class Leases:
                 fresh[key] = units
             for bucket, units in grants:
                 fresh[_key(bucket)] = state.get(_key(bucket), 0) + units
+            try:
+                self._files.write_atomic(self._path, json.dumps(fresh).encode())
+            except OSError:
+                return False  # no room to write down a lease: there is no pool (F-H12)
+            for bucket, units in grants:
                 self._free[bucket.name] = (bucket.window, self._left(bucket) + units)
-            self._files.write_atomic(self._path, json.dumps(fresh).encode())
             return True
         finally:
             self._files.close(held)
