@@ -323,7 +323,7 @@ class Leases:
             found: object = json.loads(self._files.read(self._path))
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
         if not isinstance(found, dict):
             return None

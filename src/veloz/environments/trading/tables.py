@@ -111,7 +111,7 @@ class Tables:
                 tuple(shape["leverage"]),
                 tuple(shape["adopted_ns"]),
             )
-        except (ValueError, KeyError, TypeError) as damage:
+        except (ValueError, KeyError, TypeError, RecursionError) as damage:
             raise DataError(
                 f"{name} is damaged: {damage}", hint="restore the run's folder from a copy"
             ) from damage

@@ -270,10 +270,10 @@ impl<'a> Reading<'a> {
     fn trade(&mut self, order: OrderId, row: u32, trade: &TradeRow<'_>, ts_exchange: i64) {
         let ts_exchange = trade.ts_exchange.unwrap_or(ts_exchange);
         let known = self.desk.orders.get(order);
-        if known.is_some_and(|order| order.knows_trade(trade.trade_id as u64)) {
-            return;
-        }
         if let Some(fill) = self.fill_of_trade(row, trade) {
+            if known.is_some_and(|order| order.knows_fill(fill.trade_id, fill.qty)) {
+                return;
+            }
             self.report(order, ts_exchange, ReportKind::Filled(fill));
         }
     }
@@ -549,7 +549,7 @@ impl<'a> Reading<'a> {
 fn new_qty(input: &Input, of: OrderId, known: Option<&veloz_core::order_state::Order>) -> i64 {
     match input {
         Input::Report { report: Report { order, kind: ReportKind::Filled(fill), .. }, .. }
-            if *order == of && !known.is_some_and(|order| order.knows_trade(fill.trade_id)) =>
+            if *order == of && !known.is_some_and(|order| order.knows_fill(fill.trade_id, fill.qty)) =>
         {
             fill.qty
         }

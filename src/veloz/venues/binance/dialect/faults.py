@@ -22,7 +22,6 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
 
-from veloz.errors import ConfigError
 from veloz.exchange.words import Refusal
 from veloz.venues.binance.dialect.fault_effects import (
     MARKET,
@@ -31,6 +30,7 @@ from veloz.venues.binance.dialect.fault_effects import (
     USER,
     Treatment,
 )
+from veloz.venues.binance.dialect.fault_lines import checked_line, lines_of
 
 if TYPE_CHECKING:
     from random import Random
@@ -40,18 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Faults", "Rule", "When"]
 
-WHEN_WORDS = {
-    "request",
-    "market",
-    "stream",
-    "event",
-    "nth",
-    "every",
-    "client_order_id",
-    "at_ms",
-    "rate_per_1k_events",
-    "times",
-}
 Passage = list[tuple[int, Any]]
 
 
@@ -122,22 +110,16 @@ class Faults:
         Raises:
             ConfigError: A fault or a predicate is unknown.
         """
-        if "seed" in plan:
-            self._random.seed(int(plan["seed"]))
-        self._rules = []
+        seed, lines = lines_of(plan)
+        if seed is not None:
+            self._random.seed(seed)
+        self._rules = [Rule(fault, When(**when), args) for fault, when, args in lines]
         self._started_ms = self._now_ms()
-        for row in plan.get("plan", []):
-            self.add(row)
 
     def add(self, row: dict[str, Any]) -> None:
         """Adds one line to the plan; ConfigError if it cannot be read."""
-        fault, words = str(row.get("fault", "")), dict(row.get("when", {}))
-        if fault != "*" and not any(fault in table for table in (REQUEST, USER, MARKET, TIME)):
-            raise ConfigError(f"fault {fault!r} is not one of this venue's")
-        unknown = sorted(set(words) - WHEN_WORDS)
-        if unknown:
-            raise ConfigError(f"fault {fault}: unknown predicate {unknown[0]!r}")
-        self._rules.append(Rule(fault, When(**words), dict(row.get("args", {}))))
+        fault, when, args = checked_line(row)
+        self._rules.append(Rule(fault, When(**when), args))
 
     def clear(self) -> None:
         """Ends the plan; the counts stay."""

@@ -135,5 +135,6 @@ def decode(text: bytes | str) -> Any:
 
 
 def encode(value: Any) -> bytes:
-    """JSON as the venue writes it: no spaces, UTF-8."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+    """JSON as the venue writes it: no spaces, UTF-8; half a surrogate of a client becomes `?`."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return text.encode("utf-8", "replace")
