@@ -32,7 +32,6 @@ class Obedient(vz.Strategy):
         self.todo: list[Callable[[], Any]] = []
         self.done: list[Any] = []
         self.fills: list[vz.Fill] = []
-        self.refused: list[str] = []
         self.every("100ms", self.turn)
 
     def on_fill(self, fill: vz.Fill) -> None:
@@ -40,10 +39,7 @@ class Obedient(vz.Strategy):
 
     def turn(self) -> None:
         if self.todo and self.book(self.symbol).is_ready:
-            try:
-                self.done.append(self.todo.pop(0)())
-            except vz.OrderError as refusal:
-                self.refused.append(str(refusal))
+            self.done.append(self.todo.pop(0)())
 
     def rest(self) -> Any:
         """A bid far below the market."""

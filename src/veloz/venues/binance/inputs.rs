@@ -549,7 +549,8 @@ impl<'a> Reading<'a> {
 fn new_qty(input: &Input, of: OrderId, known: Option<&veloz_core::order_state::Order>) -> i64 {
     match input {
         Input::Report { report: Report { order, kind: ReportKind::Filled(fill), .. }, .. }
-            if *order == of && !known.is_some_and(|order| order.knows_fill(fill.trade_id, fill.qty)) =>
+            if *order == of
+                && !known.is_some_and(|order| order.knows_fill(fill.trade_id, fill.qty)) =>
         {
             fill.qty
         }
