@@ -283,7 +283,7 @@ impl Order {
             ReportKind::Rejected { reason } => self.end(Ending::rejected(reason), report),
             ReportKind::Filled(fill) => {
                 self.place = Pending::None;
-                if self.trades.iter().any(|&(id, ..)| id == fill.trade_id) {
+                if self.knows_fill(fill.trade_id, fill.qty) {
                     return Change::None;
                 }
                 self.trades.push((fill.trade_id, report.ts_exchange, fill.qty));

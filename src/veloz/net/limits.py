@@ -359,7 +359,7 @@ def _figures(files: Files, path: Path) -> dict[str, int] | None:
         found: object = json.loads(files.read(path))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(found, dict):
         return None

@@ -41,9 +41,9 @@ class BookedFill:
     fee_asset: str
 
     @property
-    def key(self) -> tuple[str, str, int, str]:
-        """Both sides of one trade may be ours."""
-        return (self.market, self.symbol, self.trade_id, self.side)
+    def key(self) -> tuple[str, str, int, str, Decimal]:
+        """Both sides of one trade may be ours, and two fills may have one number (F-D04)."""
+        return (self.market, self.symbol, self.trade_id, self.side, self.qty.normalize())
 
 
 @dataclass

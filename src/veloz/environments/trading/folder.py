@@ -47,7 +47,7 @@ def read_json(files: Files, path: Path) -> dict[str, Any]:
         raise DataError(
             f"there is no {path}", hint="name the folder of a run that `veloz run` made"
         ) from None
-    except ValueError as damage:
+    except (ValueError, RecursionError) as damage:
         raise DataError(f"{path} is damaged: {damage}", hint="restore it from a copy") from None
     if not isinstance(value, dict):
         raise DataError(f"{path} is damaged: it holds no object", hint="restore it from a copy")

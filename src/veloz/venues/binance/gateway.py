@@ -50,6 +50,8 @@ _LARGEST_BYTES = 2048
 _LATE_ANSWERS = 1000
 """So many unknown requests are remembered for an answer that may still come."""
 
+_FIRST_STATUS, _LAST_STATUS = 100, 999  # of HTTP; another is no answer of the venue
+
 # (weight, orders) of one request that succeeds; failures are read back from the venue's headers.
 _COSTS = {"place": (0, 1), "amend": (1, 1), "cancel": (1, 0), "cancel_all": (1, 0)}
 
@@ -225,7 +227,9 @@ class BinanceGateway:
             answer = json.loads(body)
             number = int(answer["id"])
             status = int(answer["status"])
-        except (ValueError, KeyError, TypeError):
+            if not _FIRST_STATUS <= status <= _LAST_STATUS:
+                raise ValueError(status)
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             self.counts["unreadable"] += 1  # its request becomes unknown by silence (F-C06)
             return
         if status != 200:
@@ -249,7 +253,7 @@ class BinanceGateway:
         if status == 200 and isinstance(answer.get("result"), dict | list):
             verdict = Verdict(Outcome.DONE)
         elif isinstance(error, dict):
-            code, text = int(error.get("code") or 0), str(error.get("msg") or "")
+            code, text = _said(error)
             verdict = self._codec.verdict(request.kind, status, code, text)
         else:
             verdict = Verdict(Outcome.UNKNOWN, text="an answer without a result")
@@ -354,7 +358,7 @@ class BinanceGateway:
     def _verdict(self, request: VenueRequest, status: int, body: bytes) -> Verdict:
         try:
             value = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             value = None
         error = value if isinstance(value, dict) and "code" in value else None
         is_error = error is not None and error.get("code") != 200
@@ -362,8 +366,7 @@ class BinanceGateway:
             return Verdict(Outcome.DONE)
         if status == 200 and error is None:
             return Verdict(Outcome.UNKNOWN, text="an answer that cannot be read")
-        code = int(error.get("code") or 0) if error is not None else 0
-        text = str(error.get("msg") or "") if error is not None else ""
+        code, text = _said(error or {})
         return self._codec.verdict(request.kind, status, code, text)
 
     def _take_halves(self, body: bytes, ts_recv_ns: int) -> None:
@@ -502,6 +505,13 @@ def _details(body: bytes) -> object:
     answer = json.loads(body)
     error = answer.get("error", answer)
     return error.get("data") or {}
+
+
+def _said(error: dict[str, object]) -> tuple[int, str]:
+    """The venue's code and text; 0 for a code that is none."""
+    code, text = error.get("code"), error.get("msg")
+    number = code if isinstance(code, int) and abs(code) < 1 << 31 else 0
+    return number, str(text or "")
 
 
 def _element(part: object) -> tuple[int, bytes]:

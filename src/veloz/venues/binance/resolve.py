@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from veloz.errors import NotSent, OutcomeUnknown
 from veloz.venues.binance.capabilities import CAPABILITIES
+from veloz.venues.binance.listings import figure, whole
 
 if TYPE_CHECKING:
     from veloz.net.doors import Doors
@@ -69,7 +70,7 @@ class _Doubt:
     def is_amended(self, order: dict[str, object]) -> bool:
         """True if the order has the terms that the amend asked for."""
         return bool(self.terms) and all(
-            Decimal(str(order.get(field))) == Decimal(value) for field, value in self.terms.items()
+            figure(order.get(field)) == Decimal(value) for field, value in self.terms.items()
         )
 
 
@@ -183,7 +184,7 @@ class Resolver:
             async with self._gate:
                 try:
                     doubt.is_settled = await self._ask_once(doubt) or doubt.is_settled
-                except (NotSent, OutcomeUnknown, ValueError):
+                except (NotSent, OutcomeUnknown, ValueError, RecursionError):
                     continue  # no answer, or one that the engine cannot read: asked again
         del self._doubts[doubt.number, doubt.client_order_id]
 
@@ -266,8 +267,8 @@ class Resolver:
             return None
         rows += ever
         if not doubt.is_algo:
-            known = {row.get("orderId") for row in rows}
-            if any(fill.get("orderId") not in known for fill in fills):
+            known = {whole(row.get("orderId")) for row in rows}
+            if any(whole(fill.get("orderId")) not in known for fill in fills):
                 return None  # a trade of an order that the listing lacks: the listing lags
         return rows, still_open
 
@@ -282,7 +283,7 @@ class Resolver:
             if len(page) < _PAGE:
                 return rows
             field = "algoId" if "algo" in name else "orderId"
-            last = max(int(str(row[field])) for row in page)
+            last = max(whole(row.get(field)) for row in page)
             params = {"symbol": symbol, field: str(last + 1), "limit": str(_PAGE)}
 
     async def _list_open(self, doubt: _Doubt) -> bool:
