@@ -132,7 +132,7 @@ impl Order {
             return if leg == 0 { self.learn(report) } else { Change::None };
         }
         if let ReportKind::Filled(fill) = report.kind {
-            if self.knows_trade(fill.trade_id) {
+            if self.knows_fill(fill.trade_id, fill.qty) {
                 return Change::None;
             }
         }
