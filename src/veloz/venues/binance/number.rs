@@ -479,5 +479,61 @@ mod tests {
             let slow = decimal(text.as_bytes(), &Scale::new(decimals), "p", 0);
             prop_assert_eq!(read(&text, decimals), slow.map_err(|error| error.problem));
         }
+
+        #[test]
+        fn levels_are_read_alike_in_every_way(
+            price in "[0-9]{1,7}(\\.([0-9]{8}|[0-9]{3}00000|[0-9]{1,7}))?",
+            qty in "[0-9]{1,7}(\\.([0-9]{8}|[0-9]{3}00000|[0-9]{1,7}))?",
+            behind in "[\\]} ]{0,4}",
+            damage in proptest::option::of((0_usize..60, 32_u8..127)),
+            decimals in (0_u8..10, 0_u8..10),
+        ) {
+            let mut text = format!("[[\"{price}\",\"{qty}\"]]{behind}").into_bytes();
+            if let Some((at, byte)) = damage {
+                let at = at % text.len();
+                text[at] = byte;
+            }
+            let (price, qty) = (Scale::new(decimals.0), Scale::new(decimals.1));
+            let (mut scan, mut out) = (Scanner::new(&text), Vec::new());
+            let read = levels(&mut scan, (&price, &qty), "b", &mut out);
+            let read = read.ok().map(|()| (out, scan.at));
+            prop_assert_eq!(read, levels_slowly(&text, &price, &qty));
+        }
+
+        #[test]
+        fn whole_numbers_are_read_alike_in_every_way(
+            text in "[0-9]{1,22}",
+            behind in "[,} ]{0,9}",
+            damage in proptest::option::of((0_usize..22, 32_u8..127)),
+        ) {
+            let mut frame = text.into_bytes();
+            if let Some((at, byte)) = damage {
+                let at = at % frame.len();
+                frame[at] = byte;
+            }
+            let end = frame.len() as u32;
+            // Rust's own reading allows a sign, which no number of a frame has.
+            let is_plain = frame.iter().all(u8::is_ascii_digit);
+            let text = String::from_utf8_lossy(&frame).into_owned();
+            let expected = text.parse::<u64>().ok().filter(|_| is_plain);
+            frame.extend(behind.bytes());
+            let value = Value { kind: Type::Number, start: 0, end };
+            prop_assert_eq!(whole(&frame, value, "u").ok(), expected);
+        }
+    }
+
+    /// What [`levels`] gives, without any of its quick ways.
+    fn levels_slowly(text: &[u8], price: &Scale, qty: &Scale) -> Option<(Vec<PriceLevel>, usize)> {
+        let (mut scan, mut out) = (Scanner::new(text), Vec::new());
+        scan.expect(b'[', "b", "a list").ok()?;
+        if scan.eat(b']') {
+            return Some((out, scan.at));
+        }
+        loop {
+            out.push(slow_level(&mut scan, price, qty, "b").ok()?);
+            if !scan.more(b']', "b").ok()? {
+                return Some((out, scan.at));
+            }
+        }
     }
 }
