@@ -49,6 +49,11 @@ test-long: setup ## the heavy figures; LONG=0.1 does a tenth of them
 	@VELOZ_LONG=$(or $(LONG),1) $(CARGO_TEST) $(CRATES) -- --ignored
 	@VELOZ_LONG=$(or $(LONG),1) $(BIN)/python -m pytest -n $(JOBS) -m long --timeout 3600
 
+SECONDS ?= 60
+.PHONY: fuzz
+fuzz: setup ## damaged input for every parser, SECONDS=60 in all; counts as JSON
+	@$(BIN)/python tools/fuzz.py --seconds $(SECONDS)
+
 .PHONY: vectors
 vectors: setup ## golden vectors alone, with the count of each kind
 	@$(BIN)/python tools/run_vectors.py

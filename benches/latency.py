@@ -1,6 +1,6 @@
 """L1: from the socket to the strategy, and to the wire, over loopback.
 
-    python benches/latency.py FOLDER [--seconds 30] [--rate 2000] [--policy os]
+    python benches/latency.py FOLDER [--n 36000] [--rate 2000] [--policy os]
 
 `veloz exchange` sends recorded depth, trades and quotes in a process of its own, and `veloz run`
 trades on it in another with `strategies/probe.py`: the commands as a user has them. The times are
@@ -14,8 +14,10 @@ import gzip
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,21 +26,25 @@ from typing import Any
 from timing import arguments, emit
 
 HERE = Path(__file__).resolve().parent
-CAPTURES = HERE.parent / "tests" / "vectors" / "captures" / "binance_usdm"
-RECORDING = CAPTURES / "2023-04-04_BTCUSDT_depth_bookTicker_trade_markPrice.jsonl.gz"
+EXAMPLES = HERE.parent / "examples" / "data" / "binance_usdm"
+RECORDING = EXAMPLES / "BTCUSDT_2023-04-04_5min.jsonl.gz"
 VELOZ = (sys.executable, "-m", "veloz.apps.cli")
 STAGES = {"callback": "callback", "request": "request", "written": "written", "fill": "on_fill"}
 ENDS_WITHIN_S = 90
 
 
-def speed_for(recording: Path, rate: float) -> float:
-    """How much faster than recorded the messages come so often a second."""
+def speed_for(recording: Path, rate: float, count: int) -> float:
+    """How much faster than recorded the first so many messages come so often a second."""
     times = []
     with gzip.open(recording, "rt", encoding="utf-8") as rows:
         for row in rows:
             # what a client is sent: marks have a pace of their own, snapshots are asked for
             if '"ch":"ws"' in row and "markPriceUpdate" not in row:
                 times.append(int(row.partition('"t":')[2].partition(",")[0]))
+            if len(times) == count:
+                break
+        else:
+            sys.exit(f"{recording} has {len(times)} messages, fewer than {count}")
     return rate * (times[-1] - times[0]) / 1e9 / len(times)
 
 
@@ -51,25 +57,30 @@ def venue(folder: Path, recording: Path, speed: float) -> Iterator[str]:
         line = serving.stdout.readline()
         if not line:
             sys.exit("the exchange did not start")
-        account = json.loads(line)["accounts"][0]
-        key = folder / "key.toml"
-        key.write_text(
-            'venue = "binance"\nenvironment = "simulated"\n'
-            f'api_key = "{account["api_key"]}"\nsecret = "{account["secret"]}"\n'
-        )
-        key.chmod(0o600)
+        key_file(folder, line)
         yield line
     finally:
         serving.terminate()
         serving.wait(20)
 
 
-def traded(folder: Path, line: str, args: Any) -> dict[str, Any]:
-    """Trades for some seconds; returns what the run says of its end."""
+def key_file(folder: Path, line: str) -> None:
+    """Writes the key of the exchange's first account, as `veloz run --account` reads it."""
+    account = json.loads(line)["accounts"][0]
+    key = folder / "key.toml"
+    key.write_text(
+        'venue = "binance"\nenvironment = "simulated"\n'
+        f'api_key = "{account["api_key"]}"\nsecret = "{account["secret"]}"\n'
+    )
+    key.chmod(0o600)
+
+
+def traded(folder: Path, line: str, seconds: float, args: Any) -> dict[str, Any]:
+    """Trades for so long; returns what the run says of its end."""
     words = [
         "run", str(HERE / "strategies" / "probe.py"), "--env", "live", "--live", "--yes", "--json",
         "--account", "key.toml", "--simulated", line, "--policy", args.policy,
-        "--for", f"{args.seconds}s", "--folder", str(folder / "run"),
+        "--folder", str(folder / "run"),
         "--set", f"gap={args.gap}",
     ]  # fmt: skip
     env = {**os.environ, "VELOZ_HOME": str(folder / "home")}
@@ -80,6 +91,8 @@ def traded(folder: Path, line: str, args: Any) -> dict[str, Any]:
     for text in running.stdout:
         told = json.loads(text)
         heard[told.get("event", "end")] = told | {"at": time.monotonic()}
+        if told.get("event") == "started":
+            threading.Timer(seconds, running.send_signal, [signal.SIGTERM]).start()
     if running.wait(ENDS_WITHIN_S) or "ended" not in heard:
         said = list(heard.values())[-2:]
         sys.exit(f"the run ended with code {running.returncode}, after: {said}")
@@ -89,20 +102,19 @@ def traded(folder: Path, line: str, args: Any) -> dict[str, Any]:
 
 def main() -> None:
     """Run the bench and print its line."""
-    parser = arguments("L1: socket to strategy and wire, over loopback.", n=0, runs=1)
-    parser.add_argument("--seconds", type=int, default=30, help="how long it trades (30)")
+    parser = arguments("L1: socket to strategy and wire, over loopback.", n=36_000, runs=1)
     parser.add_argument("--rate", type=float, default=2000.0, help="messages a second (2000)")
     parser.add_argument("--gap", type=int, default=100, help="events between two requests (100)")
     parser.add_argument("--policy", default="os", help="of the journal (os)")
     parser.add_argument("--recording", type=Path, default=RECORDING, help="what is sent")
     args = parser.parse_args()
     folder = Path(args.data).resolve() / "latency"
-    speed = speed_for(args.recording, args.rate)
+    speed, seconds = speed_for(args.recording, args.rate, args.n), args.n / args.rate
     for _ in range(args.runs):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         with venue(folder, args.recording, speed) as line:
-            ended = traded(folder, line, args)
+            ended = traded(folder, line, seconds, args)
         told = ended["latency_ns"]
         fields: dict[str, Any] = {"load": round(os.getloadavg()[0], 2)}
         for stage, name in STAGES.items():

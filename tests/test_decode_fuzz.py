@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from captures import Row, prepared, read
-from test_decode import fixtures, inferred
+from tests.captures import Row, prepared, read
+from tests.test_decode import fixtures, inferred
 from veloz._core import BinanceDecoder, DecodeError
 
 CAPTURES = Path(__file__).parent / "vectors" / "captures"

@@ -5,7 +5,8 @@
 //! ```
 //!
 //! The thread takes no lock of the interpreter, so a release waits for the device and a wake-up, and
-//! not for Python. What is decided here and what the tail over the doors decides must stay the same:
+//! not for Python. It is woken before the write, and waits for its end on its feet: the two take about
+//! as long, and run beside each other. What is decided here and what the tail over the doors decides must stay the same:
 //! a test drives both with the same calls and compares files and releases.
 
 use std::collections::VecDeque;
@@ -15,9 +16,10 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
@@ -26,6 +28,9 @@ use veloz_core::journal::SyncMark;
 
 /// Marks are themselves synced once in so many syncs, and at the end.
 const MARK_SYNCS: u64 = 256;
+
+/// So long the thread looks for the end of a write that has begun, before it sleeps again.
+const WRITE_TAKES: Duration = Duration::from_micros(100);
 
 /// Adds what is here to `veloz._core`.
 ///
@@ -63,11 +68,17 @@ struct State {
     sync_ns: u64,
     failure: Option<Failure>,
     is_stopping: bool,
+    /// A write is under way that a sync will follow.
+    is_coming: bool,
+    /// The thread must be woken.
+    is_asleep: bool,
 }
 
 #[derive(Default)]
 struct Shared {
     state: Mutex<State>,
+    /// Changes with each goal: who looks at it disturbs nobody.
+    goals: AtomicU64,
     work: Condvar,
     done: Condvar,
 }
@@ -76,6 +87,51 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         // A panic elsewhere leaves the state as it was between two statements: still true.
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Changes the state, and wakes the thread if it sleeps.
+    fn rouse<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        let mut state = self.lock();
+        let result = change(&mut state);
+        let is_asleep = std::mem::take(&mut state.is_asleep);
+        // Let go first: a thread that wakes to a lock that is held sleeps again.
+        drop(state);
+        if is_asleep {
+            self.work.notify_one();
+        }
+        result
+    }
+
+    /// Waits for a goal; `None` once the thread shall end.
+    fn next_goal(&self) -> Option<(SyncMark, MutexGuard<'_, State>)> {
+        let mut state = self.lock();
+        loop {
+            if let Some(goal) = state.wanted.pop_front() {
+                return Some((goal, state));
+            }
+            if state.is_stopping {
+                return None;
+            }
+            if std::mem::take(&mut state.is_coming) {
+                let seen = self.goals.load(Ordering::Acquire);
+                drop(state);
+                self.await_write(seen);
+                state = self.lock();
+                continue;
+            }
+            state.is_asleep = true;
+            state = self.work.wait(state).unwrap_or_else(std::sync::PoisonError::into_inner);
+            state.is_asleep = false;
+        }
+    }
+
+    /// Looks for the goal that a write under way ends with, for as long as a write usually takes.
+    fn await_write(&self, seen: u64) {
+        let begun = Instant::now();
+        while self.goals.load(Ordering::Acquire) == seen && begun.elapsed() < WRITE_TAKES {
+            // The writer may be waiting for this very core.
+            std::thread::yield_now();
+        }
     }
 }
 
@@ -143,17 +199,20 @@ impl JournalTail {
             return Err(PyValueError::new_err("the journal is closed"));
         };
         let bytes = frames.as_bytes();
-        let is_first = self.at.bytes == 0;
+        // A header is made durable at once: without it nothing behind it can be read.
+        let syncs = self.policy != Policy::Os || self.at.bytes == 0;
+        if syncs {
+            self.shared.rouse(|state| state.is_coming = true);
+        }
         if let Err(error) = file.write_all_at(bytes, self.at.bytes) {
             return Err(to_python(self.failure.insert(told("write", &error))));
         }
         self.at.bytes += bytes.len() as u64;
         self.at.sequence = sequence;
-        match self.policy {
-            // A header is made durable at once: without it nothing behind it can be read.
-            Policy::Os if !is_first => Ok(()),
-            Policy::Os | Policy::Group | Policy::Fsync => self.want(),
+        if syncs {
+            self.want()?;
         }
+        Ok(())
     }
 
     /// Asks for a sync that reaches what is written.
@@ -195,8 +254,7 @@ impl JournalTail {
     /// Stops the thread and closes the file; does not sync. A second call does nothing.
     fn close(&mut self, py: Python<'_>) {
         self.file = None;
-        self.shared.lock().is_stopping = true;
-        self.shared.work.notify_one();
+        self.shared.rouse(|state| state.is_stopping = true);
         if let Some(thread) = self.thread.take() {
             // The thread ends by itself; if it panicked there is nothing left to do for it.
             let _ = py.detach(|| thread.join());
@@ -213,7 +271,8 @@ impl JournalTail {
     /// Raises OSError if a sync failed.
     fn hear(&mut self) -> PyResult<u64> {
         let mut heard = [0; 64];
-        while matches!(self.ear.read(&mut heard), Ok(count) if count > 0) {}
+        // One read takes all, unless there are more than it has room for.
+        while matches!(self.ear.read(&mut heard), Ok(count) if count == heard.len()) {}
         let state = self.shared.lock();
         self.failure = self.failure.take().or_else(|| state.failure.clone());
         match &self.failure {
@@ -253,23 +312,26 @@ impl JournalTail {
 impl JournalTail {
     /// Asks the thread for a sync that reaches what is written.
     fn want(&mut self) -> PyResult<()> {
-        let mut state = self.shared.lock();
-        if let Some(failure) = &state.failure {
-            return Err(to_python(self.failure.insert(failure.clone())));
+        let (goal, is_alone) = (self.at, self.policy == Policy::Fsync);
+        let failure = self.shared.rouse(|state| {
+            if !is_alone {
+                state.wanted.clear();
+            }
+            state.wanted.push_back(goal);
+            state.is_coming = false;
+            state.failure.clone()
+        });
+        self.shared.goals.fetch_add(1, Ordering::Release);
+        match failure {
+            None => Ok(()),
+            Some(failure) => Err(to_python(self.failure.insert(failure))),
         }
-        if self.policy != Policy::Fsync {
-            state.wanted.clear();
-        }
-        state.wanted.push_back(self.at);
-        self.shared.work.notify_one();
-        Ok(())
     }
 }
 
 impl Drop for JournalTail {
     fn drop(&mut self) {
-        self.shared.lock().is_stopping = true;
-        self.shared.work.notify_one();
+        self.shared.rouse(|state| state.is_stopping = true);
     }
 }
 
@@ -277,19 +339,11 @@ impl Drop for JournalTail {
 fn keep_syncing(shared: &Shared, mark: &File, mut mouth: UnixStream) {
     let mut turn = 0_u64;
     loop {
-        let mut state = shared.lock();
-        let goal = loop {
-            if let Some(goal) = state.wanted.pop_front() {
-                break goal;
+        let Some((goal, state)) = shared.next_goal() else {
+            if turn > 0 {
+                let _ = mark.sync_data();
             }
-            if state.is_stopping {
-                drop(state);
-                if turn > 0 {
-                    let _ = mark.sync_data();
-                }
-                return;
-            }
-            state = shared.work.wait(state).unwrap_or_else(std::sync::PoisonError::into_inner);
+            return;
         };
         let files: Vec<Arc<File>> = state.files.iter().cloned().collect();
         drop(state);
@@ -306,9 +360,10 @@ fn keep_syncing(shared: &Shared, mark: &File, mut mouth: UnixStream) {
             Err(error) => state.failure = Some(told("sync", error)),
         }
         drop(state);
-        shared.done.notify_all();
-        // A full pipe means that the loop has not yet heard of the sync before: it will wake.
+        // The loop first: requests wait for it. A full pipe means that it has not yet heard of the
+        // sync before: it will wake.
         let _ = mouth.write(&[1]);
+        shared.done.notify_all();
         if synced.is_err() {
             return;
         }

@@ -118,8 +118,8 @@ impl LiveEngine {
     fn unknown(&mut self, number: u64, reason: &str, ts_recv_ns: i64) -> PyResult<()> {
         let Some(awaited) = self.asked.get_mut(&number) else { return Ok(()) };
         awaited.is_doubted = true;
-        let about = LiveRequest::asked(&awaited.request);
-        let Some((order, asked)) = about else { return Ok(()) };
+        let request = awaited.request;
+        let Some((order, asked)) = LiveRequest::asked(&request) else { return Ok(()) };
         let doubt = Input::Doubt { order, asked, reason: reason.into() };
         let doubt = doubt.about(awaited.request.leg);
         self.take_inputs(&[doubt], ts_recv_ns)

@@ -418,11 +418,8 @@ fn hear_again(
         market_number::STREAMS => {
             let Some(fact) = StreamsMarked::take(&mut bytes) else { return Ok(()) };
             let streams = std::str::from_utf8(text).unwrap_or_default();
-            feeds[usize::from(fact.feed)].mark(
-                &mut Again { engine, now_ns },
-                streams,
-                fact.is_stale,
-            );
+            let mut again = Again { engine, now_ns };
+            feeds[usize::from(fact.feed)].mark(&mut again, streams, fact.is_stale);
         }
         market_number::BAR => event!(Bar, bar),
         market_number::TICK => {

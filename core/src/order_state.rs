@@ -263,6 +263,12 @@ impl Order {
         }
     }
 
+    /// Takes its terms as the venue's of this time: an older report changes none of them.
+    pub(crate) fn show(&mut self, ts_exchange: i64) {
+        self.accept(ts_exchange);
+        (self.terms_ts, self.price_ts) = (ts_exchange, ts_exchange);
+    }
+
     /// Adds what a report says to the facts.
     pub fn learn(&mut self, report: &Report) -> Change {
         let before = (self.status(), self.spec.qty, self.spec.price, self.triggered);
@@ -277,7 +283,7 @@ impl Order {
             ReportKind::Rejected { reason } => self.end(Ending::rejected(reason), report),
             ReportKind::Filled(fill) => {
                 self.place = Pending::None;
-                if self.trades.iter().any(|&(id, ..)| id == fill.trade_id) {
+                if self.knows_fill(fill.trade_id, fill.qty) {
                     return Change::None;
                 }
                 self.trades.push((fill.trade_id, report.ts_exchange, fill.qty));

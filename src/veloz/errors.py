@@ -36,6 +36,9 @@ __all__ = [
 ]
 
 
+_LONGEST, _HEAD, _TAIL = 1_200, 700, 300
+
+
 class VelozError(Exception):
     """The root of what VeloZ raises on purpose.
 
@@ -46,8 +49,15 @@ class VelozError(Exception):
     hint: str
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
+        super().__init__(_clipped(message))
+        self.hint = _clipped(hint)
+
+
+def _clipped(text: str) -> str:
+    """Text that quotes a huge input keeps its beginning and its end."""
+    if len(text) <= _LONGEST:
+        return text
+    return f"{text[:_HEAD]} … ({len(text) - _HEAD - _TAIL} characters) … {text[-_TAIL:]}"
 
 
 class UsageError(VelozError):

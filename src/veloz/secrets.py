@@ -90,10 +90,11 @@ def _private_text(path: Path) -> str:
             f"the key file {path} cannot be opened: {error.strerror}",
             hint="it must be a plain file of yours, not a link",
         ) from None
+    status = os.fstat(fd)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(fd)
+        raise ConfigError(f"{path} is not a plain file", hint="give the key file itself")
     with os.fdopen(fd, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise ConfigError(f"{path} is not a plain file", hint="give the key file itself")
         if os.name == "posix":
             _check_private(path, status)
         content = file.read(KEY_BYTES_MAX + 1)

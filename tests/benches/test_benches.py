@@ -57,7 +57,18 @@ def test_a_line_has_what_the_table_needs(small_inputs: Path, bench: Bench) -> No
 def test_everything_runs_in_a_folder_that_is_empty_at_first(bench: Bench, tmp_path: Path) -> None:
     bench("inputs.py", tmp_path, "--bars", 2_000, "--events", 20_000, "--frames", 200)
     lines = bench("run.py", "--quick", "--data", tmp_path)
-    assert [line["workload"] for line in lines] == ["W1", "W3", "W4b", "W7", "S1", "J1", "J2", "J3"]
+    assert [line["workload"] for line in lines] == [
+        "W1",
+        "W3",
+        "W4b",
+        "W7",
+        "S1",
+        "J1",
+        "J2",
+        "J3",
+        "L1",
+        "L2",
+    ]
 
 
 def test_a_profile_names_the_parts(small_inputs: Path, bench: Bench, capfd: Any) -> None:

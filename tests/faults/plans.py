@@ -46,15 +46,19 @@ PLANS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "F-C06": (often(60, **PLACE), {}),
     "F-C07": (often(150, request="order.cancel"), {}),
     "F-C08": (often(300, request="order.*"), {}),
+    "F-C09": (often(700, request="order.*Batch"), {"effect": "partly"}),
     "F-C10": (often(60, **PLACE), {}),
     "F-C11": (often(60, **PLACE), {}),
     "F-C12": (often(60, **PLACE), {}),
     "F-D01": (often(100), {}),
     "F-D02": (often(100), {}),
     "F-D03": (often(150), {}),
+    "F-D04": (often(60), {"market": "usdm"}),
     "F-D05": (often(150), {}),
     "F-D06": (often(150, market="spot"), {}),  # on futures as F-D05
     "F-D08": (often(150), {}),
+    "F-D09": (often(60), {"market": "usdm"}),
+    "F-D10": (often(150), {}),
     "F-D11": (often(150), {}),
     "F-E01": (AT, {"market": "usdm", "qty": "0.004"}),
     "F-E02": (AT, {"market": "usdm"}),
@@ -73,6 +77,7 @@ PLANS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "F-F06": (AT, {"market": "usdm"}),
     "F-F07": (AT, {"market": "usdm", "for_ms": 5_000}),
     "F-F08": (often(60, **PLACE), {}),
+    "F-F09": (often(300), {}),
     "F-G04": (often(60), {}),
     "F-H01": (AT, {}),
     "F-H02": (AT, {}),
@@ -93,25 +98,24 @@ PLANS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 # Can be injected, and nothing in this scenario sends what it is about.
-NO_OCCASION = {
-    "F-C09": "no batch is sent here",
-    "F-F09": "no history is that old here",
-}
+NO_OCCASION: dict[str, str] = {}
 
-KNOWN: dict[str, str] = {
-    "F-B04": "a crossed book is shown to strategies as ready",
-    "F-D11": "a fee that comes with a second message is not completed",
-    "F-G04": "an order whose id the venue rewrote is shown a second time, as somebody else's",
-}
+KNOWN: dict[str, str] = {}
 
 SEED = 2
 
 
 # What has to happen first: nobody asks about an order whose answer came.
-OCCASIONS = {"F-C04": "F-C02"}
+# Batches go by REST, and that is used while the order connections are gone and do not come back.
+OCCASIONS: dict[str, list[tuple[str, dict[str, Any], dict[str, Any]]]] = {
+    "F-C04": [("F-C02", *PLANS["F-C02"])],
+    "F-C09": [
+        ("F-A05", {"at_ms": 9_000}, {"for_ms": 12_000, "layer": "venue"}),
+        ("F-A02", {"at_ms": 9_100}, {"stream": "api", "layer": "venue"}),
+    ],
+}
 
 
 def plan_of(fault: str) -> dict[str, Any]:
-    faults = [fault, OCCASIONS[fault]] if fault in OCCASIONS else [fault]
-    parts = [(name, *PLANS[name]) for name in faults]
+    parts = [(fault, *PLANS[fault]), *OCCASIONS.get(fault, [])]
     return {"plan": [{"fault": name, "when": when, "args": args} for name, when, args in parts]}

@@ -101,6 +101,27 @@ class Staying(vz.Strategy):
             self.buy(self.symbol, self.qty, price=price)
 
 
+class Waiting(vz.Strategy):
+    """A bid far below the market and a stop far above it, which wait for ever."""
+
+    symbol = vz.Symbol("binance:BTC/USDT:USDT", doc="What is traded.")
+    qty = vz.Qty("0.01", doc="Size of an order.")
+    quotes = vz.Quotes("symbol")
+    has_stop = vz.Int(1, 0, 1, doc="Whether the stop waits too.")
+
+    placed = False
+
+    def on_quote(self, quote):
+        if self.placed:
+            return
+        self.placed = True
+        low = self.round_price(self.symbol, quote.bid_price * 0.9, "down")
+        self.buy(self.symbol, self.qty, price=low)
+        if self.has_stop:
+            high = self.round_price(self.symbol, quote.ask_price * 1.1, "up")
+            self.place_order(self.symbol, "buy", "stop", self.qty, trigger_price=high)
+
+
 class Falling(vz.Strategy):
     """Orders once, and falls over the next quote."""
 

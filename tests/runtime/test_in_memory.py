@@ -279,7 +279,8 @@ def test_one_file_trades_in_all_three_environments(
 
         async def main(place: Place = place, environment: str = environment) -> dict[str, Any]:
             async with place.open():
-                settings = place.settings(environment, Seat(target, parameters))
+                seat = Seat(target, parameters)
+                settings = place.settings(environment, seat, records_market=True)
                 return await place.trade_for(settings, seconds)
 
         outcome = place.world.run(main())
@@ -288,5 +289,4 @@ def test_one_file_trades_in_all_three_environments(
         assert outcome["wound_down"]
         if environment == "live":
             check_ledger(place, outcome, ["usdm"])
-        else:
-            assert check_law(place.world.host("engine").disk, FOLDER).holds
+        assert check_law(place.world.host("engine").disk, FOLDER).holds, environment

@@ -59,6 +59,27 @@ def test_a_paper_run_on_a_loop_that_is_late_verifies(latency: str) -> None:
     assert law.sequence == outcome["sequence"]
 
 
+@pytest.mark.parametrize("environment", ["paper", "live"])
+def test_a_run_whose_wall_clock_goes_back_and_leaps_verifies(environment: str) -> None:
+    place = Place(15, rate=40.0)
+    clock = place.world.host("engine").clock
+    settings: dict[str, Any] = MUCH | {"records_market": True}
+
+    async def main() -> dict[str, Any]:
+        async with place.open():
+            loop = asyncio.get_running_loop()
+            for after_s, by_ms in ((4.0, -700), (6.0, 900), (7.0, -40), (7.5, -1), (9.0, 350)):
+                loop.call_later(after_s, clock.step, by_ms * 1_000_000)
+            seats = (ANSWERING, churn("usdm", step=50))
+            return await place.trade_for(place.settings(environment, *seats, **settings), 14.0)
+
+    outcome = place.world.run(main())
+    assert outcome["fills"] > 50
+    law = check_law(place.world.host("engine").disk, FOLDER)
+    assert law.difference is None
+    assert law.holds
+
+
 def test_a_paper_run_in_real_time_verifies(tmp_path: Path) -> None:
     async def main() -> dict[str, Any]:
         dice = [random.Random(number) for number in range(3)]

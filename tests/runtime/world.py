@@ -35,6 +35,7 @@ MONEY = {
     (Market.COINM, "BTC"): Decimal(10),
 }
 FOLDER = Path("/runs/one")
+ROOM = Room(segment_bytes=1 << 22, reserve_bytes=1 << 18)
 HOME = Path("/home/veloz")
 RHYTHM = Rhythm(reconcile_s=20.0, save_s=5.0, snapshot_s=15.0, status_s=5.0)
 
@@ -110,7 +111,7 @@ class Place:
         home = Home(
             HOME,
             make_tail=door_tail(doors.files, doors.threads),
-            room=Room(segment_bytes=1 << 22, reserve_bytes=1 << 18),
+            room=words.get("room", ROOM),
         )
         if settings.is_paper:
             return await paper(settings, doors, home, stop, tell=self.tell)

@@ -88,14 +88,17 @@ def test_f_h09_f_h10_crashes_in_recovery_again_and_again(policy: Policy) -> None
         scenario(seed, policy, (20 + seed, 3), keep=keep, pulls_in_recovery=pulls)
 
 
-@pytest.mark.parametrize("is_closed", [True, False])
-def test_f_h15_every_flipped_bit_is_found(is_closed: bool) -> None:
+@pytest.mark.parametrize(
+    ("policy", "is_closed"),
+    [("group", True), ("group", False), ("fsync", True), ("fsync", False), ("os", True)],
+)
+def test_f_h15_every_flipped_bit_is_found(policy: Policy, is_closed: bool) -> None:
     world = World(1)
 
     async def main() -> int:
         host = world.host("engine")
         opened = open_journal(host.disk, FOLDER, account=ACCOUNT)
-        writer, journal = writer_of(host.boot(), opened, "group"), Journal(ACCOUNT, "test")
+        writer, journal = writer_of(host.boot(), opened, policy), Journal(ACCOUNT, "test")
         for number in range(4):
             sequence = journal.save(number, bytes(range(20)))
             writer.append(journal.drain(), sequence)

@@ -70,7 +70,7 @@ impl Desk {
         }
         self.journal.commit();
         let mut order = Order::new(id, seen.account, EXTERNAL, *spec, self.now_ns);
-        (order.accepted, order.ts_accepted) = (true, seen.ts_exchange);
+        order.show(seen.ts_exchange);
         self.orders.insert_as(order);
         self.outside.origins.insert(id, (seen.origin, seen.client_id.into()));
         self.tell_order(id, EXTERNAL);

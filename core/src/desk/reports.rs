@@ -97,10 +97,10 @@ impl Desk {
                 self.journal.record(number::REPORT, &facts::VenueReport::of(report));
             }
         }
-        self.note_leg(report.order);
         if let Some((code, text)) = words {
             self.note_words(report.order, code, text);
         }
+        self.note_leg(report.order);
         self.journal.commit();
         if spec.close_position && matches!(change, Change::Fill(_)) {
             self.size_closing_order(report.order, account, &spec);

@@ -137,6 +137,13 @@ impl Order {
         }
     }
 
+    /// True if a fill of that number and quantity is booked: venues have split one trade into fills
+    /// of one number.
+    #[must_use]
+    pub fn knows_fill(&self, trade_id: u64, qty: i64) -> bool {
+        self.trades.iter().any(|&(id, _, known)| (id, known) == (trade_id, qty))
+    }
+
     /// What the venue counts as filled beyond the fills that we have.
     #[must_use]
     pub fn missing_qty(&self) -> i64 {

@@ -103,3 +103,12 @@ fn a_row_is_reused_only_when_nobody_holds_it() {
     assert_eq!((c, table.rows.len()), (3, 2));
     assert_eq!(table.open(), &[c]);
 }
+
+#[test]
+fn two_fills_under_one_number_both_count_and_each_counts_once() {
+    let mut order = order();
+    for kind in [fill(7, 3), fill(7, 4), fill(7, 3), fill(7, 4)] {
+        order.learn(&Report { order: 1, ts_exchange: 1, kind });
+    }
+    assert_eq!((order.filled_qty, order.status()), (7, Status::PartiallyFilled));
+}

@@ -138,7 +138,7 @@ def _again(args: argparse.Namespace, seed: int) -> str:
 
 
 def _seeds(text: str) -> range:
-    found = re.fullmatch(r"(\d+)(?:\.\.(\d+))?", text)
+    found = re.fullmatch(r"([0-9]{1,18})(?:\.\.([0-9]{1,18}))?", text)
     first, last = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
     if last < first:
         raise UsageError(f"--seeds {text}: not a range of seeds", hint="write 1..100, or 7")

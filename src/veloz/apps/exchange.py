@@ -25,10 +25,13 @@ if TYPE_CHECKING:
     from veloz.exchange.exchange import Exchange
     from veloz.venues.binance.dialect import Simulation
 
-__all__ = ["add_parser", "build", "run"]
+__all__ = ["add_parser", "build", "plan_of", "run"]
 
 DEFAULT_BALANCE = "100000"
 MARKETS = ("generator", "recording", "frames")
+MOST_SPEED, MOST_RATE, MOST_ACCOUNTS, LAST_PORT = 1e6, 1e5, 1000, 65_533
+"""Three ports in a row are taken; the others are beyond what one process can serve."""
+MOST_BALANCE = Decimal(10) ** 15
 STEP_MS = {"generator": 10, "recording": 10, "frames": 1}
 
 
@@ -67,11 +70,39 @@ def add_parser(verbs: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serves until it is interrupted or terminated."""
+    """Serves until it is interrupted or terminated.
+
+    Raises:
+        UsageError: An argument has no meaning.
+        ConfigError: The fault plan cannot be read.
+        DataError: The recording cannot be read.
+    """
+    _check(args)
     from veloz.net.real import run as run_real  # loads the network libraries
 
     run_real(_serve(args))
     return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Refuses numbers that no exchange can run at, before anything is started."""
+    _listening(args)
+    if not 0 < args.speed <= MOST_SPEED:
+        raise UsageError(f"--speed {args.speed:g}: say a number above 0, up to {MOST_SPEED:g}")
+    if not 0 <= args.rate <= MOST_RATE:
+        raise UsageError(f"--rate {args.rate:g}: say a number from 0 to {MOST_RATE:g}")
+    if not 1 <= args.accounts <= MOST_ACCOUNTS:
+        raise UsageError(f"--accounts {args.accounts}: say a number from 1 to {MOST_ACCOUNTS}")
+    _money(args.balance)
+
+
+def _listening(args: argparse.Namespace) -> tuple[str, int]:
+    host, _, port = args.listen.rpartition(":")
+    if not host or not port.isascii() or not port.isdigit():
+        raise UsageError(f"--listen {args.listen}: say HOST:PORT, such as 127.0.0.1:0")
+    if len(port) > 5 or int(port) > LAST_PORT:
+        raise UsageError(f"--listen {args.listen}: {port} is no port; say 0 to {LAST_PORT}")
+    return host, int(port)
 
 
 def build(args: argparse.Namespace, clock_ns: Callable[[], int]) -> Simulation:
@@ -130,6 +161,8 @@ def _money(text: str) -> dict[Any, Decimal]:
         amount = Decimal(text)
     except InvalidOperation:
         raise UsageError(f"--balance {text}: not a number") from None
+    if not amount.is_finite() or not 0 <= amount < MOST_BALANCE:
+        raise UsageError(f"--balance {text}: say an amount from 0 to {MOST_BALANCE:,}")
     return {
         (Market.SPOT, "USDT"): amount,
         (Market.SPOT, "BTC"): Decimal(10),
@@ -145,22 +178,31 @@ def _plan(path: Path | None) -> dict[str, Any] | None:
     if path is None:
         return None
     try:
-        plan = json.loads(path.read_text(encoding="utf-8"))
+        body = path.read_bytes()
     except OSError as missing:
         raise DataError(f"{path}: {missing.strerror}") from None
-    except ValueError as broken:
-        raise ConfigError(f"{path}: not JSON: {broken}") from None
+    return plan_of(body, str(path))
+
+
+def plan_of(body: bytes, name: str) -> dict[str, Any]:
+    """A fault plan as a file holds it; its lines are checked when it is put in force.
+
+    Raises:
+        ConfigError: It is no JSON object.
+    """
+    try:
+        plan = json.loads(body)
+    except (ValueError, RecursionError) as broken:
+        raise ConfigError(f"{name}: not JSON: {broken}") from None
     if not isinstance(plan, dict):
-        raise ConfigError(f'{path}: a fault plan is an object: {{"seed": …, "plan": […]}}')
+        raise ConfigError(f'{name}: a fault plan is an object: {{"seed": …, "plan": […]}}')
     return plan
 
 
 async def _serve(args: argparse.Namespace) -> None:
     from veloz.net.real import real_doors  # loads the network libraries
 
-    host, _, port = args.listen.rpartition(":")
-    if not host or not port.isdigit():
-        raise UsageError(f"--listen {args.listen}: say HOST:PORT, such as 127.0.0.1:0")
+    host, port = _listening(args)
     simulation = build(args, time.time_ns)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -168,7 +210,7 @@ async def _serve(args: argparse.Namespace) -> None:
         loop.add_signal_handler(number, stop.set)
     async with real_doors() as doors:
         simulation.beat()
-        shape = await simulation.serve(doors.sockets, host, int(port))
+        shape = await simulation.serve(doors.sockets, host, port)
         _announce(shape, as_json=args.json)
         beating = asyncio.create_task(simulation.run(STEP_MS[args.market[0]]))
         stopping = asyncio.create_task(stop.wait())

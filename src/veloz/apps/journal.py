@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from veloz.errors import DataError
+from veloz.errors import DataError, UsageError
 
 _FAILED = 1
 _LOOK_S = 0.2
@@ -116,8 +116,14 @@ def _ls(args: argparse.Namespace) -> int:
 
 
 def _tail(args: argparse.Namespace) -> int:
+    from veloz.storage import journal
     from veloz.storage.journal_cursor import JournalCursor
 
+    if args.n < 0:
+        raise UsageError(f"-n {args.n}: say how many records, 0 or more")
+    names = journal.header(args.folder, args.stream)["records"]
+    if args.record is not None and args.record not in names:
+        raise UsageError(f"there is no record {args.record!r}", hint=f"known: {', '.join(names)}")
     rows, after = _last(args)
     if args.json and not args.follow:
         print(json.dumps({**_names(args), "records": [_plain(row) for row in rows]}))

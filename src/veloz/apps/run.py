@@ -193,6 +193,8 @@ def addresses(args: argparse.Namespace) -> Mapping[Market, Hosts]:
         text = args.hosts.read_text(encoding="utf-8")
     except OSError as missing:
         raise ConfigError(f"{args.hosts}: {missing.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{args.hosts} is not text", hint="give a TOML file") from None
     return known.of_file(text, str(args.hosts))
 
 
@@ -247,7 +249,7 @@ def _settings(args: argparse.Namespace) -> tuple[TradingSettings, Credential | N
 
 def _seats(args: argparse.Namespace) -> Any:
     """The strategies with their parameters; a dotted name is for one class alone."""
-    from veloz.environments.loading import load_strategy
+    from veloz.environments.loading import check_parameters, load_strategy
     from veloz.environments.trading.settings import Seat
 
     given = _pairs(args.parameters)
@@ -259,6 +261,7 @@ def _seats(args: argparse.Namespace) -> Any:
             for key, value in given.items()
             if "." not in key or key.partition(".")[0] == name
         }
+        check_parameters(target, own)
         seats.append(Seat(target, own))
     for key in given:
         owner, dot, _ = key.partition(".")

@@ -179,7 +179,7 @@ def _settings(host: dict[str, Any], folder: Path, moved: Mapping[str, str]) -> T
     given: dict[str, Any] = host["settings"]
     seats: list[Seat] = []
     for row in host["strategies"]:
-        file = moved.get(row["name"], row["file"])
+        file: str | None = moved.get(row["name"], row["file"])
         if file is None:
             raise DataError(
                 f"{folder} cannot be run again: {row['name']} has no file",

@@ -128,6 +128,20 @@ def made_strategy(
         ) from error
 
 
+def check_parameters(target: str, parameters: Mapping[str, object]) -> str:
+    """The name of the strategy that a file holds, once it is seen to take these parameters.
+
+    Raises:
+        StrategyError: There is no such strategy.
+        ConfigError: It does not declare one of them, or refuses its value.
+    """
+    strategy = load_strategy(target).strategy
+    refused = _refused_parameters(strategy, parameters)
+    if refused is not None:
+        raise ConfigError(f"{strategy.__name__}: {refused}")
+    return strategy.__name__
+
+
 def _refused_parameters(
     strategy: type[Strategy], parameters: Mapping[str, object]
 ) -> ValueError | None:

@@ -161,7 +161,7 @@ def parse_leverage(value: object) -> dict[str, int]:
 def _whole(value: object) -> int:
     text = str(value)
     if (
-        not re.fullmatch(r"\d+(\.0+)?x?", text)
+        not re.fullmatch(r"[0-9]{1,3}(\.0{1,9})?x?", text)
         or not 1 <= (times := int(float(text.rstrip("x")))) <= 125
     ):
         raise ConfigError(f"leverage {value!r} is not a whole number from 1 to 125")

@@ -84,6 +84,12 @@ class Booking:
         self._side(instrument, maker, taker_side.opposite, trade, is_maker=True)
         self._side(instrument, taker, taker_side, trade, is_maker=False)
 
+    def echo(self, instrument: Instrument, order: Order, qty: Decimal) -> None:
+        """A second fill of a resting order under the last trade's number, unseen by the tape."""
+        trade = replace(instrument.tape.trades[-1], qty=qty, ts=self.floor.now_ns())
+        self._side(instrument, None, order.side.opposite, trade, is_maker=False)
+        self._side(instrument, order, order.side, trade, is_maker=True)
+
     def print(self, instrument: Instrument, trade: Print) -> None:
         """Puts a trade on the tape."""
         listing = instrument.listing
@@ -130,7 +136,7 @@ class Booking:
             self.floor.note_value(listing, deal.signed, outcome.closed, deal.price)
         self._earn(account, listing.market, outcome)
         self._advance(order, listing, trade, outcome)
-        if not order.left and order.quote_qty is None:
+        if order.left <= 0 and order.quote_qty is None:
             order.status = OrderStatus.FILLED
             desk.open.pop(order.order_id, None)
         else:

@@ -463,3 +463,15 @@ class Exchange(Markets):
     ) -> None:
         """Moves money from the cross to the isolated wallet, or back if negative (A20)."""
         self._holders.move_margin(account, market, symbol, position_side, amount)
+
+    # Against its own rules, for fault plans.
+
+    @call
+    def overfill(self, account: str, market: Market, symbol: str) -> Order:
+        """Fills a resting order beyond its quantity; see `Havoc.overfill`."""
+        return self._shown(self._havoc.overfill(account, market, symbol))
+
+    @call
+    def twin_fills(self, account: str, market: Market, symbol: str) -> Order:
+        """Fills a resting order twice under one trade id; see `Havoc.twin_fills`."""
+        return self._shown(self._havoc.twin_fills(account, market, symbol))

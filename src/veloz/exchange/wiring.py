@@ -13,6 +13,7 @@ from veloz.exchange.changing import Changing
 from veloz.exchange.clearing import Clearing
 from veloz.exchange.events import Event
 from veloz.exchange.floor import Floor
+from veloz.exchange.havoc import Havoc
 from veloz.exchange.holders import Holders
 from veloz.exchange.liquidation import Liquidation
 from veloz.exchange.listing import Listing
@@ -121,6 +122,7 @@ class Wiring:
         self._liquidation = Liquidation(self._floor, self._booking, self._matching)
         self._holders = Holders(self._floor, self._booking, self._liquidation)
         self._clearing = Clearing(self._booking, self._triggers, self._liquidation, self._timers)
+        self._havoc = Havoc(self._floor, self._booking, self._matching)
         self._queries = Queries(self._floor, self._booking, self._changing)
         for listing in listings:
             self._clearing.list_symbol(listing)

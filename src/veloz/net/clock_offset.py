@@ -115,8 +115,7 @@ class ClockOffset:
 
     def best(self) -> Reading | None:
         """The reading with the smallest bound as of now; None if there is none that counts."""
-        self._look_at_own_clock()
-        now_ns = self._clock.monotonic_ns()
+        now_ns = self._look_at_own_clock()
         best = self._find_best(now_ns)
         if best is None:
             return None
@@ -134,8 +133,7 @@ class ClockOffset:
 
     def venue_ns(self) -> int | None:
         """The venue's time now, as near as it is known; None if it is not."""
-        self._look_at_own_clock()
-        best = self._find_best(self._clock.monotonic_ns())
+        best = self._find_best(self._look_at_own_clock())
         return None if best is None else self._clock.wall_ns() + best.offset_ns
 
     def may_sign(self, window_ns: int) -> bool:
@@ -144,20 +142,25 @@ class ClockOffset:
         False while nothing is known, while an answer is doubted, and while the bound on the error
         exceeds the window (F-L01). A wider window is no cure.
         """
-        self._look_at_own_clock()
-        now_ns = self._clock.monotonic_ns()
+        now_ns = self._look_at_own_clock()
         best = self._find_best(now_ns)
         return best is not None and not self._doubtful and _error_ns(best, now_ns) <= window_ns
 
-    def _look_at_own_clock(self) -> None:
-        """Forgets what was measured against a wall clock that has been stepped since."""
-        gap_ns = self._clock.wall_ns() - self._clock.monotonic_ns()
+    def _look_at_own_clock(self) -> int:
+        """Forgets what was measured against a wall clock that has been stepped since.
+
+        Returns:
+            The monotonic clock.
+        """
+        now_ns = self._clock.monotonic_ns()
+        gap_ns = self._clock.wall_ns() - now_ns
         if abs(gap_ns - self._gap_ns) > _STEP_NS:
             self.jumps += 1
             self._good.clear()
             self._best = None
             self._doubtful.clear()
         self._gap_ns = gap_ns
+        return now_ns
 
 
 def _error_ns(reading: Reading, now_ns: int) -> int:

@@ -176,10 +176,22 @@ class Limits:
         return max(0, bucket.limit - bucket.used)
 
     def _take(self, cost: Mapping[str, int], priority: Priority) -> bool:
-        if self.silent_s > 0:
+        # On the way of every order: one look at the clock, and no call for each bucket.
+        now_ns = self._clock.monotonic_ns()
+        if now_ns < self._silent_until_ns or (self._leases is not None and self.silent_s > 0):
             return False
-        buckets = [(self._roll(self._buckets[name]), units) for name, units in cost.items()]
-        if any(bucket.used + units > self._allowed(bucket, priority) for bucket, units in buckets):
+        venue_ns, reserved = now_ns + self._offset_ns, _RESERVED[priority]
+        buckets: list[tuple[Bucket, int]] = []
+        is_over = False
+        for name, units in cost.items():
+            bucket = self._buckets[name]
+            window = venue_ns // (bucket.window_s * _NS)
+            if window > bucket.window:
+                bucket.window, bucket.used = window, 0
+            buckets.append((bucket, units))
+            most = bucket.limit - bucket.limit * reserved // 100
+            is_over = is_over or bucket.used + units > most
+        if is_over:
             return False
         if self._leases is not None:
             shared = [(bucket, units) for bucket, units in buckets if bucket.is_shared]
@@ -307,8 +319,8 @@ class Leases:
         """Takes out of the pool what is missing, or more, so that the next ones need no file."""
         try:
             held = self._files.lock(self._lock)
-        except Locked:
-            return False  # somebody holds it for a moment; who asked comes again
+        except (Locked, OSError):
+            return False  # held for a moment, or a full disk: who asked comes again
         try:
             state = self._read()
             if state is None:
@@ -327,8 +339,12 @@ class Leases:
                 fresh[key] = units
             for bucket, units in grants:
                 fresh[_key(bucket)] = state.get(_key(bucket), 0) + units
+            try:
+                self._files.write_atomic(self._path, json.dumps(fresh).encode())
+            except OSError:
+                return False  # no room to write down a lease: there is no pool (F-H12)
+            for bucket, units in grants:
                 self._free[bucket.name] = (bucket.window, self._left(bucket) + units)
-            self._files.write_atomic(self._path, json.dumps(fresh).encode())
             return True
         finally:
             self._files.close(held)
@@ -343,7 +359,7 @@ def _figures(files: Files, path: Path) -> dict[str, int] | None:
         found: object = json.loads(files.read(path))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(found, dict):
         return None

@@ -8,7 +8,7 @@ SQL, so that a file larger than memory is no matter.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact, InvalidOperation, Overflow
 
 import duckdb
 import numpy as np
@@ -21,6 +21,10 @@ _TEXT_SCALE_MAX = 18
 _NOISE = 16 * float(np.finfo(np.float64).eps)  # what a few float operations leave behind
 _NEAR = 1e-9  # a float farther than this (relative) from its decimal is not that decimal
 _INT_MAX = 2**63 - 1
+_DECIMALS_MAX = 36
+_BEYOND = Decimal(10) ** 38
+# More digits than any figure has, and an error instead of a rounded one.
+_EXACT = Context(prec=90, traps=[InvalidOperation, Inexact, Overflow])
 
 
 def scaled(value: str | int | Decimal, scale: int) -> int:
@@ -30,10 +34,13 @@ def scaled(value: str | int | Decimal, scale: int) -> int:
         DataError: If it is no finite number or has more decimals.
     """
     try:
-        exact = Decimal(value).scaleb(scale)
-        whole = int(exact)
+        exact = _EXACT.scaleb(Decimal(value), scale)
+        is_small = abs(exact) < _BEYOND
     except (ArithmeticError, ValueError, TypeError) as error:
         raise DataError(f"{value!r} is not a decimal number") from error
+    if not is_small:
+        raise DataError(f"{value} is too large for a price, an amount or a rate")
+    whole = int(exact)
     if whole != exact:
         raise DataError(f"{value} has more than {scale} decimals")
     return whole
@@ -58,7 +65,10 @@ def decimals_of(value: str | int | Decimal) -> int:
         exponent = Decimal(value).normalize().as_tuple().exponent
     except (ArithmeticError, ValueError, TypeError) as error:
         raise DataError(f"{value!r} is not a decimal number") from error
-    return max(0, -exponent) if isinstance(exponent, int) else 0
+    decimals = max(0, -exponent) if isinstance(exponent, int) else 0
+    if decimals > _DECIMALS_MAX:
+        raise DataError(f"{value} has {decimals} decimals; {_DECIMALS_MAX} are the most")
+    return decimals
 
 
 def rescaled(values: npt.NDArray[np.int64], have: int, want: int) -> npt.NDArray[np.int64]:

@@ -26,6 +26,8 @@ _UNIT_NS = {
     "w": 7 * NS_PER_DAY,
 }
 
+_LAST_NS = 2**63 - 1
+
 
 def parse_time(value: str | int | datetime) -> int:
     """Nanoseconds since the epoch of a time.
@@ -38,7 +40,7 @@ def parse_time(value: str | int | datetime) -> int:
         DataError: If the text is no time.
     """
     if isinstance(value, int):
-        return value
+        return _kept(value, str(value))
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value.strip())
@@ -49,7 +51,14 @@ def parse_time(value: str | int | datetime) -> int:
             ) from error
     aware = value.replace(tzinfo=UTC) if value.tzinfo is None else value
     since = aware - _EPOCH
-    return (since.days * 86_400 + since.seconds) * NS_PER_S + since.microseconds * 1_000
+    ns = (since.days * 86_400 + since.seconds) * NS_PER_S + since.microseconds * 1_000
+    return _kept(ns, aware.isoformat())
+
+
+def _kept(ns: int, said: str) -> int:
+    if abs(ns) > _LAST_NS:
+        raise DataError(f"{said} is no time from 1678 to 2261")
+    return ns
 
 
 def format_time(ns: int) -> str:
@@ -73,7 +82,10 @@ def parse_span(text: str) -> int:
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(ns|us|ms|s|m|h|d|w)", text)
     if match is None:
         raise DataError(f"{text!r} is not a span of time: write 500us, 1ms, 30s, 1m, 4h or 1d")
-    span = round(float(match.group(1)) * _UNIT_NS[match.group(2)])
+    length = float(match.group(1)) * _UNIT_NS[match.group(2)]
+    if length > _LAST_NS:
+        raise DataError(f"{text!r} is longer than all the time there is: give a span of 292 years")
+    span = round(length)
     if span <= 0:
         raise DataError(f"{text!r} is no time at all: give a span above zero")
     return span

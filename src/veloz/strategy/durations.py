@@ -19,6 +19,9 @@ NS_PER: Final = {
 _FORM: Final = re.compile(r"(\d+)(ns|us|ms|s|m|h|d|w)")
 
 
+_DIGITS = 20
+
+
 def parse_duration_ns(text: str | int) -> int:
     """Nanoseconds of a duration such as "1m" or "100ms"; an int is nanoseconds already.
 
@@ -33,10 +36,13 @@ def parse_duration_ns(text: str | int) -> int:
             raise ValueError(f"a duration is positive, not {text}")
         return text
     match = _FORM.fullmatch(text.strip())
-    if match is None or int(match[1]) == 0:
+    if match is None or len(match[1]) > _DIGITS or int(match[1]) == 0:
         units = ", ".join(NS_PER)
-        raise ValueError(f"duration {text!r} is not a whole number with a unit of {units}")
-    return int(match[1]) * NS_PER[match[2]]
+        raise ValueError(f"duration {text[:40]!r} is not a whole number with a unit of {units}")
+    length = int(match[1]) * NS_PER[match[2]]
+    if length >= 1 << 63:
+        raise ValueError(f"duration {text[:40]!r} is longer than 292 years")
+    return length
 
 
 def format_duration(ns: int) -> str:

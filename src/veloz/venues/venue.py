@@ -160,7 +160,12 @@ class VenueRequest(Protocol):
 
     @property
     def client_order_id(self) -> str:
-        """Wire id of the order; empty for a cancel-all."""
+        """Wire id of the order; empty for a cancel-all. Of one placed anew, the new one's."""
+        ...
+
+    @property
+    def replaces(self) -> str:
+        """Wire id of the order that is cancelled to place this one; empty if none is."""
         ...
 
     @property

@@ -27,6 +27,7 @@ class Request:
     symbol: str
     encoded: Any
     is_conditional: bool = False
+    replaces: str = ""
 
 
 @dataclass

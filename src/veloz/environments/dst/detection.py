@@ -73,7 +73,7 @@ DETECTORS: dict[str, tuple[str, ...]] = {
     "F-H08": _RESTARTED,
     "F-H09": _RESTARTED,
     "F-H10": _RESTARTED,
-    "F-H12": ("engine.no_room", "engine.disk_low", "engine.disk_very_low"),
+    "F-H12": ("engine.no_room", "engine.disk_low", "engine.disk_very_low", "engine.os_error"),
     "F-H13": ("engine.sealed",),
     "F-H14": _RESTARTED,
 }

@@ -78,6 +78,7 @@ _BY_RATE: list[tuple[str, float, dict[str, Any], dict[str, Any]]] = [
     ("F-F01", 1, {}, {}),
     ("F-F05", 8, {"request": "order.place"}, {}),
 ]
+_EARLY = 0.3
 _FIRST_MS, _LAST_MS = 8_000, 24_000
 
 
@@ -115,6 +116,9 @@ def mixed_plan(seed: int, until_ms: int = _LAST_MS) -> Plan:
         if fault in {"F-H03", "F-H04", "F-H05", "F-H06", "F-H07", "F-H08"}:
             when = When(at_ms=at_ms, nth=1)
         entries.append(Entry(fault, when, {"by_ms": -300} if fault == "F-L02" else {}))
+    if dice.random() < _EARLY:  # while it takes over the account
+        fault, at_ms = dice.choice(("F-H01", "F-H02", "F-H10", "F-H14")), dice.randrange(50, 250)
+        entries.append(Entry(fault, When(at_ms=at_ms)))
     return Plan(seed, tuple(entries))
 
 

@@ -6,7 +6,7 @@ The oracles compare it with the exchange's own ledger. Nothing here asks the eng
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -41,9 +41,9 @@ class BookedFill:
     fee_asset: str
 
     @property
-    def key(self) -> tuple[str, str, int, str]:
-        """Both sides of one trade may be ours."""
-        return (self.market, self.symbol, self.trade_id, self.side)
+    def key(self) -> tuple[str, str, int, str, Decimal]:
+        """Both sides of one trade may be ours, and two fills may have one number (F-D04)."""
+        return (self.market, self.symbol, self.trade_id, self.side, self.qty.normalize())
 
 
 @dataclass
@@ -52,20 +52,25 @@ class JournalLedger:
 
     Attributes:
         fills: In the order of booking.
-        placed: Where each order's command is: name of the segment, end of its batch in bytes.
+        placed: Where the command of each order and leg is: name of the segment, end of its batch in
+            bytes.
         refused: Handles of orders that a risk rule refused.
         counts: Records by type.
         segments: Names, in order.
+        booked: Place in `fills` of each order's trade.
         tables: What the rows in it mean.
     """
 
     tables: Tables
 
     fills: list[BookedFill] = field(default_factory=list[BookedFill])
-    placed: dict[int, tuple[str, int]] = field(default_factory=dict[int, tuple[str, int]])
+    placed: dict[tuple[int, int], tuple[str, int]] = field(
+        default_factory=dict[tuple[int, int], tuple[str, int]]
+    )
     refused: set[int] = field(default_factory=set[int])
     counts: Counter[str] = field(default_factory=Counter[str])
     segments: list[str] = field(default_factory=list[str])
+    booked: dict[tuple[int, int], int] = field(default_factory=dict[tuple[int, int], int])
 
 
 def read_ledger(disk: Disk) -> JournalLedger:
@@ -99,11 +104,19 @@ def _take(found: JournalLedger, row: dict[str, Any], name: str, end: int) -> Non
     kind = row["record"]
     found.counts[kind] += 1
     if kind == "PlaceCommand":
-        found.placed[row["order"]] = (name, end)
+        found.placed[row["order"], 0] = (name, end)
+    elif kind == "OrderLeg":
+        found.placed.setdefault((row["order"], row["leg"]), (name, end))
     elif kind == "Refused" and row["request"] == 0:
         found.refused.add(row["order"])
     elif kind == "Fill":
+        found.booked[row["order"], row["trade_id"]] = len(found.fills)
         found.fills.append(_fill(row, found.tables))
+    elif kind == "FillFee":
+        at = found.booked[row["order"], row["trade_id"]]
+        fee = Decimal(row["fee"]).scaleb(-8)
+        asset = found.tables.assets[int(row["fee_asset"])]
+        found.fills[at] = replace(found.fills[at], fee=fee, fee_asset=asset)
 
 
 def _fill(row: dict[str, Any], tables: Tables) -> BookedFill:

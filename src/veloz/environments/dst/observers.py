@@ -49,6 +49,13 @@ class Tape:
         self.bids.append(float(best.bid))
         self.asks.append(float(best.ask))
 
+    def mid(self, at_ns: int) -> float:
+        """Between the best prices at the venue's wall time; 0 if a side was empty."""
+        row = max(0, bisect_right(self.times, at_ns) - 1)
+        if not self.times or not self.bids[row] or not self.asks[row]:
+            return 0.0
+        return (self.bids[row] + self.asks[row]) / 2
+
     def had(self, seen: Sighting) -> bool:
         """True if both prices were the best not long before."""
         first = bisect_left(self.times, seen.ts - _FRESH_NS)

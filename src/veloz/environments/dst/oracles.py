@@ -1,25 +1,32 @@
 """The oracles O1 to O16: the exchange's ledger and the wires against the journal and the views.
 
-Each is a function from the evidence to sentences about what must not be; none if all is well. What
-cannot be checked here is in `NOT_CHECKED` with the reason, so that a run says it.
+Each is a function from the evidence to sentences about what must not be; none if all is well.
 
 Source: fault catalogue, section 2.
 """
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import pairwise
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
+from veloz._core import parse_wire_id
+from veloz.environments.dst.confluence import confluence
 from veloz.environments.dst.detection import detected, undetectable
 from veloz.environments.dst.ledger import BookedFill, read_ledger
+from veloz.environments.dst.process import BAND_BPS
+from veloz.environments.dst.traders import Saboteur
 from veloz.exchange.model import Window
 from veloz.exchange.words import Market
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from random import Random
 
     from veloz.environments.dst.ledger import JournalLedger
     from veloz.environments.dst.observers import Observers
@@ -29,13 +36,10 @@ if TYPE_CHECKING:
     from veloz.exchange.model import Order
     from veloz.net.simulated import Disk
 
-__all__ = ["NOT_CHECKED", "ORACLES", "Evidence", "judge"]
+__all__ = ["ORACLES", "Evidence", "judge"]
 
-NOT_CHECKED = {
-    "O5": "permutations of reports are exhausted by the tests of the order's state in the core",
-    "O13": "all strategies share one process here; isolation comes with strategy processes",
-}
-"""Oracles that this scenario cannot ask, and who does."""
+_TURN_MOST_NS = 650_000_000
+"""A strategy that wants to be called each 400 ms has been, a quarter of a second later."""
 
 _ALL = Window(from_id=0, limit=10**9)
 _MOST = 5
@@ -57,6 +61,7 @@ class Evidence:
         unsettled: Sentences about what had not settled in time.
         recoveries: Batch and hash of each recovery.
         secrets: Texts that must be in no artefact.
+        random: Shuffles reports.
         ledger: The journal, read from the disk.
     """
 
@@ -71,6 +76,7 @@ class Evidence:
     unsettled: list[str]
     recoveries: list[tuple[int, str]]
     secrets: tuple[str, ...]
+    random: Random
     ledger: JournalLedger = field(init=False)
 
     def __post_init__(self) -> None:
@@ -144,8 +150,14 @@ def one_order_per_intent(e: Evidence) -> list[str]:
             found.append(f"{name} on {market} is an order that nobody gave")
     sent = Counter(row.client_order_id for row in e.witness.sent)
     found += [f"{name} was sent {count} times" for name, count in sent.items() if count > 1]
-    handles = Counter(e.run.released.values())
-    return found + [f"intent {h} has {n} client ids" for h, n in handles.items() if n > 1]
+    # An order that was placed anew has one client id for each leg.
+    handles = Counter((handle, _leg(name)) for name, handle in e.run.released.items())
+    return found + [f"intent {h} has {n} client ids" for (h, _), n in handles.items() if n > 1]
+
+
+def _leg(client_id: str) -> int:
+    parsed = parse_wire_id(client_id)
+    return parsed[3] if parsed else 0
 
 
 def _orders_there(e: Evidence, market: Market, symbol: str) -> list[Order]:
@@ -177,6 +189,11 @@ def equal_holdings(e: Evidence) -> list[str]:
     return found
 
 
+def confluent(e: Evidence) -> list[str]:
+    """O5: the reports of this run in another order, some twice, come to the same books."""
+    return confluence(e.run, e.ledger.tables, e.random)
+
+
 def journal_before_wire(e: Evidence) -> list[str]:
     """O6: what left had its record on the device before."""
     found: list[str] = []
@@ -184,7 +201,7 @@ def journal_before_wire(e: Evidence) -> list[str]:
     for sent in e.witness.sent:
         name = sent.client_order_id
         handle = e.run.released.get(name)
-        place = e.ledger.placed.get(handle) if handle is not None else None
+        place = e.ledger.placed.get((handle, _leg(name))) if handle is not None else None
         if place is None:
             found.append(f"{name} was on the wire and its order is not in the journal")
             continue
@@ -215,13 +232,26 @@ def honesty(e: Evidence) -> list[str]:
 
 
 def limits_hold(e: Evidence) -> list[str]:
-    """O9: nothing beyond the limit of one order was on the wire. No kill switch is used here."""
+    """O9: nothing beyond the limit of one order or the price band was on the wire.
+
+    No kill switch is used here.
+    """
     most = {seat.market: seat.most for seat in e.run.seats}
-    return [
-        f"{sent.client_order_id} of {sent.qty} was on the wire, the limit is {most[sent.market]}"
-        for sent in e.witness.sent
-        if sent.qty > most[sent.market]
-    ]
+    found: list[str] = []
+    for sent in e.witness.sent:
+        if sent.qty > most[sent.market]:
+            found.append(
+                f"{sent.client_order_id} of {sent.qty} was on the wire, the limit is "
+                f"{most[sent.market]}"
+            )
+        mid = e.observers.tapes[sent.market].mid(sent.wall_ns)
+        # The book that was judged by may be some seconds old; the orders to refuse are far off.
+        beyond = sent.side * (float(sent.price) / mid - 1) if sent.price and mid else 0.0
+        if beyond > 2 * BAND_BPS / 10_000:
+            found.append(
+                f"{sent.client_order_id} at {sent.price} was on the wire, the market is at {mid}"
+            )
+    return found
 
 
 def freshness(e: Evidence) -> list[str]:
@@ -239,6 +269,26 @@ def good_citizen(e: Evidence) -> list[str]:
     return list(e.witness.breaches)
 
 
+def isolation(e: Evidence) -> list[str]:
+    """O13: an error of one strategy, or trouble on one market, stops no other strategy."""
+    found: list[str] = []
+    for strategy in e.run.strategies:
+        name = type(strategy).__name__
+        for (now, true), (now_after, true_after) in pairwise(strategy.turns):
+            # A step of the wall clock is in one of both.
+            gap_ns = min(now_after - now, true_after - true)
+            if gap_ns > _TURN_MOST_NS:
+                found.append(f"{name} was not called for {gap_ns / 1e9:.3f} s from {true} ns on")
+        if isinstance(strategy, Saboteur) and strategy.raised_ns is not None:
+            late = [true for _, true in strategy.turns if true > strategy.raised_ns]
+            found += [f"{name} was called at {true} ns, after its error" for true in late]
+    told = any("strategy_stopped" in line for line in e.process.said)
+    for one in e.process.made:
+        if isinstance(one, Saboteur) and one.raised_ns is not None and not told:
+            found.append("a strategy was stopped by its error, and nobody was told")
+    return found
+
+
 def no_silent_fault(e: Evidence) -> list[str]:
     """O14: what was injected while a process traded, and has a detector, was noticed."""
     seen = detected(e.run.noticed)
@@ -252,13 +302,18 @@ def no_silent_fault(e: Evidence) -> list[str]:
 def no_leak(e: Evidence) -> list[str]:
     """O15: no secret on a wire, in a file, or in what is written about the run."""
     found = list(e.witness.leaks)
-    for secret in e.secrets:
-        for name, image in e.disk.images():
-            if secret.encode() in image:
-                found.append(f"a secret is in {name}")
-        if secret in repr(e.run.hosts) + repr(e.process.engine.view("differences")):
-            found.append("a secret is shown by a part of the engine")
+    told = "\n".join([repr(e.run.hosts), repr(e.process.engine.view("differences")), *e.run.told])
+    for secret in [form for text in e.secrets for form in _forms(text)]:
+        found += [f"a secret is in {name}" for name, file in e.disk.images() if secret in file]
+        if secret in told.encode():
+            found.append("a secret is in what the engine says of itself")
     return found
+
+
+def _forms(secret: str) -> list[bytes]:
+    """A text as it may be written down."""
+    plain = secret.encode()
+    return [plain, quote(secret, safe="").encode(), b64encode(plain), plain.hex().encode()]
 
 
 def conservation(e: Evidence) -> list[str]:
@@ -271,6 +326,7 @@ ORACLES: dict[str, Callable[[Evidence], list[str]]] = {
     "O2": no_double_fill,
     "O3": one_order_per_intent,
     "O4": equal_holdings,
+    "O5": confluent,
     "O6": journal_before_wire,
     "O7": exact_recovery,
     "O8": honesty,
@@ -278,6 +334,7 @@ ORACLES: dict[str, Callable[[Evidence], list[str]]] = {
     "O10": freshness,
     "O11": settled,
     "O12": good_citizen,
+    "O13": isolation,
     "O14": no_silent_fault,
     "O15": no_leak,
     "O16": conservation,
@@ -288,7 +345,6 @@ ORACLES: dict[str, Callable[[Evidence], list[str]]] = {
 def report(evidence: Evidence, found: Mapping[str, list[str]]) -> dict[str, str]:
     """One word or sentence for each of O1 to O16: `holds`, `broken`, or why it was not checked."""
     said = {name: f"broken: {rows[0]}" if rows else "holds" for name, rows in found.items()}
-    said |= {name: f"not checked: {why}" for name, why in NOT_CHECKED.items()}
     silent = undetectable(evidence.injected)
     if silent and said["O14"] == "holds":
         said["O14"] = f"holds; no counter tells of {', '.join(silent)}"

@@ -119,7 +119,7 @@ class Plan:
         """
         try:
             whole: object = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ConfigError(f"the plan is not JSON: {error}") from None
         found = _object(whole, "the plan", {"seed", "plan"})
         seed = found.get("seed")

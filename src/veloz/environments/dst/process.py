@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from veloz.environments.dst.traders import DICERS, Dicer
+from veloz.environments.dst.traders import DICERS, Dicer, Saboteur
 from veloz.environments.live import signer_for, trade
 from veloz.environments.trading.lifetime import Home, Stop
 from veloz.environments.trading.run import TradingRun
@@ -40,10 +40,13 @@ if TYPE_CHECKING:
     from veloz.storage.journal_tail import MakeTail, Policy, Tail
     from veloz.venues.binance.hosts import Hosts, Market
 
-__all__ = ["FOLDER", "MARKETS", "EngineProcess", "Run", "Seat", "WatchedRun"]
+__all__ = ["BAND_BPS", "FOLDER", "MARKETS", "EngineProcess", "Run", "Seat", "WatchedRun"]
 
 FOLDER = Path("/runs/one")
 MARKETS: tuple[Market, ...] = ("spot", "usdm", "coinm")
+
+BAND_BPS = 1_000
+"""No order is priced farther from the market."""
 
 _HOME = Path("/home/veloz")
 _ACCOUNT = "binance/simulated"
@@ -105,14 +108,20 @@ class Run:
 
     def settings(self, life: int) -> TradingSettings:
         """What a user would have said."""
+        seats = [Seated(DICERS[row.market], {"symbol": row.symbol}) for row in self.seats]
+        beside = next(row for row in self.seats if row.market == Saboteur.market)
+        seats.append(Seated(Saboteur, {"symbol": beside.symbol}))
         return TradingSettings(
             environment="live",
-            seats=tuple(Seated(DICERS[row.market], {"symbol": row.symbol}) for row in self.seats),
+            seats=tuple(seats),
             folder=FOLDER,
             hosts=self.hosts,
             account=_ACCOUNT,
             seed=self.seed * 1000 + life,
-            limits={"max_order_qty": {row.symbol: row.most for row in self.seats}},
+            limits={
+                "max_order_qty": {row.symbol: row.most for row in self.seats},
+                "price_band_bps": BAND_BPS,
+            },
             rhythm=_RHYTHM,
         )
 
@@ -172,6 +181,7 @@ class WatchedRun(TradingRun):
             strategy = seated.strategy
             if isinstance(strategy, Dicer):
                 strategy.is_quiet = lambda: self.watch.is_quiet
+                strategy.true_ns = self.doors.clock.monotonic_ns
                 self.watch.strategies.append(strategy)
 
     def _noting(self, take: Callable[..., list[LiveRequest]]) -> Callable[..., list[LiveRequest]]:
@@ -210,6 +220,7 @@ class EngineProcess:
         ended: Why it ended; empty while it lives.
         over: Set when it has ended.
         trading: The run in it; None before the key was admitted.
+        said: What it told of itself, as text.
     """
 
     def __init__(self, host: Host, run: Run) -> None:
@@ -217,6 +228,7 @@ class EngineProcess:
         self.ended = ""
         self.over = asyncio.Event()
         self.trading: WatchedRun | None = None
+        self.said: list[str] = []
         self.doors: Doors = host.boot()
         self._host = host
         self._task: asyncio.Task[None] | None = None
@@ -241,6 +253,12 @@ class EngineProcess:
     def connections(self) -> list[MarketConnection]:
         """The sessions, in the order of the accounts."""
         return [] if self.trading is None else list(self.trading.connections.values())
+
+    @property
+    def made(self) -> list[Dicer]:
+        """The strategies of this life."""
+        made = [] if self.trading is None else self.trading.made
+        return [row.strategy for row in made if isinstance(row.strategy, Dicer)]
 
     def start(self) -> None:
         """Begins its life; `ended` says why it is over, `over` is set then."""
@@ -317,13 +335,16 @@ class EngineProcess:
         self.run.noticed[f"engine.{fields['kind'] if name == 'journal' else name}"] += 1
 
     def _say(self, text: str) -> None:
+        """Keeps what this life said, with the time that no step of a clock touches."""
         at_s = self.doors.clock.monotonic_ns() / 1e9
-        self.run.told.append(f"{at_s:.3f} s, life {self._host.boots}: {text}")
+        self.said.append(f"{at_s:.3f} s, life {self._host.boots}: {text}")
+        self.run.told.append(self.said[-1])
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
         if self.ended:
             return
+        self.run.noticed["engine.os_error"] += isinstance(error, OSError)
         # Crash-only: whatever ended the run, the process ends and is started again.
         self.die(f"the run ended: {error!r}")
 

@@ -30,6 +30,7 @@ __all__ = [
     "CoinmDicer",
     "Counterparty",
     "Dicer",
+    "Saboteur",
     "Sighting",
     "SpotDicer",
     "UsdmDicer",
@@ -45,7 +46,11 @@ OTHER_MONEY = {key: amount * 10 for key, amount in MONEY.items()}
 QTYS = {"spot": "0.001", "usdm": "0.002", "coinm": "2"}
 """The smallest order of the strategy by market; the largest is five times that."""
 
+FAR = 0.3
+"""How far from the touch an order is priced that the price band must refuse, as a fraction."""
+
 _MOST_OPEN = 10
+_SABOTAGE = 0.03
 _SECOND_NS = 1_000_000_000
 
 
@@ -75,12 +80,18 @@ class Dicer(Strategy):
     def __init__(self, **parameters: Any) -> None:
         super().__init__(**parameters)
         self.sightings: list[Sighting] = []
+        self.turns: list[tuple[int, int]] = []
         self.told_fills = 0
 
     @staticmethod
     def is_quiet() -> bool:
         """True from when no order is given any more; the scenario says."""
         return False
+
+    @staticmethod
+    def true_ns() -> int:
+        """Time that no step of a clock touches; the scenario says."""
+        return 0
 
     def on_start(self) -> None:
         """Begins to throw dice."""
@@ -93,6 +104,7 @@ class Dicer(Strategy):
 
     def turn(self) -> None:
         """One throw."""
+        self.turns.append((self.now, self.true_ns()))
         book = self.book(self.symbol)
         if self.is_quiet() or not book.is_ready:
             return
@@ -126,14 +138,16 @@ class Dicer(Strategy):
             self._limit(side, qty, touch * (1 + sign * 0.0005), tif="gtc")
         elif dice < 0.90:
             self.place_order(self.symbol, side, "market", qty)
-        elif dice < 0.97:
+        elif dice < 0.96:
             trigger = self.round_price(self.symbol, touch * (1 + sign * 0.0015))
             limit = self.round_price(self.symbol, touch * (1 + sign * 0.003))
             kind = "stop_limit" if self.market == "spot" else "stop"
             price = limit if kind == "stop_limit" else None
             self.place_order(self.symbol, side, kind, qty, price, trigger_price=trigger)
-        else:
+        elif dice < 0.98:
             self._limit(side, self.unit * 1000, away, tif="gtc")  # beyond the limit of one order
+        else:
+            self._limit(side, qty, touch * (1 + sign * FAR), tif="gtc")  # beyond the price band
 
     def _limit(
         self, side: str, qty: Decimal, price: float, *, tif: str, post_only: bool = False
@@ -147,7 +161,7 @@ class Dicer(Strategy):
         if order.type != "limit":
             return
         smaller = max(self.unit, Decimal(str(order.qty)) - self.unit)
-        if self.market == "spot":
+        if self.market == "spot" and self.random.random() < 0.5:  # what keeps its place
             if smaller < Decimal(str(order.qty)):
                 self.amend_order(order, qty=smaller)
             return
@@ -172,6 +186,23 @@ class CoinmDicer(Dicer):
     """The one on coin-margined contracts."""
 
     market = "coinm"
+
+
+class Saboteur(UsdmDicer):
+    """Trades like the others beside one of them, and raises an error one day (F-J01)."""
+
+    stop_policy = "cancel"
+
+    def __init__(self, **parameters: Any) -> None:
+        super().__init__(**parameters)
+        self.raised_ns: int | None = None
+
+    def turn(self) -> None:
+        """One throw, or the error."""
+        if not self.is_quiet() and self.random.random() < _SABOTAGE:
+            self.raised_ns = self.true_ns()
+            raise RuntimeError("sabotage")
+        super().turn()
 
 
 DICERS: dict[str, type[Dicer]] = {"spot": SpotDicer, "usdm": UsdmDicer, "coinm": CoinmDicer}

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Sent", "Witness"]
 
-_PLACING = frozenset({"order.place", "algoOrder.place"})
-_ORDER_PATHS = ("/order", "/algoOrder", "/batchOrders")
+_PLACING = frozenset({"order.place", "order.cancelReplace", "algoOrder.place"})
+_ORDER_PATHS = ("/order", "/order/cancelReplace", "/algoOrder", "/batchOrders")
 _IDS = ("newClientOrderId", "clientAlgoId")
 _STOPPED = (418, 429)
 _UNDER_WAY_NS = 20_000_000
@@ -33,17 +33,23 @@ class Sent:
 
     Attributes:
         at_ns: Virtual time.
+        wall_ns: True wall time.
         market: Of the server.
         client_order_id: In it.
+        side: In it: 1 buys, -1 sells.
         qty: In it.
+        price: In it; zero if it has none.
         segment: Name of the journal's newest segment then.
         durable: Bytes of that segment that a loss of power could not take.
     """
 
     at_ns: int
+    wall_ns: int
     market: str
     client_order_id: str
+    side: int
     qty: Decimal
+    price: Decimal
     segment: str
     durable: int
 
@@ -110,9 +116,12 @@ class Witness:
         self.sent.append(
             Sent(
                 self._world.loop.now_ns,
+                self._world.host("venue").clock.wall_ns(),
                 market,
                 str(words[names[0]]) if names else "",
+                1 if words.get("side") == "BUY" else -1,
                 Decimal(str(words.get("quantity", "0"))),
+                Decimal(str(words.get("price", "0"))),
                 segment,
                 disk.durable_size(segment) if segment else 0,
             )

@@ -106,7 +106,7 @@ async def check_rights(
     too_much = [
         name
         for name in ("enableWithdrawals", "enableInternalTransfer", "permitsUniversalTransfer")
-        if value.get(name) is True
+        if value.get(name) not in (False, None)
     ]
     if too_much:
         raise ConfigError(

@@ -47,7 +47,7 @@ def of_simulated(line: str) -> dict[Market, Hosts]:
             }
             for market in _MARKETS
         }
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise ConfigError(
             "--simulated is not the line that `veloz exchange --json` prints",
             hint='start it with `veloz exchange --json > exchange.json` and give "$(cat '

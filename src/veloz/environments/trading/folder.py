@@ -5,6 +5,7 @@ RUN/tables.json        assets, instruments and accounts, as the journal names th
     run.json           settings and strategies; at the end figures and hashes
     trading-*.vj …     the journal, its sync mark and its snapshots
     market-*.vj        what was heard, a file a start: of a paper run, of a live one if it records
+    unbegun-*          what a run left that died before it had taken over the account
 HOME/account-….epoch   the last epoch of the account's client ids, wherever its runs are
 ```
 """
@@ -15,6 +16,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from veloz.environments.trading.tables import TABLES, Tables
 from veloz.errors import DataError
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from veloz.net.doors import Files
 
-__all__ = ["FORMAT", "RUN", "raise_epoch", "read_json", "write_json"]
+__all__ = ["FORMAT", "RUN", "put_aside_unbegun", "raise_epoch", "read_json", "write_json"]
 
 RUN = "run.json"
 FORMAT = "veloz.trading/1"
@@ -45,11 +47,36 @@ def read_json(files: Files, path: Path) -> dict[str, Any]:
         raise DataError(
             f"there is no {path}", hint="name the folder of a run that `veloz run` made"
         ) from None
-    except ValueError as damage:
+    except (ValueError, RecursionError) as damage:
         raise DataError(f"{path} is damaged: {damage}", hint="restore it from a copy") from None
     if not isinstance(value, dict):
         raise DataError(f"{path} is damaged: it holds no object", hint="restore it from a copy")
     return value
+
+
+def put_aside_unbegun(files: Files, folder: Path) -> bool:
+    """Puts the journal aside if its run died while it took over the account.
+
+    Nothing was ordered by then, and half of an account is no beginning: the next start takes it
+    over anew.
+
+    Returns:
+        True if there was such a journal; `TABLES` then say that an account was not taken over.
+
+    Raises:
+        DataError: The tables are damaged.
+        OSError: The disk refused.
+    """
+    path = folder / TABLES
+    if path.name not in files.list(folder):
+        return False
+    if all(Tables.of(files.read(path), str(path)).adopted_ns):
+        return False
+    # A snapshot without its journal would look like a backup: the journal goes last.
+    names = [name for name in files.list(folder) if name.startswith("trading")]
+    for name in sorted(names, key=lambda name: (name.endswith(".vj"), name)):
+        files.rename(folder / name, folder / f"unbegun-{name}")
+    return True
 
 
 def raise_epoch(files: Files, home: Path, account: str, least: int) -> int:

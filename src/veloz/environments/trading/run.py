@@ -32,7 +32,13 @@ from veloz.environments.trading.engine import (
     make_strategies,
     seat_strategies,
 )
-from veloz.environments.trading.folder import FORMAT, RUN, raise_epoch, write_json
+from veloz.environments.trading.folder import (
+    FORMAT,
+    RUN,
+    put_aside_unbegun,
+    raise_epoch,
+    write_json,
+)
 from veloz.environments.trading.lifetime import Home, Identity, Stop
 from veloz.environments.trading.listening import Listening
 from veloz.environments.trading.port import EnginePort
@@ -173,6 +179,9 @@ class TradingRun:
                 f"{settings.folder} holds a run already, and a paper run starts anew",
                 hint="name another folder: what was resting at the simulated venue is gone",
             )
+        if opened.sequence and put_aside_unbegun(self._doors.files, settings.folder):
+            self._doors.files.close(opened.lock)
+            return self._open()
         return opened
 
     async def _prepare(
@@ -347,6 +356,11 @@ class TradingRun:
             port.is_synced = False
             if reconciler is not None:
                 reconciler.not_before_ms = adopted_ns // 1_000_000
+        # What is known to be taken over is on the device before it is said to be: see `_open`.
+        while self.writer.released_sequence < self.writer.appended_sequence:
+            if self.shell.fatal:
+                return
+            await asyncio.sleep(_POLL_S / 10)
         self._doors.files.write_atomic(self.settings.folder / TABLES, self.tables.text())
         for market, connection in self.connections.items():
             for name, task in connection.account_tasks():

@@ -159,7 +159,7 @@ class Tables:
                 tuple(shape.get("hedge", ())),
                 tuple(shape.get("earlier", ())),
             )
-        except (ValueError, KeyError, TypeError) as damage:
+        except (ValueError, KeyError, TypeError, RecursionError) as damage:
             raise DataError(
                 f"{name} is damaged: {damage}", hint="restore the run's folder from a copy"
             ) from damage

@@ -1,8 +1,8 @@
 """Serves a site over HTTP and WebSockets, so that any client of the protocols can use it.
 
 Requests keep their connection, WebSockets may be compressed, both on one port, with or without TLS.
-What a listener sends is queued and written by one task a connection: the library's writer may wait,
-a listener may not.
+What a listener sends is written at once, or queued for one task a connection where it is compressed
+or others wait before it: the library's writer may wait, a listener may not.
 
 Source: RFC 9112, RFC 6455, RFC 7692; aiohttp documentation, "Low Level Server".
 """
@@ -132,6 +132,7 @@ class _Accepted:
         self._is_open = True
         self._queue: deque[tuple[WSMsgType, bytes, int]] = deque()
         self._queued = 0
+        self._direct: asyncio.WriteTransport | None = None
         self._is_writing = asyncio.Event()
         self._sent_code: int | None = None
         self._broken = "the connection ended without a close"
@@ -152,7 +153,10 @@ class _Accepted:
         return self._queued + (0 if transport is None else transport.get_write_buffer_size())
 
     def send(self, payload: bytes) -> None:
-        self._put(WSMsgType.TEXT, bytes(payload))
+        if self._direct is None or self._queue or not self._is_open:
+            self._put(WSMsgType.TEXT, bytes(payload))
+        else:
+            self._direct.write(_text_head(len(payload)) + payload)
 
     def ping(self, payload: bytes = b"") -> None:
         self._put(WSMsgType.PING, bytes(payload))
@@ -183,6 +187,11 @@ class _Accepted:
 
     async def serve(self, listener: Listener) -> None:
         await self.socket.prepare(self._request)
+        transport = self._request.transport
+        if transport is not None and not self.socket.compress:
+            # Each message is written when it is made: the loop would gather those of one turn.
+            transport.set_write_buffer_limits(high=0)
+            self._direct = transport
         writer = asyncio.create_task(self._write())
         code, reason = None, ""
         try:
@@ -252,6 +261,15 @@ class _Accepted:
         asyncio.get_running_loop().call_exception_handler(
             {"message": f"the listener of connection {self._name} raised", "exception": error}
         )
+
+
+def _text_head(size: int) -> bytes:
+    """What stands before a whole text message of a server."""
+    if size < 126:
+        return bytes((0x81, size))
+    if size < 65536:
+        return b"\x81\x7e" + size.to_bytes(2)
+    return b"\x81\x7f" + size.to_bytes(8)
 
 
 def _answer(response: HttpResponse) -> web.Response:

@@ -43,7 +43,8 @@ MESSAGE_LIMIT = 16 << 20
 _CLOSING_S = 10.0
 """How long the peer may take to answer a close."""
 
-_TEXT, _BINARY = WSMsgType.TEXT, WSMsgType.BINARY
+_TEXT = WSMsgType.TEXT
+_MESSAGES = (WSMsgType.TEXT, WSMsgType.BINARY)
 _LATER_S = 0.1
 _NO_CODE = 1005
 
@@ -161,9 +162,11 @@ class _Client(WSListener):
     @property
     def is_open(self) -> bool:
         transport = self.transport
+        return transport is not None and self._is_usable(transport)
+
+    def _is_usable(self, transport: WSTransport) -> bool:
         return not (
             self._is_closing
-            or transport is None
             or transport.is_close_frame_sent
             or transport.is_disconnected
             or transport.underlying_transport.is_closing()
@@ -176,7 +179,10 @@ class _Client(WSListener):
         return self.transport.underlying_transport.get_write_buffer_size()
 
     def send(self, payload: bytes) -> None:
-        self._ready().send(WSMsgType.TEXT, payload)
+        transport = self.transport
+        if transport is None or not self._is_usable(transport):
+            raise self._lost()
+        transport.send(_TEXT, payload)
 
     def ping(self, payload: bytes = b"") -> None:
         self._ready().send_ping(payload)
@@ -198,8 +204,11 @@ class _Client(WSListener):
 
     def _ready(self) -> WSTransport:
         if self.transport is None or not self.is_open:
-            raise ConnectionLost(f"connection {self._name} is closed: nothing was written")
+            raise self._lost()
         return self.transport
+
+    def _lost(self) -> ConnectionLost:
+        return ConnectionLost(f"connection {self._name} is closed: nothing was written")
 
     # ------------------------------------------------------- WSListener
 
@@ -214,7 +223,7 @@ class _Client(WSListener):
         ts_recv_ns = self._read_ns or time_ns()
         self._read_ns = 0 if frame.last_in_buffer else ts_recv_ns
         kind = frame.msg_type
-        if (kind == _TEXT or kind == _BINARY) and frame.fin:
+        if kind in _MESSAGES and frame.fin:
             if self._in_parts or frame.rsv1 or self._is_closing:
                 self._odd_frame()
                 return

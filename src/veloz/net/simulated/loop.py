@@ -363,9 +363,6 @@ class _Timer(asyncio.TimerHandle):
         self._scheduled = False
         return True
 
-    __eq__ = object.__eq__
-    __hash__ = object.__hash__
-
 
 class _Future(asyncio.Future[Any]):
     """A future that hashes by its number, not by its address."""

@@ -12,6 +12,7 @@ Source: Binance Spot API "Limits"; CM–UM integration notice of 2026-06-10.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from veloz.net.limits import Bucket, Limits
@@ -36,6 +37,10 @@ _HEADERS = {"x-mbx-used-weight-": "weight-", "x-mbx-order-count-": "orders-"}
 
 # A venue that asks for silence and does not say for how long means a window.
 _SILENCE_S = 60.0
+_SILENCE_MOST_S = 3 * 86_400.0
+"""The longest ban that the venue documents; more is no answer of its own."""
+
+_COUNT = re.compile(r"[0-9]{1,15}")
 
 
 class BinanceBudget:
@@ -50,6 +55,7 @@ class BinanceBudget:
     def __init__(self, market: Market, clock: Clock, leases: Leases | None = None) -> None:
         rows = _SPOT if market == "spot" else _FUTURES
         self._orders = [name for name, _, _ in rows if name.startswith("orders")]
+        self._costs: dict[tuple[int, int], dict[str, int]] = {}
         # Weight is the address's, orders are counted for each account.
         buckets = [Bucket(*row, is_shared=row[0] == _WEIGHT) for row in rows]
         self.limits = Limits(clock, buckets, leases)
@@ -60,9 +66,10 @@ class BinanceBudget:
 
     def take(self, weight: int, orders: int, priority: Priority) -> bool:
         """Charges a request if it may be sent at once."""
-        cost = {_WEIGHT: weight}
-        if orders:
-            cost |= dict.fromkeys(self._orders, orders)
+        cost = self._costs.get((weight, orders))
+        if cost is None:
+            cost = {_WEIGHT: weight} | (dict.fromkeys(self._orders, orders) if orders else {})
+            self._costs[weight, orders] = cost
         return self.limits.take_now(cost, priority)
 
     def observe(self, status: int, headers: Mapping[str, str]) -> None:
@@ -75,12 +82,13 @@ class BinanceBudget:
         used: dict[str, int] = {}
         for name, value in headers.items():
             for start, bucket in _HEADERS.items():
-                if name.startswith(start) and value.isdigit():
+                if name.startswith(start) and _COUNT.fullmatch(value):
                     used[bucket + name.removeprefix(start)] = int(value)
         self.limits.read(used)
         if status in {418, 429}:
             after = headers.get("retry-after", "")
-            self.limits.silence(float(after) if after.isdigit() else _SILENCE_S)
+            wait_s = float(after) if _COUNT.fullmatch(after) else _SILENCE_S
+            self.limits.silence(min(wait_s, _SILENCE_MOST_S))
 
     def read_limits(self, exchange_info: object) -> None:
         """Takes over the limits that the venue's exchange information lists."""

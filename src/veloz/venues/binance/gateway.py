@@ -43,8 +43,14 @@ if TYPE_CHECKING:
 __all__ = ["BinanceGateway", "GatewayTimes", "TrustedTime"]
 
 _STALLED_BYTES = 65536
+_HALVED = "halved"
+"""The codec's word for a replacement whose order was cancelled and not placed anew."""
+
+_LARGEST_BYTES = 2048
 _LATE_ANSWERS = 1000
 """So many unknown requests are remembered for an answer that may still come."""
+
+_FIRST_STATUS, _LAST_STATUS = 100, 999  # of HTTP; another is no answer of the venue
 
 # (weight, orders) of one request that succeeds; failures are read back from the venue's headers.
 _COSTS = {"place": (0, 1), "amend": (1, 1), "cancel": (1, 0), "cancel_all": (1, 0)}
@@ -221,7 +227,9 @@ class BinanceGateway:
             answer = json.loads(body)
             number = int(answer["id"])
             status = int(answer["status"])
-        except (ValueError, KeyError, TypeError):
+            if not _FIRST_STATUS <= status <= _LAST_STATUS:
+                raise ValueError(status)
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             self.counts["unreadable"] += 1  # its request becomes unknown by silence (F-C06)
             return
         if status != 200:
@@ -245,7 +253,7 @@ class BinanceGateway:
         if status == 200 and isinstance(answer.get("result"), dict | list):
             verdict = Verdict(Outcome.DONE)
         elif isinstance(error, dict):
-            code, text = int(error.get("code") or 0), str(error.get("msg") or "")
+            code, text = _said(error)
             verdict = self._codec.verdict(request.kind, status, code, text)
         else:
             verdict = Verdict(Outcome.UNKNOWN, text="an answer without a result")
@@ -274,7 +282,9 @@ class BinanceGateway:
                 self._not_sent(request, "the venue's time is not known well enough")
                 continue
             socket = self._session.socket
-            if socket is not None and socket.buffered > _STALLED_BYTES:
+            # So much cannot wait to be written while few requests wait for their answers.
+            may_stall = len(self._pending) >= _STALLED_BYTES // _LARGEST_BYTES
+            if socket is not None and may_stall and socket.buffered > _STALLED_BYTES:
                 return  # the peer does not read: what waits here is certain not to be sent
             if not self._budget.take(*_COSTS[request.kind], Priority(rank)):
                 return
@@ -348,7 +358,7 @@ class BinanceGateway:
     def _verdict(self, request: VenueRequest, status: int, body: bytes) -> Verdict:
         try:
             value = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             value = None
         error = value if isinstance(value, dict) and "code" in value else None
         is_error = error is not None and error.get("code") != 200
@@ -356,9 +366,15 @@ class BinanceGateway:
             return Verdict(Outcome.DONE)
         if status == 200 and error is None:
             return Verdict(Outcome.UNKNOWN, text="an answer that cannot be read")
-        code = int(error.get("code") or 0) if error is not None else 0
-        text = str(error.get("msg") or "") if error is not None else ""
+        code, text = _said(error or {})
         return self._codec.verdict(request.kind, status, code, text)
+
+    def _take_halves(self, body: bytes, ts_recv_ns: int) -> None:
+        """A replacement that ended halfway: the order was cancelled and none took its place."""
+        try:
+            self._engine.found(self._account, json.dumps(_details(body)).encode(), ts_recv_ns)
+        except ValueError:
+            self.counts["unreadable"] += 1  # the order itself is asked for all the same
 
     # What became of a request.
 
@@ -388,6 +404,8 @@ class BinanceGateway:
             self._on_done()
         elif verdict.outcome is Outcome.REFUSED:
             self.counts["refused"] += 1
+            if verdict.reason == _HALVED:
+                self._take_halves(body, ts_recv_ns)
             self._engine.refused(request.number, verdict, ts_recv_ns)
             self._resolver.settled(request.number)
             if verdict.follow_up is FollowUp.ASK and request.client_order_id:
@@ -480,6 +498,20 @@ def _parts(batch: list[VenueRequest], answer: RestAnswer) -> list[tuple[VenueReq
     return [
         (request, answer.status, b"" if answer.status == 200 else answer.body) for request in batch
     ]
+
+
+def _details(body: bytes) -> object:
+    """The data of an error, as both the WebSocket API and REST put them."""
+    answer = json.loads(body)
+    error = answer.get("error", answer)
+    return error.get("data") or {}
+
+
+def _said(error: dict[str, object]) -> tuple[int, str]:
+    """The venue's code and text; 0 for a code that is none."""
+    code, text = error.get("code"), error.get("msg")
+    number = code if isinstance(code, int) and abs(code) < 1 << 31 else 0
+    return number, str(text or "")
 
 
 def _element(part: object) -> tuple[int, bytes]:

@@ -226,7 +226,12 @@ def stream_kind(name: str) -> StreamKind:
 
 def _check_environment(address: str, environment: Environment) -> None:
     """A known host tells whose it is, whatever the configuration says."""
-    name = urlsplit(address).hostname or ""
+    try:
+        name = urlsplit(address).hostname or ""
+    except ValueError as wrong:
+        raise ConfigError(
+            f"{address!r} is no address: {wrong}", hint="write it such as https://api.example.com"
+        ) from None
     is_test = _within(name, _TEST_DOMAINS) or name.startswith("demo-")
     is_live = _within(name, _LIVE_DOMAINS) and not is_test
     if environment is Environment.PRODUCTION and is_test:

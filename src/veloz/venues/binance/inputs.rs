@@ -279,12 +279,12 @@ impl<'a> Reading<'a> {
     fn trade(&mut self, order: Leg, row: u32, trade: &TradeRow<'_>, ts_exchange: i64) {
         let ts_exchange = trade.ts_exchange.unwrap_or(ts_exchange);
         let known = self.desk.orders.get(order.0);
-        let trade_id = trade.trade_id as u64;
-        let is_known = known.is_some_and(|order| order.knows_trade(trade_id));
-        if is_known && !self.desk.owes_fee(order.0, trade_id) {
-            return;
-        }
+        let owes_fee = self.desk.owes_fee(order.0, trade.trade_id as u64);
         if let Some(fill) = self.fill_of_trade(row, trade) {
+            let is_known = known.is_some_and(|o| o.knows_fill(fill.trade_id, fill.qty));
+            if is_known && !owes_fee {
+                return;
+            }
             self.report(order, ts_exchange, ReportKind::Filled(fill));
         }
     }
@@ -585,7 +585,7 @@ fn new_qty(input: &Input, of: Leg, known: Option<&Order>) -> i64 {
     match input {
         Input::Report { report: Report { order, kind: ReportKind::Filled(fill), .. }, .. }
             if (*order, leg) == of
-                && !known.is_some_and(|order| order.knows_trade(fill.trade_id)) =>
+                && !known.is_some_and(|order| order.knows_fill(fill.trade_id, fill.qty)) =>
         {
             fill.qty
         }

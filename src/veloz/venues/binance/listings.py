@@ -18,10 +18,14 @@ __all__ = [
     "PositionRow",
     "account_number",
     "balances",
+    "figure",
     "fills",
     "orders",
     "positions",
+    "whole",
 ]
+
+_DIGITS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ def orders(answer: RestAnswer) -> list[OrderRow] | None:
     rows = _rows(answer)
     try:
         return None if rows is None else [_order(row) for row in rows]
-    except (KeyError, InvalidOperation, ValueError):
+    except (KeyError, ValueError):
         return None
 
 
@@ -72,7 +76,7 @@ def positions(answer: RestAnswer) -> list[PositionRow] | None:
     rows = _rows(answer)
     try:
         return None if rows is None else [_position(row) for row in rows]
-    except (KeyError, InvalidOperation, ValueError):
+    except (KeyError, ValueError):
         return None
 
 
@@ -97,12 +101,12 @@ def balances(answer: RestAnswer) -> dict[str, Decimal] | None:
     try:
         for row in value:
             if "free" in row:
-                amount = Decimal(row["free"]) + Decimal(row["locked"])
+                amount = figure(row["free"]) + figure(row["locked"])
             else:
-                amount = Decimal(row["balance"])
+                amount = figure(row["balance"])
             if amount:
-                held[str(row["asset"])] = amount
-    except (KeyError, TypeError, InvalidOperation):
+                held[_text(row["asset"])] = amount
+    except (KeyError, TypeError, ValueError):
         return None
     return held
 
@@ -111,9 +115,44 @@ def fills(answer: RestAnswer) -> list[int] | None:
     """Trade ids of a listing of the account's trades, as they come."""
     rows = _rows(answer)
     try:
-        return None if rows is None else [int(str(row["id"])) for row in rows]
+        return None if rows is None else [whole(row["id"]) for row in rows]
     except (KeyError, ValueError):
         return None
+
+
+def figure(value: object) -> Decimal:
+    """An exact figure as the venue writes it.
+
+    Raises:
+        ValueError: It is none: no text or number, not finite, or of a size that no figure has.
+    """
+    if not isinstance(value, str | int) or isinstance(value, bool) or len(str(value)) > _DIGITS:
+        raise ValueError(f"{str(value)[:40]!r} is no figure")
+    try:
+        found = Decimal(value)
+    except InvalidOperation:
+        raise ValueError(f"{value!r} is no figure") from None
+    if not found.is_finite() or (found and not -_DIGITS < found.adjusted() < _DIGITS):
+        raise ValueError(f"{value!r} is no figure")
+    return found
+
+
+def whole(value: object) -> int:
+    """A whole number, as number or as text.
+
+    Raises:
+        ValueError: It is none, or no 64 bits hold it.
+    """
+    found = figure(value)
+    if found != found.to_integral_value() or abs(found) >= 1 << 63:
+        raise ValueError(f"{value!r} is no whole number")
+    return int(found)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{str(value)[:40]!r} is no name")
+    return value
 
 
 def _rows(answer: RestAnswer) -> list[dict[str, object]] | None:
@@ -126,20 +165,22 @@ def _rows(answer: RestAnswer) -> list[dict[str, object]] | None:
 
 def _order(row: dict[str, object]) -> OrderRow:
     if "algoId" in row:
-        filled = Decimal(str(row.get("actualQty") or 0))
+        filled = figure(row.get("actualQty") or "0")
         return OrderRow(
-            str(row["clientAlgoId"]), str(row["symbol"]), filled, int(str(row["algoId"]))
+            _text(row["clientAlgoId"]), _text(row["symbol"]), filled, whole(row["algoId"])
         )
-    filled = Decimal(str(row["executedQty"]))
-    return OrderRow(str(row["clientOrderId"]), str(row["symbol"]), filled, int(str(row["orderId"])))
+    filled = figure(row["executedQty"])
+    return OrderRow(
+        _text(row["clientOrderId"]), _text(row["symbol"]), filled, whole(row["orderId"])
+    )
 
 
 def _position(row: dict[str, object]) -> PositionRow:
     margin = str(row.get("marginType") or "").lower()
     return PositionRow(
-        str(row["symbol"]),
+        _text(row["symbol"]),
         str(row.get("positionSide") or "BOTH"),
-        Decimal(str(row.get("positionAmt") or 0)),
-        int(str(row.get("leverage") or 0)),
+        figure(row.get("positionAmt") or "0"),
+        whole(row.get("leverage") or 0),
         {"crossed": "cross", "cross": "cross", "isolated": "isolated"}.get(margin, ""),
     )

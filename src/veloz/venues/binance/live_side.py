@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from veloz.venues.binance.listings import figure, whole
 from veloz.venues.venue import Freeze
 
 if TYPE_CHECKING:
@@ -190,23 +191,29 @@ def external_order(row: dict[str, Any], symbols: Mapping[str, str]) -> dict[str,
 
     Returns:
         The input's fields; None if the symbol is not ours.
+
+    Raises:
+        ValueError: The row is no order.
     """
-    if row["symbol"] not in symbols:
+    name = _text(row, "clientOrderId")
+    symbol, side = _text(row, "symbol"), _text(row, "side").lower()
+    if symbol not in symbols:
         return None
-    name = str(row["clientOrderId"])
+    if side not in {"buy", "sell"}:
+        raise ValueError(f"the order {name} has the side {side[:40]!r}")
     return {
-        "symbol": symbols[row["symbol"]],
-        "side": str(row["side"]).lower(),
-        "type": _TYPES.get(str(row["type"]), "limit"),
-        "qty": row["origQty"],
-        "price": row["price"],
+        "symbol": symbols[symbol],
+        "side": side,
+        "type": _TYPES.get(str(row.get("type")), "limit"),
+        "qty": _figure(row, "origQty"),
+        "price": _figure(row, "price"),
         "position_side": str(row.get("positionSide", "BOTH")).lower(),
-        "venue_order_id": int(row["orderId"]),
+        "venue_order_id": whole(row.get("orderId")),
         "origin": next(
             (word for start, word in _ORIGINS.items() if name.startswith(start)), "hand"
         ),
         "client_id": name,
-        "ts_exchange": int(row.get("time") or row["updateTime"]) * 1_000_000,
+        "ts_exchange": _ns(row.get("time") or row.get("updateTime")),
     }
 
 
@@ -221,12 +228,36 @@ def ended_algo_order(
 
     Returns:
         The input's fields; None if it is open (the engine reads that itself), or not ours.
+
+    Raises:
+        ValueError: The row is no order of the service.
     """
     ended = {"CANCELED": "canceled", "EXPIRED": "expired", "REJECTED": "rejected"}
-    status = ended.get(str(row["algoStatus"]))
-    name = str(row["clientAlgoId"])
+    status = ended.get(_text(row, "algoStatus"))
+    name = _text(row, "clientAlgoId")
     ours = [order for order in orders if order["client_order_id"] == name]
     if status is None or not ours:
         return None
     figures = {key: ours[0][key] for key in ("order", "filled_qty", "qty", "price")}
-    return {**figures, "status": status, "ts_exchange": int(row["updateTime"]) * 1_000_000}
+    return {**figures, "status": status, "ts_exchange": _ns(row.get("updateTime"))}
+
+
+def _text(row: dict[str, Any], name: str) -> str:
+    value = row.get(name)
+    if not isinstance(value, str):
+        raise ValueError(f"an order of the venue has no text as {name}")
+    return value
+
+
+def _figure(row: dict[str, Any], name: str) -> str:
+    """The text of a figure, once it is one."""
+    value = _text(row, name)
+    figure(value)
+    return value
+
+
+def _ns(ms: object) -> int:
+    found = whole(ms)
+    if not 0 < found < 1 << 43:
+        raise ValueError(f"{found} is no time of an order")
+    return found * 1_000_000

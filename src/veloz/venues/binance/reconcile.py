@@ -214,7 +214,7 @@ class Reconciler:
             await self._merge_fills(symbols, found)
             await self._compare_holdings(found)
             await self._compare_settings(found)
-        except (NotSent, OutcomeUnknown, _Inconclusive, ValueError):
+        except (NotSent, OutcomeUnknown, _Inconclusive, ValueError, RecursionError):
             return False  # no answer, no whole listing, or a row that the engine cannot read
         ts_ns = self._doors.clock.wall_ns()
         for difference in found:
@@ -312,7 +312,7 @@ class Reconciler:
         value = trades.value()
         rows = value if isinstance(value, list) else []
         parked = self._engine.parked(self._account)
-        for number in dict.fromkeys(int(row["orderId"]) for row in rows):
+        for number in dict.fromkeys(listings.whole(row.get("orderId")) for row in rows):
             if number in parked:
                 answer = await self._rest.call("order", {"symbol": symbol, "orderId": str(number)})
                 if answer.status != 200:

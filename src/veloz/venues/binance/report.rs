@@ -218,7 +218,9 @@ impl OrderReport<'_> {
     /// True if the message reports a fill.
     #[must_use]
     pub fn is_fill(&self) -> bool {
-        self.trade_id.is_some() && self.last_qty.is_some_and(|qty| !qty.is_zero())
+        // What an unknown word did to a trade is asked for, not guessed: it may take one back.
+        let is_known = self.execution.is_none_or(|word| word.known.is_some());
+        is_known && self.trade_id.is_some() && self.last_qty.is_some_and(|qty| !qty.is_zero())
     }
 
     /// True if a word in it is not known, so that only a query can tell what it means.

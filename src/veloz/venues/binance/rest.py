@@ -33,6 +33,7 @@ __all__ = ["ENDPOINTS", "BinanceRest", "Budget", "Endpoint", "RestAnswer", "Secu
 
 _PREFIXES: dict[Market, str] = {"spot": "/api", "usdm": "/fapi", "coinm": "/dapi"}
 _RECV_WINDOW_MS = 5000
+_TEXT_MOST = 300
 
 
 class Security(Enum):
@@ -175,14 +176,14 @@ class RestAnswer:
         """The body as JSON; None if it is none (F-C06, F-F03)."""
         try:
             return json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
     def error(self) -> tuple[int, str]:
         """The venue's code and text; code 0 if the body holds none."""
         value = self.value()
         if isinstance(value, dict) and isinstance(value.get("code"), int):
-            return value["code"], str(value.get("msg", ""))
+            return value["code"], str(value.get("msg", ""))[:_TEXT_MOST]
         return 0, self.body[:120].decode("utf-8", "replace")
 
 

@@ -45,21 +45,21 @@ def event_place(payload: bytes) -> tuple[Lane, Key] | None:
     """The lane and key of a combined frame; None for anything that is no market event."""
     try:
         frame = json.loads(payload)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(frame, dict) or not isinstance(frame.get("stream"), str):
         return None
     stream, event = frame["stream"], frame.get("data")
     if isinstance(event, list):
-        stamps = [row.get("E", 0) for row in event if isinstance(row, dict)]
-        return (stream, ""), (max(stamps, default=0),)
+        stamps = [row.get("E") for row in event if isinstance(row, dict)]
+        return (stream, ""), (max((at for at in stamps if isinstance(at, int)), default=0),)
     if not isinstance(event, dict):
         return None
     inner = event.get("k") or event.get("o")
     symbol = event.get("s") or (inner.get("s") if isinstance(inner, dict) else None)
     try:
         return (stream, str(symbol or "")), _key(event)
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
 
 

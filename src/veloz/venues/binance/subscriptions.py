@@ -153,7 +153,7 @@ class Subscriptions:
         """Takes the answer to a control message; anything else is passed over."""
         try:
             answer = json.loads(payload)
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         if not isinstance(answer, dict):
             return

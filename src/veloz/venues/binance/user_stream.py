@@ -262,7 +262,7 @@ class BinanceUserStream:
     def _is_answer(self, body: bytes) -> bool:
         try:
             value = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return False
         answer = self._answers.get(str(value.get("id")))
         if answer is not None and not answer.done():

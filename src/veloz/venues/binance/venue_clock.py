@@ -25,6 +25,7 @@ _EVERY_S = 60.0
 _SOON_S = 0.5
 _FIRST_ANSWERS = 4
 _MILLISECOND = 1_000_000
+_LAST_MS = 1 << 43  # the year 2248: later is no time of a venue
 
 
 class VenueClock:
@@ -82,7 +83,7 @@ class VenueClock:
             return False
         value = answer.value()
         server_ms = value.get("serverTime") if isinstance(value, dict) else None
-        if answer.status != 200 or not isinstance(server_ms, int):
+        if answer.status != 200 or not isinstance(server_ms, int) or not 0 < server_ms < _LAST_MS:
             return False
         return self.offset.heard(
             answer.asked_ns, server_ms * _MILLISECOND, resolution_ns=_MILLISECOND

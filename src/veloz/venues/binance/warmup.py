@@ -23,12 +23,13 @@ from typing import TYPE_CHECKING
 
 from veloz.errors import FeedError, NotSent, OutcomeUnknown
 from veloz.venues.binance.capabilities import CAPABILITIES
+from veloz.venues.binance.listings import whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from veloz.net.doors import Doors
-    from veloz.venues.binance.rest import BinanceRest, VenueTime
+    from veloz.venues.binance.rest import BinanceRest, RestAnswer, VenueTime
     from veloz.venues.venue import FeedInputs
 
 __all__ = ["Bars"]
@@ -37,6 +38,7 @@ _SETTLED_MS = 3000
 _TRIES = 20
 _WAIT_S = 0.5
 _WAIT_MOST_S = 10.0
+_ENDED = 6
 
 Row = list[object]
 """A bar as REST sends it: open time first, close time seventh, the others as decimal text."""
@@ -92,7 +94,10 @@ class Bars:
             held.frames.append((payload, ts_recv_ns))
             return True
         if stream in self._closed and b'"x":true' in payload:
-            return not self._is_next(stream, payload)
+            try:
+                return not self._is_next(stream, payload)
+            except ValueError:
+                return False  # no bar that could be placed: the engine refuses and counts it
         return False
 
     def lost(self, streams: Sequence[str], ts_ns: int) -> None:
@@ -194,12 +199,12 @@ class Bars:
             except (NotSent, OutcomeUnknown):
                 await self._back_off(attempt)
                 continue
-            value = answer.value()
-            if answer.status != 200 or not isinstance(value, list):
+            page = _page(answer)
+            if page is None:
                 await self._back_off(attempt)
                 continue
             now_ms = self._time.now_ms()
-            closed = [row for row in value if _ended(row) < now_ms]
+            closed = [row for row in page if _ended(row) < now_ms]
             rows = [row for row in closed if now_ms - _ended(row) >= _SETTLED_MS]
             if len(rows) == len(closed) or self._goes_on(stream, rows):
                 return rows, answer.url, answer.ts_recv_ns
@@ -214,7 +219,10 @@ class Bars:
         held = self._held.get(stream)
         for payload, _ in held.frames if held is not None else ():
             if rows and b'"x":true' in payload:
-                return int(json.loads(payload)["data"]["k"]["t"]) <= _ended(rows[-1]) + 1
+                try:
+                    return _span(payload)[0] <= _ended(rows[-1]) + 1
+                except ValueError:
+                    continue
         return False
 
     async def _back_off(self, attempt: int) -> None:
@@ -263,13 +271,12 @@ class Bars:
         for payload, ts_recv_ns in held.frames:
             if stream in self._held:  # a bar is missing among them: the rest waits again
                 self._held[stream].frames.append((payload, ts_recv_ns))
-            elif b'"x":true' not in payload or self._is_next(stream, payload):
+            elif not self.is_held(stream, payload, ts_recv_ns):
                 self._engine.frame(self._feed, payload, ts_recv_ns)
 
     def _is_next(self, stream: str, payload: bytes) -> bool:
         """True if a closed bar of the stream was not delivered before; notes it then."""
-        bar = json.loads(payload)["data"]["k"]
-        opened, ended = int(bar["t"]), int(bar["T"])
+        opened, ended = _span(payload)
         last_opened, last_ended = self._closed[stream]
         if opened <= last_opened:
             self.dropped_total += 1
@@ -284,12 +291,37 @@ class Bars:
         return True
 
 
+def _page(answer: RestAnswer) -> list[Row] | None:
+    """The bars of an answer; None if it is no whole list of bars."""
+    value = answer.value()
+    if answer.status != 200 or not isinstance(value, list):
+        return None
+    rows = [row for row in value if isinstance(row, list) and len(row) > _ENDED]
+    try:
+        fits = all(0 <= _opened(row) < _ended(row) for row in rows)
+    except ValueError:
+        return None
+    return rows if fits and len(rows) == len(value) else None
+
+
+def _span(payload: bytes) -> tuple[int, int]:
+    """When a bar of the stream opened and closed, in ms; ValueError if the frame holds none."""
+    try:
+        bar = json.loads(payload)["data"]["k"]
+        opened, ended = whole(bar["t"]), whole(bar["T"])
+    except (LookupError, TypeError, RecursionError) as broken:
+        raise ValueError(f"a frame without a bar: {broken}") from None
+    if not 0 <= opened < ended:
+        raise ValueError(f"a bar from {opened} to {ended}")
+    return opened, ended
+
+
 def _opened(row: Row) -> int:
-    return int(str(row[0]))
+    return whole(row[0])
 
 
 def _ended(row: Row) -> int:
-    return int(str(row[6]))
+    return whole(row[_ENDED])
 
 
 def _body(rows: list[Row]) -> bytes:

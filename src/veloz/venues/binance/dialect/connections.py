@@ -148,9 +148,9 @@ class StreamPeer(Peer):
         )
         if not fits:
             return {"code": 2, "msg": "Invalid request: request ID must be an unsigned integer"}
-        method, params = asked.get("method"), asked.get("params", [])
+        method, params = str(asked.get("method")), asked.get("params", [])
         if method in {"SUBSCRIBE", "UNSUBSCRIBE"}:
-            return self._change(str(method), params, number)
+            return self._change(method, params, number)
         if method == "LIST_SUBSCRIPTIONS":
             return {"result": list(self.streams), "id": number}
         if method == "SET_PROPERTY" and isinstance(params, list) and len(params) == 2:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
@@ -181,7 +182,9 @@ def read_recording(path: Path, market: Market | None = None) -> list[RecordedRow
                 row = json.loads(line)
                 if row["dir"] == "in":
                     rows.extend(_decoded(row, market))
-    except (OSError, ValueError, KeyError, EOFError) as broken:
+    except (OSError, EOFError, zlib.error) as broken:
+        raise DataError(f"{path}: not a recording: {broken}") from None
+    except (ValueError, LookupError, TypeError, ArithmeticError, RecursionError) as broken:
         raise DataError(f"{path}: not a recording: {broken}") from None
     if not rows:
         raise DataError(f"{path}: holds no book, trade or mark price")

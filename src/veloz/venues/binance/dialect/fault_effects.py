@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from fnmatch import fnmatch
 from typing import Any, Literal, Protocol
 
 from veloz.venues.binance.dialect.errors import error
 
-__all__ = ["MARKET", "REQUEST", "TIME", "USER", "Answer", "Treatment", "World"]
+__all__ = ["MARKET", "REQUEST", "TIME", "USER", "WORDS_OF", "Answer", "Treatment", "World"]
 
 Args = dict[str, Any]
 Passage = list[tuple[int, Any]]
@@ -49,6 +50,7 @@ class Treatment:
         stale: Answers with the answer before.
         exhausts: Uses up the weight, or bans.
         price_shift_ticks: Moves the order's price.
+        spoils: Of a batch, every second element is one that the venue refuses.
     """
 
     executes: Literal["now", "never", "later"] = "now"
@@ -59,6 +61,7 @@ class Treatment:
     stale: bool = False
     exhausts: Literal["", "weight", "ban"] = ""
     price_shift_ticks: int = 0
+    spoils: bool = False
 
 
 def _json(status: int, code: int, text: str) -> Answer:
@@ -128,6 +131,11 @@ def _placed_or_not(args: Args) -> Treatment:
     return _unknown(args, "now" if wanted in {"placed", "done"} else "never")
 
 
+def _batch(args: Args) -> Treatment:
+    """C09: some of it done and some refused; or as a single request that nobody answers."""
+    return Treatment(spoils=True) if args.get("effect") == "partly" else _placed_or_not(args)
+
+
 def _duplicate(args: Args) -> Treatment:
     if args["market"] == "spot":
         return Treatment(answer=_json(400, -2010, "Duplicate order sent."))
@@ -161,7 +169,7 @@ REQUEST: dict[str, RequestFault] = {
     ),
     "F-C07": RequestFault(("order.cancel", "algoOrder.cancel"), _placed_or_not),
     "F-C08": RequestFault(("order.cancelReplace", "order.amend*", "order.modify"), _placed_or_not),
-    "F-C09": RequestFault(("order.*Batch", "openOrders.cancelAll"), _placed_or_not),
+    "F-C09": RequestFault(("order.*Batch", "openOrders.cancelAll"), _batch),
     "F-C10": RequestFault(PLACING, _fixed(_error(-1021))),
     "F-C11": RequestFault(PLACING, _refused),
     "F-C12": RequestFault(
@@ -240,6 +248,14 @@ def _half_reports(message: Any, args: Args) -> Passage:
     return [(0, bare), (int(args.get("delay_ms", 150)), message)]
 
 
+def _claimed_correction(message: Any, args: Args) -> Passage:
+    """D10: a message that takes half of a fill back, which the venue's own ledger does not."""
+    words = _order_words(message)
+    half = f"{Decimal(words['l']) / 2:f}"
+    told = _with_words(message, {"x": "TRADE_CORRECTION", "l": half, "z": half})
+    return [(0, message), (int(args.get("delay_ms", 200)), told)]
+
+
 def _other_id(message: Any, args: Args) -> Passage:
     """G04: the venue rewrites the client id."""
     words = _order_words(message)
@@ -262,6 +278,7 @@ USER: dict[str, MessageFault] = {
     "F-D05": MessageFault((*FILLS, "TRADE_LITE"), _drop),
     "F-D06": MessageFault((*FILLS, "TRADE_LITE"), lambda m, a: _late(m, {"delay_ms": 900, **a})),
     "F-D08": MessageFault(FILLS, _old_news),
+    "F-D10": MessageFault(FILLS, _claimed_correction),
     "F-D11": MessageFault(FILLS, _half_reports),
     "F-E03": MessageFault(("balanceUpdate", "ACCOUNT_UPDATE"), _twice),
     "F-E05": MessageFault(("outboundAccountPosition", "ACCOUNT_UPDATE"), _late),
@@ -306,6 +323,14 @@ MARKET: dict[str, MessageFault] = {
     "F-B08": MessageFault(("*@trade", "*@aggTrade", "*@depth*"), _novel),
     "F-B09": MessageFault(("*@trade", "*@aggTrade"), _drop),
     "F-B10": MessageFault(("*@bookTicker", "*@trade", "*@aggTrade"), _burst),
+}
+
+
+# The words that an argument may be; others are free, or numbers.
+WORDS_OF: dict[tuple[str, str], frozenset[str]] = {
+    **{(f"F-C0{n}", "answer"): frozenset({*UNCERTAIN, "hang"}) for n in (1, 2, 3, 7, 8, 9)},
+    ("F-C06", "body"): frozenset(UNREADABLE),
+    ("F-F04", "answer"): frozenset(MAINTENANCE),
 }
 
 
@@ -369,6 +394,8 @@ TIME: dict[str, Callable[[World, Args], None]] = {
     "F-A05": lambda world, args: world.refuse_connections(int(args.get("for_ms", 10_000))),
     "F-A06": lambda world, args: world.forget_subscriptions(str(args.get("stream", "market"))),
     "F-A08": lambda world, args: world.expire_keys(silently=bool(args.get("silently", False))),
+    "F-D04": lambda world, args: world.act_by_hand({"act": "twins", **args}),
+    "F-D09": lambda world, args: world.act_by_hand({"act": "overfill", **args}),
     "F-E01": lambda world, args: world.act_by_hand({"act": "order", **args}),
     "F-E02": lambda world, args: world.act_by_hand({"act": "mark", **args}),
     "F-E03": lambda world, args: world.act_by_hand({"act": "deposit", **args}),

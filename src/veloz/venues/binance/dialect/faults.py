@@ -22,7 +22,6 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from veloz.errors import ConfigError
 from veloz.exchange.words import Refusal
 from veloz.venues.binance.dialect.fault_effects import (
     MARKET,
@@ -33,6 +32,7 @@ from veloz.venues.binance.dialect.fault_effects import (
     RequestFault,
     Treatment,
 )
+from veloz.venues.binance.dialect.fault_lines import checked_line, lines_of
 
 if TYPE_CHECKING:
     from random import Random
@@ -42,18 +42,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Faults", "Rule", "When"]
 
-WHEN_WORDS = {
-    "request",
-    "market",
-    "stream",
-    "event",
-    "nth",
-    "every",
-    "client_order_id",
-    "at_ms",
-    "rate_per_1k_events",
-    "times",
-}
 KINDS = (RequestFault, MessageFault)
 AS_USUAL = Treatment()
 Passage = list[tuple[int, Any]]
@@ -142,22 +130,20 @@ class Faults:
         Raises:
             ConfigError: A fault or a predicate is unknown.
         """
-        if "seed" in plan:
-            self._random.seed(int(plan["seed"]))
+        seed, lines = lines_of(plan)
+        if seed is not None:
+            self._random.seed(seed)
         self.clear()
+        for fault, when, args in lines:
+            self._put(Rule(fault, When(**when), args))
         self._started_ms = self._now_ms()
-        for row in plan.get("plan", []):
-            self.add(row)
 
     def add(self, row: dict[str, Any]) -> None:
         """Adds one line to the plan; ConfigError if it cannot be read."""
-        fault, words = str(row.get("fault", "")), dict(row.get("when", {}))
-        if fault != "*" and not any(fault in table for table in (REQUEST, USER, MARKET, TIME)):
-            raise ConfigError(f"fault {fault!r} is not one of this venue's")
-        unknown = sorted(set(words) - WHEN_WORDS)
-        if unknown:
-            raise ConfigError(f"fault {fault}: unknown predicate {unknown[0]!r}")
-        rule = Rule(fault, When(**words), dict(row.get("args", {})))
+        fault, when, args = checked_line(row)
+        self._put(Rule(fault, When(**when), args))
+
+    def _put(self, rule: Rule) -> None:
         self._rules.append(rule)
         self._standing.clear()
         if names := _names(rule, TIME, ""):
@@ -168,6 +154,11 @@ class Faults:
         self._rules = []
         self._timed = []
         self._standing.clear()
+
+    @property
+    def is_planned(self) -> bool:
+        """Whether any fault could happen."""
+        return bool(self._rules)
 
     def counts(self) -> dict[str, int]:
         """`injected_total` by id."""

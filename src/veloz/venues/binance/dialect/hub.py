@@ -7,6 +7,7 @@ encoded once per form: bare, or with the stream's name around it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from veloz.exchange.words import Market
@@ -93,25 +94,29 @@ class Hub:
             return
         for unit in {hearer.unit: None for hearer in hearers}:
             for delay_ms, payload in self.faults.market(self.market, stream, build(unit)):
-                self.faults.later(delay_ms, self._sender(stream, unit, payload))
+                raw = encode(payload)
+                self.faults.later(delay_ms, partial(self.send, stream, raw, unit))
 
-    def _sender(self, stream: str, unit: int, payload: Any) -> Callable[[], None]:
-        raw = encode(payload)
+    def send(self, stream: str, raw: bytes, unit: int | None = None) -> None:
+        """Sends a payload that is written already to all who listen, at once and past the faults.
+
+        Args:
+            stream: Its name.
+            raw: JSON.
+            unit: Only those whose unit of time this is.
+        """
         name, paths = self._name(stream)
         combined = b""
-
-        def send() -> None:
-            nonlocal combined
-            for hearer in list(self._hearers.get(stream, ())):
-                if hearer.unit != unit or not (self._is_any_path or hearer.path in paths):
-                    continue  # a stream on the wrong path is silent, as on the venue's own host
-                if hearer.is_combined:
-                    combined = combined or b'{"stream":%b,"data":%b}' % (name, raw)
-                    hearer.deliver(combined)
-                else:
-                    hearer.deliver(raw)
-
-        return send
+        for hearer in list(self._hearers.get(stream, ())):
+            if unit is not None and hearer.unit != unit:
+                continue
+            if not (self._is_any_path or hearer.path in paths):
+                continue  # a stream on the wrong path is silent, as on the venue's own host
+            if hearer.is_combined:
+                combined = combined or b'{"stream":%b,"data":%b}' % (name, raw)
+                hearer.deliver(combined)
+            else:
+                hearer.deliver(raw)
 
     def _name(self, stream: str) -> tuple[bytes, frozenset[str]]:
         """A stream's name as it is written, and the paths that serve it."""
@@ -123,4 +128,4 @@ class Hub:
     def send_private(self, word: str, message: Any) -> None:
         """Sends a user-data message on a listen key's stream; faults were applied before."""
         for unit in {hearer.unit: None for hearer in self._hearers.get(word, ())}:
-            self._sender(word, unit, message)()
+            self.send(word, encode(message), unit)

@@ -102,7 +102,7 @@ class Levers:
             )
 
     def act_by_hand(self, args: Args) -> None:
-        """Does something to an account: `act` is order, mark, deposit, bnb, mode or leverage."""
+        """Does something to an account: see the table for what `act` may be."""
         acts = {
             "order": self._order,
             "mark": self._mark,
@@ -110,6 +110,8 @@ class Levers:
             "bnb": self._bnb,
             "mode": self._mode,
             "leverage": self._leverage,
+            "overfill": self._overfill,
+            "twins": self._twins,
         }
         name = str(args.get("act", ""))
         if name not in acts:
@@ -169,6 +171,14 @@ class Levers:
         listing = self._listing(args, Market.USDM)
         leverage = int(args.get("leverage", 1))
         self._exchange.set_leverage(self._account(args), listing.market, listing.symbol, leverage)
+
+    def _overfill(self, args: Args) -> None:
+        listing = self._listing(args)
+        self._exchange.overfill(self._account(args), listing.market, listing.symbol)
+
+    def _twins(self, args: Args) -> None:
+        listing = self._listing(args)
+        self._exchange.twin_fills(self._account(args), listing.market, listing.symbol)
 
     def _account(self, args: Args) -> str:
         return str(args.get("account", self._exchange.accounts()[0]))

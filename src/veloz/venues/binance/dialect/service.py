@@ -51,6 +51,8 @@ class Service:
         treatment = self.faults.request(call.market, route.kind, client_id)
         if treatment.price_shift_ticks:
             call.params = _shifted(call, treatment.price_shift_ticks)
+        if treatment.spoils:
+            call.params = _spoilt(call)
         self._use_up(call, treatment)
         status, body = 200, {}
         if treatment.executes == "now":
@@ -131,6 +133,19 @@ def _shifted(call: Call, ticks: int) -> Params:
     if "price" in values:
         tick = call.listing().tick
         values["price"] = str(Decimal(values["price"]) + ticks * tick)
+    return Params(values.items())
+
+
+def _spoilt(call: Call) -> Params:
+    """Every second order of a batch has no quantity, or every second id is nobody's."""
+    values = call.params.raw()
+    for name, spoil in (
+        ("batchOrders", lambda row: {**row, "quantity": "0"}),
+        ("origClientOrderIdList", lambda row: f"{row[:-1]}_"),
+    ):
+        if name in values:
+            rows = decode(values[name])
+            values[name] = encode([spoil(r) if n % 2 else r for n, r in enumerate(rows)]).decode()
     return Params(values.items())
 
 

@@ -138,5 +138,5 @@ def decode(text: bytes | str) -> Any:
 
 
 def encode(value: Any) -> bytes:
-    """JSON as the venue writes it: no spaces, UTF-8."""
-    return _ENCODER.encode(value).encode()
+    """JSON as the venue writes it: no spaces, UTF-8; half a surrogate of a client becomes `?`."""
+    return _ENCODER.encode(value).encode("utf-8", "replace")

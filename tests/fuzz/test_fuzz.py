@@ -1,0 +1,23 @@
+"""Damaged input of every kind is read, refused by name, or passed over: no crash, no change.
+
+The seed is fixed, so a failure repeats. `make fuzz SECONDS=60` goes on longer, from other seeds.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.fuzz.catalogue import PARSERS
+from tests.fuzz.parser import feed
+
+SEED = 1
+
+
+@pytest.mark.parametrize("name", sorted(PARSERS))
+def test_a_damaged_input_is_read_refused_or_passed_over(name: str, tmp_path: Path) -> None:
+    parser = PARSERS[name]
+    tally = feed(parser, tmp_path, SEED, rounds=parser.rounds)
+    assert tally.inputs == parser.rounds
+    assert tally.accepted + tally.ignored + tally.refused == tally.inputs
