@@ -17,6 +17,7 @@ from veloz.environments.trading.settings import Seat
 from veloz.errors import ConfigError
 from veloz.exchange.model import OrderRequest
 from veloz.exchange.words import Market, OrderType, PositionSide, Side
+from veloz.net.simulated import PowerLost
 
 LEGS = {
     "usdm": Seat(f"{FILE}:Legs", {}),
@@ -74,7 +75,7 @@ def test_legs_survive_a_kill_and_what_somebody_does_by_hand() -> None:
             await asyncio.sleep(12.3)
             host.kill()
             first.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
+            with contextlib.suppress(asyncio.CancelledError, Exception, PowerLost):
                 await first
             by_hand(Side.BUY, PositionSide.LONG, "hand-2")
             await asyncio.sleep(3.0)

@@ -11,6 +11,7 @@ from tests.runtime.test_in_memory import check_ledger, churn
 from tests.runtime.world import Place
 from veloz.environments.trading.lifetime import Stop
 from veloz.exchange.words import Market
+from veloz.net.simulated import PowerLost
 from veloz.venues.binance.dialect.venue import Venue
 
 
@@ -53,7 +54,7 @@ def test_f_f02_a_restart_in_the_middle_of_a_ban_stays_silent() -> None:
             seen["heard"] = gate.while_banned
             host.kill()
             first.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
+            with contextlib.suppress(asyncio.CancelledError, Exception, PowerLost):
                 await first
             gate.while_banned = 0
             again = await place.trade_for(place.settings("live", churn("usdm")), 150.0)

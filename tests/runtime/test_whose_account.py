@@ -18,6 +18,7 @@ from veloz.environments.live import live
 from veloz.environments.trading.lifetime import Home, Stop
 from veloz.errors import ConfigError
 from veloz.exchange.words import Market
+from veloz.net.simulated import PowerLost
 from veloz.secrets import Credential
 from veloz.storage.journal_tail import door_tail
 from veloz.storage.journal_writer import Room
@@ -95,7 +96,7 @@ def test_filters_that_changed_are_taken_over_at_a_restart(has_snapshot: bool) ->
             assert has_snapshot == any("snapshot" in name for name in host.disk.list(FOLDER))
             host.kill()
             first.cancel()
-            with contextlib.suppress(asyncio.CancelledError, Exception):
+            with contextlib.suppress(asyncio.CancelledError, Exception, PowerLost):
                 await first
             for listing in place.exchange.listings(Market.USDM):
                 if listing.symbol == "BTCUSDT":
