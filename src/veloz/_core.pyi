@@ -1502,6 +1502,9 @@ class LiveEngine:
     @property
     def has_listens(self) -> bool:
         """True if `take_listens` has something to hand over."""
+    @property
+    def has_pending(self) -> bool:
+        """True if `journal_pending`, `market_pending` or `take_requests` has something to hand over."""
     def history_body(self, feed: int, url: str, body: bytes | str, ts_recv_ns: int) -> int:
         """Takes rows from before the start: indicators warm up, no callback fires."""
     def input(self, kind: str, now_ns: int, **fields: Any) -> None:
@@ -1623,7 +1626,8 @@ class LiveEngine:
         """
     def verify(self, trading: bytes | Sequence[bytes], market: bytes | None = None) -> int:
         """Runs the seated strategies of a fresh engine again on what the journals hold, segment by
-        segment, and compares every batch; the last sequence.
+        segment, and compares every batch; the last sequence. Of a run that went on from another:
+        after `recover` of what was before, the segments of one start and the market heard since.
 
         Raises:
             StrategyError: Names the first batch that does not come again.
@@ -1633,7 +1637,7 @@ class LiveEngine:
 
         Args:
             name: "orders" (open ones), "positions" (by strategy), "balances", "needs_query",
-                "needs_trades", "frozen", "differences", "parked", "counts", "latency", "pending" (requests awaited).
+                "needs_trades", "frozen", "differences", "parked", "counts", "latency", "pending" (requests whose outcome is not known).
             account: Row of the account table.
         """
     def wind_down(self, now_ns: int) -> None:
