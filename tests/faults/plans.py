@@ -53,7 +53,7 @@ PLANS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "F-D02": (often(100), {}),
     "F-D03": (often(150), {}),
     "F-D05": (often(150), {}),
-    "F-D06": (often(150, market="spot"), {}),  # on futures as F-D05
+    "F-D06": (often(400, market="spot"), {}),  # on futures as F-D05
     "F-D08": (often(150), {}),
     "F-D11": (often(150), {}),
     "F-E01": (AT, {"market": "usdm", "qty": "0.004"}),
