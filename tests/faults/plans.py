@@ -55,7 +55,7 @@ PLANS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "F-D03": (often(150), {}),
     "F-D04": (often(60), {"market": "usdm"}),
     "F-D05": (often(150), {}),
-    "F-D06": (often(150, market="spot"), {}),  # on futures as F-D05
+    "F-D06": (often(400, market="spot"), {}),  # on futures as F-D05
     "F-D08": (often(150), {}),
     "F-D09": (often(60), {"market": "usdm"}),
     "F-D10": (often(150), {}),
