@@ -411,5 +411,8 @@ def test_wire_ids() -> None:
     seen = {wire_id(epoch, 1, counter) for epoch in range(50) for counter in range(50)}
     assert len(seen) == 2500
     assert all(len(text) <= 28 and text.isalnum() and text[0].isalpha() for text in seen)
-    assert parse_wire_id(wire_id(2**32 - 1, 7, 2**64 - 1)) == (2**32 - 1, 7, 2**64 - 1)
+    most = (2**32 - 1, 7, 52**9 - 1, 52**3 - 1)
+    assert parse_wire_id(wire_id(*most)) == most
+    with pytest.raises(ValueError, match="no client order id has the counter"):
+        wire_id(1, 1, 52**9)
     assert parse_wire_id("autoclose-123") is None

@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
+use veloz_core::market::Published;
 use veloz_core::strategy::{Event, Fault, Port, Strategy};
 
-use crate::events::{Bar, Fill, Funding, MarkPrice, Quote, Trade};
+use crate::events::{
+    Bar, Fill, Funding, IndexPrice, Liquidation, MarkPrice, OpenInterest, Quote, Ticker, Trade,
+};
 use crate::market::Book;
 use crate::money::{Account, Position};
 use crate::order::Order;
-use crate::wiring::Wiring;
+use crate::wiring::{Fed, Wiring};
 
 /// The functions of a strategy's class that the engine calls; those that it does not define are
 /// never called, and their events never made.
@@ -23,6 +26,10 @@ struct Callbacks {
     book: Option<Py<PyAny>>,
     mark: Option<Py<PyAny>>,
     funding: Option<Py<PyAny>>,
+    index: Option<Py<PyAny>>,
+    open_interest: Option<Py<PyAny>>,
+    liquidation: Option<Py<PyAny>>,
+    ticker: Option<Py<PyAny>>,
     order: Option<Py<PyAny>>,
     fill: Option<Py<PyAny>>,
     position: Option<Py<PyAny>>,
@@ -60,6 +67,10 @@ impl PyStrategy {
             book: find("on_book")?,
             mark: find("on_mark")?,
             funding: find("on_funding")?,
+            index: find("on_index")?,
+            open_interest: find("on_open_interest")?,
+            liquidation: find("on_liquidation")?,
+            ticker: find("on_ticker")?,
             order: find("on_order")?,
             fill: find("on_fill")?,
             position: find("on_position")?,
@@ -101,6 +112,10 @@ impl PyStrategy {
             (self.callbacks.book.is_some(), wants::BOOKS),
             (self.callbacks.mark.is_some(), wants::MARKS),
             (self.callbacks.funding.is_some(), wants::FUNDING),
+            (self.callbacks.index.is_some(), wants::INDEXES),
+            (self.callbacks.open_interest.is_some(), wants::INTEREST),
+            (self.callbacks.liquidation.is_some(), wants::LIQUIDATIONS),
+            (self.callbacks.ticker.is_some(), wants::TICKERS),
         ];
         pairs.iter().any(|(on, bit)| *on && bits & bit != 0)
     }
@@ -146,9 +161,19 @@ impl PyStrategy {
         Fault { message }
     }
 
-    /// Feeds indicators with a bar from before the start; no callback is called.
+    /// Feeds indicators with a bar of history; no callback is called. Those that had it already,
+    /// or a later one, are left alone.
     pub fn warm_up(&self, bar: &veloz_core::market::Bar) {
-        self.feed(bar);
+        self.feed_if(bar, |fed| fed.interval_ns == 0 || fed.last_ns.get() < bar.ts_close);
+    }
+
+    /// The end of the last bar of a kind that every indicator fed by it has had; `None` if the
+    /// strategy has no such indicator.
+    pub fn fed_until(&self, instrument: u32, interval_ns: i64) -> Option<i64> {
+        let fed = self.wiring.fed.borrow();
+        let mine =
+            fed.iter().filter(|f| f.instrument == instrument && f.interval_ns == interval_ns);
+        mine.map(|fed| fed.last_ns.get()).min()
     }
 
     /// Tells `on_error`; what it raises itself is noted on the error.
@@ -164,6 +189,11 @@ impl PyStrategy {
     }
 
     fn feed(&self, bar: &veloz_core::market::Bar) -> bool {
+        self.feed_if(bar, |_| true)
+    }
+
+    #[inline]
+    fn feed_if(&self, bar: &veloz_core::market::Bar, wanted: impl Fn(&Fed) -> bool) -> bool {
         let link = &self.wiring.link;
         let face = &link.faces[bar.instrument as usize];
         let sample = veloz_core::indicators::Sample::of_bar(bar, face.price_scale, face.qty_scale);
@@ -174,8 +204,10 @@ impl PyStrategy {
             let length = bar.ts_close - bar.ts_open;
             if fed.instrument == bar.instrument
                 && (fed.interval_ns == 0 || fed.interval_ns == length)
+                && wanted(fed)
             {
                 fed.indicator.get().feed(py, &sample);
+                fed.last_ns.set(bar.ts_close);
             }
         }
         if !self.wiring.warm.get() {
@@ -256,6 +288,23 @@ impl Strategy for PyStrategy {
                 let face = self.wiring.link.faces[funding.instrument as usize].clone();
                 deliver!(self, port, funding, Funding::new(**funding, face))
             }
+            Event::Published(row) => {
+                let face = self.wiring.link.faces[row.instrument() as usize].clone();
+                match **row {
+                    Published::Index(row) => {
+                        deliver!(self, port, index, IndexPrice::new(row, face))
+                    }
+                    Published::OpenInterest(row) => {
+                        deliver!(self, port, open_interest, OpenInterest::new(row, face))
+                    }
+                    Published::Liquidation(row) => {
+                        deliver!(self, port, liquidation, Liquidation::new(row, face))
+                    }
+                    Published::Ticker(row) => {
+                        deliver!(self, port, ticker, Ticker::new(row, face))
+                    }
+                }
+            }
             Event::Order(id) => {
                 let Some(callback) = &self.callbacks.order else { return Ok(()) };
                 let (callback, link) = (callback.as_ptr(), Arc::clone(&self.wiring.link));
@@ -279,10 +328,11 @@ impl Strategy for PyStrategy {
                 }
                 deliver!(self, port, fill, told)
             }
-            Event::Position(instrument) => {
-                let (account, strategy) = (port.account(), port.strategy());
+            Event::Position(instrument, leg) => {
+                let (account, strategy) = (port.account_of(*instrument), port.strategy());
                 value(port, *instrument..*instrument + 1)?;
-                let position = Position::read(port.desk(), account, strategy, *instrument);
+                let leg = *leg;
+                let position = Position::read(port.desk(), account, strategy, *instrument, leg);
                 deliver!(self, port, position, position)
             }
             Event::Account(account) => {

@@ -16,7 +16,10 @@ use veloz_core::replay::{Fetch, Replay, ReplayError, ReplaySettings, Source, Str
 use veloz_core::units::{format_decimal, COST_SCALE};
 
 use crate::adapter::PyStrategy;
-use crate::columns::{bars_of, fundings_of, marks_of, quotes_of, ticks_of, trades_of};
+use crate::columns::{
+    bars_of, fundings_of, indexes_of, interests_of, liquidations_of, marks_of, quotes_of,
+    tickers_of, ticks_of, trades_of,
+};
 use crate::errors;
 use crate::link::Link;
 use crate::numbers::parse;
@@ -107,7 +110,7 @@ impl Backtest {
         let mut accounts = Accounts::new(&assets, &instruments)
             .map_err(|error| errors::config_error(&error.to_string()))?;
         accounts
-            .add_account(false, None)
+            .add_account(get_or(settings, "hedge", false)?, None)
             .map_err(|error| errors::config_error(&error.to_string()))?;
         let mut header = Header::first(JournalStream::Trading, &facts::RECORDS);
         header.build = get_or(settings, "build", String::new())?;
@@ -180,7 +183,8 @@ impl Backtest {
         Ok(self.replay.engine.add(adapter, 0, own, policy))
     }
 
-    /// Makes a strategy hear "bars", "trades", "quotes", "books", "marks" or "funding".
+    /// Makes a strategy hear a kind of subscription: "bars", "trades", "quotes", "books", "marks",
+    /// "funding", "index", "open_interest", "liquidations" or "tickers".
     fn listen(
         &mut self,
         strategy: u16,
@@ -201,7 +205,8 @@ impl Backtest {
     /// Adds a feed of one instrument: an iterator over dicts of int64 columns.
     ///
     /// Args:
-    ///     kind: "bars", "ticks", "trades", "quotes", "marks" or "funding".
+    ///     kind: "bars", "ticks", "trades", "quotes", "marks", "funding", "index",
+    ///         "open_interest", "liquidations" or "tickers".
     ///     symbol: Which instrument.
     ///     chunks: The iterator; each dict holds some rows, in time order.
     ///     refuse_early: Whether rows that arrive before they happened are refused.
@@ -231,6 +236,10 @@ impl Backtest {
             "quotes" => source!(Quotes, quotes_of),
             "marks" => source!(Marks, marks_of),
             "funding" => source!(Fundings, fundings_of),
+            "index" => source!(Published, indexes_of),
+            "open_interest" => source!(Published, interests_of),
+            "liquidations" => source!(Published, liquidations_of),
+            "tickers" => source!(Published, tickers_of),
             other => return Err(PyValueError::new_err(format!("no feed is of kind {other:?}"))),
         };
         self.replay.add(source);

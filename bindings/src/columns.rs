@@ -3,7 +3,10 @@
 use pyo3::buffer::PyBuffer;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use veloz_core::market::{Bar, Funding, MarkPrice, Quote, Tick, Trade};
+use veloz_core::market::{
+    Bar, Funding, IndexPrice, Liquidation, MarkPrice, OpenInterest, Published, Quote, Tick, Ticker,
+    Trade,
+};
 use veloz_core::replay::TimedBar;
 
 use crate::errors;
@@ -281,4 +284,74 @@ pub fn fundings_of(
         mark: mark[at],
     }));
     Ok(())
+}
+
+/// A reader of rows that a venue publishes beside: each names its columns beside the times.
+macro_rules! published {
+    ($(#[$meta:meta])* $name:ident, $variant:ident($record:ident) { $($column:ident),* }) => {
+        $(#[$meta])*
+        pub fn $name(
+            py: Python<'_>,
+            columns: &Bound<'_, PyDict>,
+            row: u32,
+            rows: &mut Vec<Published>,
+        ) -> PyResult<()> {
+            let exchange = column(py, columns, "ts_exchange")?;
+            let recv = column_or(py, columns, "ts_recv", || exchange.clone())?;
+            $(let $column = column(py, columns, stringify!($column))?;)*
+            same_length(&[
+                ("ts_exchange", exchange.len()),
+                ("ts_recv", recv.len()),
+                $((stringify!($column), $column.len()),)*
+            ])?;
+            rows.extend((0..exchange.len()).map(|at| {
+                Published::$variant($record {
+                    ts_exchange: exchange[at],
+                    ts_recv: recv[at],
+                    instrument: row,
+                    $($column: narrow($column[at]),)*
+                })
+            }));
+            Ok(())
+        }
+    };
+}
+
+/// A column's value as its field has it.
+trait Narrow {
+    fn narrow(value: i64) -> Self;
+}
+
+impl Narrow for i64 {
+    fn narrow(value: i64) -> Self {
+        value
+    }
+}
+
+impl Narrow for i8 {
+    /// A side: only its sign counts.
+    fn narrow(value: i64) -> Self {
+        value.signum() as i8
+    }
+}
+
+fn narrow<T: Narrow>(value: i64) -> T {
+    T::narrow(value)
+}
+
+published! {
+    /// Index prices, appended to `rows`.
+    indexes_of, Index(IndexPrice) { index }
+}
+published! {
+    /// Open interest, appended to `rows`.
+    interests_of, OpenInterest(OpenInterest) { qty }
+}
+published! {
+    /// Liquidations, appended to `rows`.
+    liquidations_of, Liquidation(Liquidation) { side, price, qty }
+}
+published! {
+    /// Rolling statistics, appended to `rows`.
+    tickers_of, Ticker(Ticker) { open, high, low, last, volume }
 }

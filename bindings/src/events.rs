@@ -246,6 +246,58 @@ event! {
     }
 }
 
+event! {
+    /// An index price: the basket of spot venues that a contract follows.
+    IndexPrice(market::IndexPrice) {
+        price: [],
+        qty: [],
+        mark: [index / index_exact: "float: Index price."],
+        rate: [],
+        plain: [ts_exchange: i64: "int: The venue's event time, ns.",
+                ts_recv: i64: "int: When it reached this host, ns."],
+    }
+}
+
+event! {
+    /// Contracts outstanding.
+    OpenInterest(market::OpenInterest) {
+        price: [],
+        qty: [qty / qty_exact: "float: Open interest; contracts for inverse instruments."],
+        mark: [],
+        rate: [],
+        plain: [ts_exchange: i64: "int: The venue's event time, ns.",
+                ts_recv: i64: "int: When it reached this host, ns."],
+    }
+}
+
+event! {
+    /// A public notice that somebody's position is being closed by force.
+    Liquidation(market::Liquidation) {
+        price: [price / price_exact: "float: Average price of the forced order."],
+        qty: [qty / qty_exact: "float: Quantity of the forced order."],
+        mark: [],
+        rate: [],
+        plain: [ts_exchange: i64: "int: The venue's event time, ns.",
+                ts_recv: i64: "int: When it reached this host, ns.",
+                side: i8: "int: Side of the forced order: -1 sells (a long is closed), +1 buys."],
+    }
+}
+
+event! {
+    /// Statistics of a rolling window, usually of 24 hours.
+    Ticker(market::Ticker) {
+        price: [open / open_exact: "float: First price of the window.",
+                high / high_exact: "float: Highest price.",
+                low / low_exact: "float: Lowest price.",
+                last / last_exact: "float: Last price."],
+        qty: [volume / volume_exact: "float: Traded quantity; contracts for inverse instruments."],
+        mark: [],
+        rate: [],
+        plain: [ts_exchange: i64: "int: The venue's event time, ns.",
+                ts_recv: i64: "int: When it reached this host, ns."],
+    }
+}
+
 /// One execution of an own order.
 #[pyclass(frozen, module = "veloz")]
 pub struct Fill {

@@ -52,6 +52,10 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<events::Quote>()?;
     module.add_class::<events::MarkPrice>()?;
     module.add_class::<events::Funding>()?;
+    module.add_class::<events::IndexPrice>()?;
+    module.add_class::<events::OpenInterest>()?;
+    module.add_class::<events::Liquidation>()?;
+    module.add_class::<events::Ticker>()?;
     module.add_class::<events::Fill>()?;
     module.add_class::<market::Book>()?;
     module.add_class::<money::Account>()?;

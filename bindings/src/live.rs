@@ -18,6 +18,7 @@ use veloz_core::journal::{Header, Journal, Stream};
 use veloz_core::live::Live;
 use veloz_core::matching::{Channel, Latency, Venue};
 use veloz_core::order::Request;
+use veloz_core::order_state::Pending;
 use veloz_core::paper::{Paper, PATIENCE_NS};
 use veloz_venues::binance::encode::Encoder;
 use veloz_venues::binance::user::UserDecoder;
@@ -29,6 +30,7 @@ use crate::feed::failed;
 use crate::link::Link;
 use crate::live_latency::Latencies;
 use crate::live_market::{Fault, FeedSeat, MarketJournal};
+use crate::live_request::LiveRequest;
 use crate::numbers::parse;
 use crate::settings::{get, get_or, instrument_of, limits_of, venue_of};
 use crate::signer::market_of;
@@ -46,6 +48,13 @@ pub struct AccountSeat {
     pub is_hedge: bool,
     /// Venue time of the last private event or listing that is booked, ns.
     pub confirmed_ns: i64,
+}
+
+/// A request that left.
+pub struct Awaited {
+    pub request: Request,
+    /// No answer came in time: evidence about the order decides, not an answer.
+    pub is_doubted: bool,
 }
 
 /// LiveEngine(assets: list[tuple[str, int]], instruments: list[dict[str, Any]], settings: dict[str, Any])
@@ -68,7 +77,7 @@ pub struct LiveEngine {
     pub market: Option<MarketJournal>,
     pub encoders: [Encoder; 3],
     /// What each request that left asked, by its number.
-    pub asked: BTreeMap<u64, Request>,
+    pub asked: BTreeMap<u64, Awaited>,
     pub next_number: u64,
     pub epoch: u32,
     pub instance: u32,
@@ -140,6 +149,14 @@ impl LiveEngine {
         let taken = self.take_inputs(inputs, ts_recv_ns);
         self.latencies.end(&self.link, false, self.live.has_requests());
         taken
+    }
+
+    /// True until it is known what became of a request.
+    pub fn is_pending(&self, awaited: &Awaited) -> bool {
+        let about = LiveRequest::asked(&awaited.request).filter(|_| awaited.is_doubted);
+        let Some((order, asked)) = about else { return true };
+        let order = self.desk().orders.get(order);
+        order.is_some_and(|order| order.is_open() && order.pending(asked) != Pending::None)
     }
 
     /// What the account of a row is at its venue.
@@ -225,6 +242,11 @@ impl LiveEngine {
                 desk.set_leverage(account, row as u32, *leverage);
             }
         }
+        if !is_paper && seats.iter().any(|seat| seat.market == Market::Spot) {
+            // Binance changes a spot order in its place only by lowering its quantity.
+            let spot = |row: &u32| instruments[*row as usize].kind == Market::Spot.kind();
+            (0..instruments.len() as u32).filter(spot).for_each(|row| desk.replace_orders(row));
+        }
         let market = get_or(settings, "records_market", false)?.then(|| {
             let mut header = header.clone();
             header.stream = Stream::Market;
@@ -275,6 +297,51 @@ impl LiveEngine {
         let adapter = PyStrategy::new(strategy.as_any(), wiring)?;
         let own = adapter.own_wants();
         Ok(self.live.engine.add(adapter, account, own, policy))
+    }
+
+    /// route(strategy: int, symbol: str, account: int) -> None
+    ///
+    /// Makes a strategy trade an instrument on another account than its first.
+    fn route(&mut self, strategy: u16, symbol: &Bound<'_, PyAny>, account: u16) -> PyResult<()> {
+        let row = self.link.row(symbol)?;
+        self.seat(account)?;
+        self.live.engine.route(strategy, row, account);
+        Ok(())
+    }
+
+    /// take_listens() -> list[tuple[int, str, str, int, bool]]
+    ///
+    /// Hands over the subscriptions that strategies began or ended since it was asked last:
+    /// `(strategy, symbol, kind, interval_ns, on)`, oldest first.
+    fn take_listens(&mut self) -> Vec<(u16, String, &'static str, i64, bool)> {
+        let changes = std::mem::take(&mut self.live.engine.listens);
+        let told = changes.into_iter().map(|change| {
+            let symbol = self.link.instruments[change.instrument as usize].symbol.clone();
+            let kind = crate::words::kind_of(change.wants);
+            (change.strategy, symbol, kind, change.interval_ns, change.on)
+        });
+        told.collect()
+    }
+
+    /// bool: True if `take_listens` has something to hand over.
+    #[getter]
+    fn has_listens(&self) -> bool {
+        !self.live.engine.listens.is_empty()
+    }
+
+    /// fed_until(strategy: int, symbol: str, interval_ns: int) -> int | None
+    ///
+    /// The end, ns, of the last bar that every indicator of the strategy fed by these bars has had;
+    /// None if it has no such indicator, or one that had none yet.
+    fn fed_until(
+        &self,
+        strategy: u16,
+        symbol: &Bound<'_, PyAny>,
+        interval_ns: i64,
+    ) -> PyResult<Option<i64>> {
+        let row = self.link.row(symbol)?;
+        let until = self.live.engine.strategy(strategy).fed_until(row, interval_ns);
+        Ok(until.filter(|at| *at > i64::MIN))
     }
 
     /// listen(strategy: int, symbol: str, kind: str, interval_ns: int) -> None
@@ -341,30 +408,18 @@ impl LiveEngine {
     /// what was under way is doubted, saved states are loaded, and each own notice since is told,
     /// marked recovered; what was found out before the start is told behind it.
     fn start(&mut self, now_ns: i64) -> PyResult<()> {
-        let (epoch, instance) = (self.epoch, self.instance);
+        let epoch = (self.epoch, self.instance);
         let recovery = self.recovery.take();
-        let mut unloaded = None;
-        self.guarded(|live, _| {
-            live.input(&Input::Epoch { epoch, instance }, now_ns)?;
-            if let Some(recovery) = &recovery {
-                live.engine.desk.doubt_all("the engine was restarted");
-                for row in 1..=live.engine.len() as u16 {
-                    let Some((_, state)) = recovery.saved_state(row) else { continue };
-                    if let Err(fault) = live.engine.load_state(row, state) {
-                        unloaded = Some(format!("load of strategy {row} raised {}", fault.message));
-                        return Ok(());
-                    }
-                }
-                live.engine.holds = false;
-                let waiting = std::mem::take(&mut live.engine.desk.outbox.turns);
-                live.engine.tell_recovered(&recovery.notices)?;
-                live.engine.desk.outbox.turns.extend(waiting);
+        let unloaded = self.guarded(|live, _| {
+            let unloaded = live.engine.begin(epoch, recovery.as_ref(), now_ns)?;
+            if unloaded.is_none() {
+                live.start(now_ns)?;
             }
-            Ok(live.start(now_ns)?)
+            Ok(unloaded)
         })?;
         match unloaded {
             None => Ok(()),
-            Some(text) => Err(errors::strategy_error(&text)),
+            Some(fault) => Err(errors::strategy_error(&fault.message)),
         }
     }
 

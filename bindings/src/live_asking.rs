@@ -6,10 +6,11 @@ use veloz_core::desk::{Input, ANY_INSTRUMENT, ANY_STRATEGY};
 use veloz_core::order_state::Asked;
 
 use crate::feed::with_bytes;
-use crate::live::LiveEngine;
+use crate::live::{Awaited, LiveEngine};
 use crate::live_fields::input_of;
 use crate::live_request::LiveRequest;
 use crate::live_views;
+use crate::settings::get_or;
 
 /// How the reason of a freeze begins that ends when the account is synced.
 const UNSYNCED: &str = "unsynced: ";
@@ -31,7 +32,7 @@ impl LiveEngine {
     ///         (symbol, venue_order_id, client_id and as "fill"), "cash" (why, asset, amount,
     ///         symbol, entry_id), "balance" (asset, wallet), "position" (symbol, position_side,
     ///         qty), "freeze" and "unfreeze" (account, strategy, symbol, reason), "setting"
-    ///         (symbol, leverage). All take `ts_exchange`, and those of the account `account`.
+    ///         (symbol, leverage). Those on an order take `leg`, 0 for the first. All take `ts_exchange`, and those of the account `account`.
     ///     now_ns: When it came, ns.
     #[pyo3(signature = (kind, now_ns, **fields))]
     fn input(
@@ -42,7 +43,9 @@ impl LiveEngine {
         fields: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<()> {
         let none = PyDict::new(py);
-        let input = input_of(self.desk(), kind, fields.unwrap_or(&none))?;
+        let fields = fields.unwrap_or(&none);
+        let leg: u32 = get_or(fields, "leg", 0)?;
+        let input = input_of(self.desk(), kind, fields)?.about(leg);
         self.take_inputs(&[input], now_ns)
     }
 
@@ -113,9 +116,12 @@ impl LiveEngine {
     ///
     /// A request may have been carried out.
     fn unknown(&mut self, number: u64, reason: &str, ts_recv_ns: i64) -> PyResult<()> {
-        let Some(request) = self.asked.get(&number) else { return Ok(()) };
-        let Some((order, asked)) = LiveRequest::asked(request) else { return Ok(()) };
+        let Some(awaited) = self.asked.get_mut(&number) else { return Ok(()) };
+        awaited.is_doubted = true;
+        let request = awaited.request;
+        let Some((order, asked)) = LiveRequest::asked(&request) else { return Ok(()) };
         let doubt = Input::Doubt { order, asked, reason: reason.into() };
+        let doubt = doubt.about(awaited.request.leg);
         self.take_inputs(&[doubt], ts_recv_ns)
     }
 
@@ -136,10 +142,13 @@ impl LiveEngine {
     /// An order never existed: past its deadline, and in no listing made after it.
     #[allow(unused_variables)] // the id names the account's order
     fn absent(&mut self, account: u16, client_order_id: &str, ts_recv_ns: i64) -> PyResult<()> {
-        let Some(order) = live_views::order_of(self.desk(), client_order_id) else { return Ok(()) };
+        let Some((order, leg)) = live_views::order_of(self.desk(), client_order_id) else {
+            return Ok(());
+        };
         let evidence = "past its deadline, and in no listing made after it".into();
         let (asked, ts_exchange) = (Asked::Place, ts_recv_ns);
-        self.take_inputs(&[Input::Absent { order, asked, ts_exchange, evidence }], ts_recv_ns)
+        let absent = Input::Absent { order, asked, ts_exchange, evidence };
+        self.take_inputs(&[absent.about(leg)], ts_recv_ns)
     }
 
     /// synced(account: int, since_ns: int, ts_recv_ns: int) -> None
@@ -173,9 +182,9 @@ impl LiveEngine {
         now_ns: i64,
         input: impl FnOnce((u64, Asked)) -> Input,
     ) -> PyResult<()> {
-        let Some(request) = self.asked.remove(&number) else { return Ok(()) };
+        let Some(Awaited { request, .. }) = self.asked.remove(&number) else { return Ok(()) };
         let Some(about) = LiveRequest::asked(&request) else { return Ok(()) };
-        self.take_inputs(&[input(about)], now_ns)
+        self.take_inputs(&[input(about).about(request.leg)], now_ns)
     }
 
     fn thaw(&mut self, account: u16, now_ns: i64) -> PyResult<()> {

@@ -4,26 +4,32 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use veloz_core::facts::{self, market_number};
-use veloz_core::market::{Bar, Funding, MarkPrice, Quote, Tick, Trade};
+use veloz_core::live::Hearing;
+use veloz_core::market::{Bar, Funding, MarkPrice, Published, Quote, Tick, Trade};
+use veloz_core::record::Record;
 
-use crate::columns::{bars_of, fundings_of, marks_of, quotes_of, ticks_of, trades_of};
+use crate::adapter::PyStrategy;
+use crate::columns::{
+    bars_of, fundings_of, indexes_of, interests_of, liquidations_of, marks_of, quotes_of,
+    tickers_of, ticks_of, trades_of,
+};
 use crate::feed::with_bytes;
 use crate::live::LiveEngine;
-use crate::live_market::FeedSeat;
+use crate::live_market::{Fault, FeedSeat, Hears};
 
 impl LiveEngine {
-    /// Notes what was heard, and numbers the market by it.
-    fn hear<R: veloz_core::record::Record>(
+    /// Notes what is heard, and lets it be heard: the market's number is its place on the tape.
+    fn hear<F: Record, R>(
         &mut self,
-        number: u16,
-        fact: &R,
-        text: Option<&[u8]>,
+        note: (u16, &F, Option<&[u8]>),
         now_ns: i64,
-    ) {
-        if let Some(market) = &mut self.market {
-            let sequence = market.note(number, fact, text, now_ns);
-            self.live.engine.desk.pin_market(sequence);
-        }
+        tell: impl FnOnce(&mut Hearing<'_, PyStrategy>, &mut Vec<FeedSeat>) -> Result<R, Fault>,
+    ) -> PyResult<R> {
+        self.refuse_poisoned()?;
+        let (number, fact, text) = note;
+        let market = self.market.as_mut();
+        let sequence = market.map(|market| market.note(number, fact, text, now_ns));
+        self.guarded(|live, feeds| live.hear(now_ns, sequence, |hearing| tell(hearing, feeds)))
     }
 
     fn feed(&self, feed: u16) -> PyResult<&FeedSeat> {
@@ -43,13 +49,12 @@ impl LiveEngine {
         with_bytes(body, |bytes| {
             let fact = facts::BodyHeard { feed, ts_recv: now_ns, is_history };
             let text = [url.as_bytes(), b"\0", bytes].concat();
-            self.hear(market_number::BODY, &fact, Some(&text), now_ns);
-            self.guarded(|live, feeds| {
+            self.hear((market_number::BODY, &fact, Some(&text)), now_ns, |hears, feeds| {
                 let seat = &mut feeds[usize::from(feed)];
                 if is_history {
-                    seat.history(live, url, bytes, now_ns)
+                    seat.history(hears, url, bytes, now_ns)
                 } else {
-                    seat.body(live, url, bytes, now_ns)
+                    seat.body(hears, url, bytes, now_ns)
                 }
             })
         })
@@ -59,9 +64,8 @@ impl LiveEngine {
         self.feed(feed)?;
         let text = streams.join("\n");
         let fact = facts::StreamsMarked { feed, ts_recv: now, is_stale };
-        self.hear(market_number::STREAMS, &fact, Some(text.as_bytes()), now);
-        self.guarded(|live, feeds| {
-            feeds[usize::from(feed)].mark(live, &text, is_stale);
+        self.hear((market_number::STREAMS, &fact, Some(text.as_bytes())), now, |hears, feeds| {
+            feeds[usize::from(feed)].mark(hears, &text, is_stale);
             Ok(())
         })
     }
@@ -84,8 +88,9 @@ impl LiveEngine {
         self.latencies.begin(&self.link, ts_recv_ns);
         let heard = with_bytes(payload, |bytes| {
             let fact = facts::FrameHeard { feed, ts_recv: ts_recv_ns };
-            self.hear(market_number::FRAME, &fact, Some(bytes), ts_recv_ns);
-            self.guarded(|live, feeds| feeds[usize::from(feed)].frame(live, bytes, ts_recv_ns))
+            self.hear((market_number::FRAME, &fact, Some(bytes)), ts_recv_ns, |hears, feeds| {
+                feeds[usize::from(feed)].frame(hears, bytes, ts_recv_ns)
+            })
         });
         self.latencies.end(&self.link, true, self.live.has_requests());
         heard
@@ -153,13 +158,29 @@ impl LiveEngine {
     ) -> PyResult<()> {
         let row = self.link.row(symbol)?;
         macro_rules! rows {
-            ($record:ident, $convert:ident, $number:ident, $method:ident, $shape:expr) => {{
+            ($record:ident, $convert:ident, $number:ident, $method:ident, $shape:expr) => {
+                rows!($record, $convert, $number, $method, $shape, |event| event)
+            };
+            ($record:ident, $convert:ident, $number:ident, $method:ident, $shape:expr, $told:expr) => {{
                 let mut rows = Vec::new();
                 $convert(py, columns, row, &mut rows)?;
                 for one in rows {
                     let (event, now): ($record, i64) = $shape(one);
-                    self.hear(market_number::$number, &event, None, now);
-                    self.guarded(|live, _| Ok(live.$method(&event, now)?))?;
+                    let note = (market_number::$number, &event, None);
+                    self.hear(note, now, |hears, _| Ok(Hears::$method(hears, $told(&event))?))?;
+                }
+            }};
+        }
+        macro_rules! published {
+            ($variant:ident, $convert:ident, $number:ident) => {{
+                let mut rows = Vec::new();
+                $convert(py, columns, row, &mut rows)?;
+                for one in rows {
+                    let now = one.ts_recv();
+                    if let Published::$variant(event) = &one {
+                        let note = (market_number::$number, event, None);
+                        self.hear(note, now, |hears, _| Ok(Hears::published(hears, &one)?))?;
+                    }
                 }
             }};
         }
@@ -176,7 +197,13 @@ impl LiveEngine {
             "funding" => {
                 rows!(Funding, fundings_of, FUNDING_RATE, funding, |r: Funding| (r, r.ts_recv));
             }
-            "ticks" => rows!(Tick, ticks_of, TICK, tick, |r: Tick| (r, r.ts_recv)),
+            "index" => published!(Index, indexes_of, INDEX_PRICE),
+            "open_interest" => published!(OpenInterest, interests_of, OPEN_INTEREST),
+            "liquidations" => published!(Liquidation, liquidations_of, LIQUIDATION),
+            "tickers" => published!(Ticker, tickers_of, TICKER),
+            "ticks" => {
+                rows!(Tick, ticks_of, TICK, ticks, |r: Tick| (r, r.ts_recv), std::slice::from_ref)
+            }
             other => return Err(PyValueError::new_err(format!("no event is of kind {other:?}"))),
         }
         Ok(())

@@ -7,7 +7,7 @@ use veloz_core::journal::{Header, Journal, Reader};
 use veloz_core::order::{Request, RequestKind};
 
 use crate::errors;
-use crate::live::LiveEngine;
+use crate::live::{Awaited, LiveEngine};
 use crate::live_market::{MarketJournal, MarketReplay};
 use crate::live_request::LiveRequest;
 use crate::live_views;
@@ -29,14 +29,15 @@ impl LiveEngine {
         if self.asked.len() > MOST_ASKED {
             // What nobody answered although its order ended needs no answer any more.
             let orders = &self.live.engine.desk.orders;
-            self.asked
-                .retain(|_, asked| orders.get(asked.order).is_some_and(|order| order.is_open()));
+            self.asked.retain(|_, awaited| {
+                orders.get(awaited.request.order).is_some_and(|order| order.is_open())
+            });
         }
         let mut leaving = Vec::with_capacity(requests.len());
         for request in requests {
             let (desk, number) = (&self.live.engine.desk, self.next_number);
             self.next_number += 1;
-            self.asked.insert(number, request);
+            self.asked.insert(number, Awaited { request, is_doubted: false });
             self.latencies.leaves(number);
             let sequence = desk.journal.sequence();
             let encoders = &mut self.encoders;
@@ -138,7 +139,8 @@ impl LiveEngine {
     /// verify(trading: bytes | Sequence[bytes], market: bytes | None = None) -> int
     ///
     /// Runs the seated strategies of a fresh engine again on what the journals hold, segment by
-    /// segment, and compares every batch; the last sequence.
+    /// segment, and compares every batch; the last sequence. Of a run that went on from another:
+    /// after `recover` of what was before, the segments of one start and the market heard since.
     ///
     /// Raises:
     ///     StrategyError: Names the first batch that does not come again.
@@ -152,11 +154,12 @@ impl LiveEngine {
             |bytes| Reader::new(bytes).map_err(|error| errors::data_error(&error.to_string()));
         let market = market.map(read).transpose()?;
         let mut again = market.as_ref().map(MarketReplay::new);
+        let recovery = self.recovery.take();
         let mut last = 0;
         for segment in trading {
             let segment = read(segment)?;
             let verified = self.guarded(|live, feeds| {
-                Ok(live.engine.verify(&segment, |engine, to| match &mut again {
+                Ok(live.engine.verify(&segment, recovery.as_ref(), |engine, to| match &mut again {
                     Some(again) => again.until(feeds, engine, to),
                     None => Ok(()),
                 }))
@@ -186,7 +189,7 @@ impl LiveEngine {
     ///
     /// Args:
     ///     name: "orders" (open ones), "positions" (by strategy), "balances", "needs_query",
-    ///         "needs_trades", "frozen", "differences", "parked", "counts", "latency", "pending" (requests awaited).
+    ///         "needs_trades", "frozen", "differences", "parked", "counts", "latency", "pending" (requests whose outcome is not known).
     ///     account: Row of the account table.
     #[pyo3(signature = (name, account = 0))]
     fn view<'py>(&self, py: Python<'py>, name: &str, account: u16) -> PyResult<Bound<'py, PyAny>> {
@@ -206,7 +209,7 @@ impl LiveEngine {
     #[allow(unused_variables)] // the id names the account's order
     fn knows_order(&self, account: u16, client_order_id: &str) -> bool {
         live_views::order_of(self.desk(), client_order_id)
-            .is_some_and(|order| self.desk().orders.get(order).is_some())
+            .is_some_and(|(order, _)| self.desk().orders.get(order).is_some())
     }
 
     /// knows_fill(account: int, symbol: str, trade_id: int) -> bool
@@ -283,16 +286,23 @@ impl LiveEngine {
 }
 
 impl LiveEngine {
+    /// Numbers of the requests of which it is not known yet what became of them.
+    pub fn pending(&self) -> impl Iterator<Item = u64> + '_ {
+        self.asked.iter().filter(|(_, awaited)| self.is_pending(awaited)).map(|(n, _)| *n)
+    }
+
     /// A cancel of every order that may be open, once for each.
     fn rescue(&mut self) -> Vec<Request> {
         let desk = &self.live.engine.desk;
         let open: Vec<u64> = desk.orders.open().to_vec();
         let fresh: Vec<u64> = open.into_iter().filter(|id| self.rescued.insert(*id)).collect();
-        let cancel = |order: u64| {
-            let account = desk.orders.get(order)?.account;
-            Some(Request { order, account, ts_sent: desk.now_ns, kind: RequestKind::Cancel })
+        let cancels = |id: u64| {
+            let order = desk.orders.get(id)?;
+            let (account, ts_sent, kind) = (order.account, desk.now_ns, RequestKind::Cancel);
+            let legs = order.open_legs().into_iter().flatten();
+            Some(legs.map(move |leg| Request { order: id, account, ts_sent, kind, leg }))
         };
-        fresh.into_iter().filter_map(cancel).collect()
+        fresh.into_iter().filter_map(cancels).flatten().collect()
     }
 
     fn recover_from(
@@ -316,6 +326,9 @@ impl LiveEngine {
             header.epoch = own.epoch;
             header.instance.clone_from(&own.instance);
             header.build.clone_from(&own.build);
+            // Ticks and lots as the venue has them now, and what came to the tables since.
+            header.assets.clone_from(&own.assets);
+            header.instruments.clone_from(&own.instruments);
             header.schemas.clone_from(&own.schemas);
             next = Some(header);
         }

@@ -8,8 +8,11 @@ use veloz_core::engine::{Engine, EngineError};
 use veloz_core::facts::{market_number, BodyHeard, FrameHeard, StreamsMarked};
 use veloz_core::instrument::{Asset, Instrument};
 use veloz_core::journal::{Batch, Header, Journal, Reader};
-use veloz_core::live::Live;
-use veloz_core::market::{Bar, Funding, MarkPrice, Quote, Tick, Trade, TICK_LAST, TICK_TRADE};
+use veloz_core::live::Hearing;
+use veloz_core::market::{
+    Bar, Funding, IndexPrice, Liquidation, MarkPrice, OpenInterest, Published, Quote, Tick, Ticker,
+    Trade, TICK_LAST, TICK_TRADE,
+};
 use veloz_core::record::Record;
 use veloz_venues::binance::decode::MessageKind;
 use veloz_venues::binance::feed::{Columns, Feed};
@@ -19,47 +22,53 @@ use veloz_venues::binance::Market;
 
 use crate::adapter::PyStrategy;
 
-/// Who hears decoded events: a live engine, or one that is verified.
+/// Who hears decoded events at one instant: a live engine, or one that is verified.
 pub trait Hears {
     /// The desk's market views.
     fn engine(&mut self) -> &mut Engine<PyStrategy>;
-    fn ticks(&mut self, rows: &[Tick], now_ns: i64) -> Result<(), EngineError>;
-    fn trade(&mut self, trade: &Trade, now_ns: i64) -> Result<(), EngineError>;
-    fn quote(&mut self, quote: &Quote, now_ns: i64) -> Result<(), EngineError>;
-    fn bar(&mut self, bar: &Bar, now_ns: i64) -> Result<(), EngineError>;
-    fn mark(&mut self, mark: &MarkPrice, now_ns: i64) -> Result<(), EngineError>;
-    fn funding(&mut self, funding: &Funding, now_ns: i64) -> Result<(), EngineError>;
+    fn ticks(&mut self, rows: &[Tick]) -> Result<(), EngineError>;
+    fn trade(&mut self, trade: &Trade) -> Result<(), EngineError>;
+    fn quote(&mut self, quote: &Quote) -> Result<(), EngineError>;
+    fn bar(&mut self, bar: &Bar) -> Result<(), EngineError>;
+    fn mark(&mut self, mark: &MarkPrice) -> Result<(), EngineError>;
+    fn funding(&mut self, funding: &Funding) -> Result<(), EngineError>;
+    fn published(&mut self, row: &Published) -> Result<(), EngineError>;
+}
+
+/// An engine that hears again what was heard at an instant.
+pub struct Again<'a> {
+    engine: &'a mut Engine<PyStrategy>,
+    now_ns: i64,
 }
 
 macro_rules! hears {
-    ($who:ty, $self:ident => $engine:expr, $ticks:ident) => {
+    ($who:ty, $self:ident => $engine:expr, $($method:ident $event:ident: $kind:ty => $call:expr),*) => {
         impl Hears for $who {
             fn engine(&mut $self) -> &mut Engine<PyStrategy> {
                 $engine
             }
-            fn ticks(&mut self, rows: &[Tick], now_ns: i64) -> Result<(), EngineError> {
-                self.$ticks(rows, now_ns)
-            }
-            fn trade(&mut self, trade: &Trade, now_ns: i64) -> Result<(), EngineError> {
-                self.trade(trade, now_ns)
-            }
-            fn quote(&mut self, quote: &Quote, now_ns: i64) -> Result<(), EngineError> {
-                self.quote(quote, now_ns)
-            }
-            fn bar(&mut self, bar: &Bar, now_ns: i64) -> Result<(), EngineError> {
-                self.bar(bar, now_ns)
-            }
-            fn mark(&mut self, mark: &MarkPrice, now_ns: i64) -> Result<(), EngineError> {
-                self.mark(mark, now_ns)
-            }
-            fn funding(&mut self, funding: &Funding, now_ns: i64) -> Result<(), EngineError> {
-                self.funding(funding, now_ns)
-            }
+            $(fn $method(&mut $self, $event: &$kind) -> Result<(), EngineError> {
+                $call
+            })*
         }
     };
 }
-hears!(Live<PyStrategy>, self => &mut self.engine, ticks);
-hears!(Engine<PyStrategy>, self => self, watched_ticks);
+hears!(Hearing<'_, PyStrategy>, self => Hearing::engine(self),
+    ticks rows: [Tick] => Hearing::ticks(self, rows),
+    trade trade: Trade => Hearing::trade(self, trade),
+    quote quote: Quote => Hearing::quote(self, quote),
+    bar bar: Bar => Hearing::bar(self, bar),
+    mark mark: MarkPrice => Hearing::mark(self, mark),
+    funding funding: Funding => Hearing::funding(self, funding),
+    published row: Published => Hearing::published(self, row));
+hears!(Again<'_>, self => self.engine,
+    ticks rows: [Tick] => self.engine.watched_ticks(rows, self.now_ns),
+    trade trade: Trade => self.engine.trade(trade, self.now_ns),
+    quote quote: Quote => self.engine.quote(quote, self.now_ns),
+    bar bar: Bar => self.engine.bar(bar, self.now_ns),
+    mark mark: MarkPrice => self.engine.mark(mark, self.now_ns),
+    funding funding: Funding => self.engine.funding(funding, self.now_ns),
+    published row: Published => self.engine.published(row, self.now_ns));
 
 /// Why something that was heard could not be taken.
 pub enum Fault {
@@ -80,7 +89,14 @@ pub struct FeedSeat {
     rows: Vec<u32>,
     /// Streams that the shell does not trust, by row of the feed.
     stale: Vec<BTreeSet<String>>,
+    /// Messages after which the book of a row was crossed, in a row; and all of them so far.
+    crossed: Vec<(u64, u64)>,
+    /// The settlement that a row's mark prices announce, with the last of them.
+    coming: Vec<Option<MarkPrice>>,
 }
+
+/// After so many messages a book that stays crossed is built anew.
+const CROSSED_MOST: u64 = 3;
 
 impl FeedSeat {
     /// A feed of some of the engine's instruments.
@@ -88,8 +104,9 @@ impl FeedSeat {
         let mut feed = Feed::new(market, true);
         let instruments = rows.iter().map(|row| all[*row as usize].clone()).collect();
         feed.add(&Listing { assets: assets.to_vec(), instruments });
-        let stale = vec![BTreeSet::new(); rows.len()];
-        FeedSeat { feed, rows, stale }
+        let (stale, crossed) = (vec![BTreeSet::new(); rows.len()], vec![(0, 0); rows.len()]);
+        let coming = vec![None; rows.len()];
+        FeedSeat { feed, rows, stale, crossed, coming }
     }
 
     /// Venue symbols whose book has had an update and is not live.
@@ -112,7 +129,7 @@ impl FeedSeat {
         now_ns: i64,
     ) -> Result<i64, Fault> {
         let kind = self.feed.frame(bytes, now_ns).map_err(Fault::Decode)?;
-        self.tell(hears, now_ns)?;
+        self.tell(hears)?;
         Ok(kind.map_or(-1, |kind: MessageKind| kind as i64))
     }
 
@@ -125,7 +142,7 @@ impl FeedSeat {
         now_ns: i64,
     ) -> Result<i64, Fault> {
         let kind = self.feed.rest(url, bytes, now_ns).map_err(Fault::Decode)?;
-        self.tell(hears, now_ns)?;
+        self.tell(hears)?;
         Ok(kind.map_or(-1, |kind| kind as i64))
     }
 
@@ -165,23 +182,39 @@ impl FeedSeat {
         }
     }
 
+    /// Lets a book that stays crossed be built anew.
+    fn watch_crossing(&mut self, row: u32) {
+        let Some(sync) = self.feed.sync(row) else { return };
+        let (in_a_row, known) = &mut self.crossed[row as usize];
+        let total = sync.counts().crossed;
+        *in_a_row = if sync.book().is_crossed() { *in_a_row + total - *known } else { 0 };
+        *known = total;
+        if *in_a_row >= CROSSED_MOST {
+            *in_a_row = 0;
+            self.feed.distrust(row);
+        }
+    }
+
     /// Shows the desk whether a row's market is to be believed.
     fn show_state(&self, hears: &mut impl Hears, row: u32) {
         let sync = self.feed.sync(row);
+        // Of a crossed or locked book nobody knows which side is wrong.
         let is_stale = !self.stale[row as usize].is_empty()
-            || sync.is_some_and(|sync| sync.state() != SyncState::Live);
+            || sync.is_some_and(|sync| sync.state() != SyncState::Live || sync.book().is_crossed());
         let at = self.rows[row as usize] as usize;
         hears.engine().desk.markets[at].is_stale = is_stale;
     }
 
     /// Lets the events of the last message be heard.
-    fn tell(&mut self, hears: &mut impl Hears, now_ns: i64) -> Result<(), Fault> {
+    fn tell(&mut self, hears: &mut impl Hears) -> Result<(), Fault> {
         let mut columns = self.feed.take_columns();
         for row in 0..self.rows.len() as u32 {
             if self.feed.sync(row).is_some() {
+                self.watch_crossing(row);
                 self.show_state(hears, row);
             }
         }
+        let settling: Vec<u32> = columns.mark_prices.iter().map(|mark| mark.instrument).collect();
         self.rename(&mut columns);
         let mut prints = columns.trades.iter();
         let by_aggregate = columns.trades.is_empty();
@@ -191,7 +224,7 @@ impl FeedSeat {
             let (message, rest) = rows.split_at(end.map_or(rows.len(), |at| at + 1));
             rows = rest;
             if message[0].flags & TICK_TRADE == 0 {
-                hears.ticks(message, now_ns)?;
+                hears.ticks(message)?;
                 continue;
             }
             let mut trade = veloz_core::engine::trade_of(&message[0]);
@@ -201,13 +234,60 @@ impl FeedSeat {
             } else if let Some(print) = prints.next() {
                 trade = *print;
             }
-            hears.trade(&trade, now_ns)?;
+            hears.trade(&trade)?;
         }
-        columns.quotes.iter().try_for_each(|quote| hears.quote(quote, now_ns))?;
-        columns.mark_prices.iter().try_for_each(|mark| hears.mark(mark, now_ns))?;
-        columns.bars.iter().try_for_each(|bar| hears.bar(bar, now_ns))?;
-        columns.fundings.iter().try_for_each(|funding| hears.funding(funding, now_ns))?;
+        columns.quotes.iter().try_for_each(|quote| hears.quote(quote))?;
+        for (mark, row) in columns.mark_prices.iter().zip(&settling) {
+            hears.mark(mark)?;
+            if let Some(funding) = self.settled(*row, mark) {
+                hears.funding(&funding)?;
+            }
+        }
+        columns.bars.iter().try_for_each(|bar| hears.bar(bar))?;
+        columns.fundings.iter().try_for_each(|funding| hears.funding(funding))?;
+        self.tell_published(hears, &columns)
+    }
+
+    /// What a venue publishes beside: one message holds one kind of it.
+    fn tell_published(&self, hears: &mut impl Hears, columns: &Columns) -> Result<(), Fault> {
+        // A mark's message brings the index as well, and USDT-M has no other of it. Marks have the
+        // engine's rows already.
+        let indexes = columns.mark_prices.iter().filter(|mark| mark.index > 0).map(|mark| {
+            let MarkPrice { ts_exchange, ts_recv, instrument, index, .. } = *mark;
+            Published::Index(IndexPrice { ts_exchange, ts_recv, instrument, index })
+        });
+        let rows = columns.index_prices.iter().map(|row| Published::Index(*row));
+        let rows = rows.chain(columns.open_interests.iter().map(|r| Published::OpenInterest(*r)));
+        let rows = rows.chain(columns.liquidations.iter().map(|r| Published::Liquidation(*r)));
+        for mut row in rows.chain(columns.tickers.iter().map(|r| Published::Ticker(*r))) {
+            row.set_instrument(self.rows[row.instrument() as usize]);
+            hears.published(&row)?;
+        }
+        for row in indexes {
+            hears.published(&row)?;
+        }
         Ok(())
+    }
+
+    /// The settlement that has happened by a mark price, with the last rate that was told of it;
+    /// the mark of its instant is the last one at or before it.
+    fn settled(&mut self, row: u32, mark: &MarkPrice) -> Option<Funding> {
+        let known = &mut self.coming[row as usize];
+        let due = known.filter(|last| last.next_funding_ns <= mark.ts_exchange);
+        if mark.next_funding_ns > mark.ts_exchange {
+            *known = Some(*mark);
+        } else if due.is_some() {
+            *known = None;
+        }
+        let last = due?;
+        let at_it = mark.ts_exchange == last.next_funding_ns;
+        Some(Funding {
+            ts_exchange: last.next_funding_ns,
+            ts_recv: mark.ts_recv,
+            instrument: mark.instrument,
+            rate: last.funding_rate,
+            mark: if at_it { mark.mark } else { last.mark },
+        })
     }
 
     /// The feed's rows by the engine's numbers.
@@ -244,13 +324,15 @@ impl MarketJournal {
 /// Reads a market journal again, event by event.
 pub struct MarketReplay<'a> {
     header: Header,
+    last_sequence: u64,
     batches: std::iter::Peekable<Box<dyn Iterator<Item = Batch<'a>> + 'a>>,
 }
 
 impl<'a> MarketReplay<'a> {
     pub fn new<B: AsRef<[u8]>>(reader: &'a Reader<B>) -> Self {
         let batches: Box<dyn Iterator<Item = Batch<'a>> + 'a> = Box::new(reader.batches());
-        MarketReplay { header: reader.header().clone(), batches: batches.peekable() }
+        let (header, last_sequence) = (reader.header().clone(), reader.check().last_sequence);
+        MarketReplay { header, last_sequence, batches: batches.peekable() }
     }
 
     /// Lets everything up to and with a sequence be heard.
@@ -260,6 +342,12 @@ impl<'a> MarketReplay<'a> {
         engine: &mut Engine<PyStrategy>,
         sequence: u64,
     ) -> Result<(), String> {
+        if sequence > self.last_sequence.max(self.header.first_sequence - 1) {
+            return Err(format!(
+                "the recorded market ends at message {}, and the run heard {sequence} of them",
+                self.last_sequence
+            ));
+        }
         while let Some(batch) = self.batches.next_if(|batch| batch.sequence <= sequence) {
             engine.desk.pin_market(batch.sequence);
             for row in batch.rows() {
@@ -289,15 +377,23 @@ fn hear_again(
     macro_rules! event {
         ($record:ident, $method:ident) => {
             if let Some(event) = $record::take(&mut bytes) {
-                engine.$method(&event, now_ns)?;
+                Again { engine, now_ns }.$method(&event)?;
+            }
+        };
+    }
+    macro_rules! published {
+        ($record:ident, $variant:ident) => {
+            if let Some(row) = $record::take(&mut bytes) {
+                engine.published(&Published::$variant(row), now_ns)?;
             }
         };
     }
     match number {
         market_number::FRAME => {
             let Some(fact) = FrameHeard::take(&mut bytes) else { return Ok(()) };
+            let mut again = Again { engine, now_ns: fact.ts_recv };
             // What could not be decoded then changed nothing, and does not now.
-            match feeds[usize::from(fact.feed)].frame(engine, text, fact.ts_recv) {
+            match feeds[usize::from(fact.feed)].frame(&mut again, text, fact.ts_recv) {
                 Ok(_) | Err(Fault::Decode(_)) => {}
                 Err(fault) => return Err(fault),
             }
@@ -308,10 +404,11 @@ fn hear_again(
             let url = std::str::from_utf8(&text[..cut]).unwrap_or_default();
             let body = text.get(cut + 1..).unwrap_or_default();
             let feed = &mut feeds[usize::from(fact.feed)];
+            let mut again = Again { engine, now_ns: fact.ts_recv };
             let heard = if fact.is_history {
-                feed.history(engine, url, body, fact.ts_recv)
+                feed.history(&mut again, url, body, fact.ts_recv)
             } else {
-                feed.body(engine, url, body, fact.ts_recv)
+                feed.body(&mut again, url, body, fact.ts_recv)
             };
             match heard {
                 Ok(_) | Err(Fault::Decode(_)) => {}
@@ -321,18 +418,23 @@ fn hear_again(
         market_number::STREAMS => {
             let Some(fact) = StreamsMarked::take(&mut bytes) else { return Ok(()) };
             let streams = std::str::from_utf8(text).unwrap_or_default();
-            feeds[usize::from(fact.feed)].mark(engine, streams, fact.is_stale);
+            let mut again = Again { engine, now_ns };
+            feeds[usize::from(fact.feed)].mark(&mut again, streams, fact.is_stale);
         }
         market_number::BAR => event!(Bar, bar),
         market_number::TICK => {
             if let Some(row) = Tick::take(&mut bytes) {
-                engine.watched_ticks(&[row], now_ns)?;
+                Again { engine, now_ns }.ticks(&[row])?;
             }
         }
         market_number::TRADE => event!(Trade, trade),
         market_number::QUOTE => event!(Quote, quote),
         market_number::MARK_PRICE => event!(MarkPrice, mark),
         market_number::FUNDING_RATE => event!(Funding, funding),
+        market_number::INDEX_PRICE => published!(IndexPrice, Index),
+        market_number::OPEN_INTEREST => published!(OpenInterest, OpenInterest),
+        market_number::LIQUIDATION => published!(Liquidation, Liquidation),
+        market_number::TICKER => published!(Ticker, Ticker),
         _ => {}
     }
     Ok(())

@@ -9,17 +9,25 @@ use veloz_venues::binance::encode::{Amend, Encoder, Target};
 use veloz_venues::binance::Market;
 use veloz_venues::wire_id::WireId;
 
+use veloz_core::order_state::Order;
+
 use crate::order::type_text;
 use crate::signer::BinanceRequest;
 
-/// The wire id of an order of ours, or the client id that an external one has.
-pub fn client_id(desk: &Desk, order: u64) -> String {
+/// The wire id of a leg of an order of ours, or the client id that an external one has.
+pub fn client_id(desk: &Desk, order: u64, leg: u32) -> String {
     if let Some((_, text)) = desk.origin(order) {
         return text.to_owned();
     }
     let Some((epoch, instance)) = desk.wire_of(order) else { return String::new() };
-    let id = WireId { epoch, instance, counter: order };
+    let id = WireId { epoch, instance, counter: order, revision: leg };
     String::from_utf8_lossy(&id.text()).into_owned()
+}
+
+/// The facts of a leg that a request is about.
+fn known_leg(order: Option<&Order>, leg: u32) -> PyResult<&Order> {
+    let leg = order.and_then(|order| order.leg(leg));
+    leg.ok_or_else(|| crate::errors::strategy_error("an unknown order was amended"))
 }
 
 /// A request that the engine has journalled and lets go.
@@ -30,6 +38,7 @@ pub struct LiveRequest {
     request: Request,
     kind: &'static str,
     client_order_id: String,
+    replaces: String,
     symbol: String,
     is_conditional: bool,
     draft: Option<Py<BinanceRequest>>,
@@ -68,25 +77,32 @@ impl LiveRequest {
             Kind::Linear => &mut encoder[Market::UsdM as usize],
             Kind::Inverse => &mut encoder[Market::CoinM as usize],
         };
-        let id = client_id(desk, request.order);
+        let id = client_id(desk, request.order, request.leg);
+        let mut replaces = String::new();
         let is_conditional = order.is_some_and(|o| o.spec.kind.is_conditional() && !o.triggered);
         let is_algo = is_conditional && instrument.kind != Kind::Spot;
         let draft = match request.kind {
             RequestKind::Place(spec) => encoder.place(instrument, &spec, &id),
             RequestKind::Amend { qty, price } => {
-                let spec = order.map(|order| order.spec);
-                let filled = order.map_or(0, |order| order.filled_qty);
-                let Some(spec) = spec else {
-                    return Err(crate::errors::strategy_error("an unknown order was amended"));
-                };
+                let leg = known_leg(order, request.leg)?;
+                // Of the total, what was filled before this leg is not the venue's to know.
+                let before = order.map_or(0, |order| order.filled_qty) - leg.filled_qty;
+                let (spec, filled, qty) = (&leg.spec, leg.filled_qty, qty - before);
+                let (client_id, new_client_id) = (id.as_str(), id.as_str());
                 encoder.amend(
                     instrument,
-                    &Amend { spec: &spec, qty, price, filled, client_id: &id, new_client_id: &id },
+                    &Amend { spec, qty, price, filled, client_id, new_client_id },
                 )
+            }
+            RequestKind::Replace { instead, .. } => {
+                let (next, old) = (known_leg(order, request.leg)?, known_leg(order, instead)?);
+                replaces = client_id(desk, request.order, instead);
+                encoder.replace(instrument, &next.spec, &id, (&replaces, old.filled_qty))
             }
             RequestKind::Cancel => {
                 // An order that is not ours is named by its number at the venue.
-                let number = desk.venue_id(request.order).and_then(|id| i64::try_from(id).ok());
+                let number = desk.venue_id_of(request.order, request.leg);
+                let number = number.and_then(|id| i64::try_from(id).ok());
                 let target = Target { client_id: &id, venue_order_id: number.unwrap_or(0) };
                 encoder.cancel(instrument, &target, is_algo)
             }
@@ -99,7 +115,9 @@ impl LiveRequest {
         };
         let (qty, price) = match request.kind {
             RequestKind::Place(spec) => (spec.qty, spec.price),
-            RequestKind::Amend { qty, price } => (qty, price),
+            RequestKind::Amend { qty, price } | RequestKind::Replace { qty, price, .. } => {
+                (qty, price)
+            }
             _ => (0, 0),
         };
         let side = order.map_or(Side::Buy, |order| order.spec.side);
@@ -115,11 +133,12 @@ impl LiveRequest {
             request,
             kind: match request.kind {
                 RequestKind::Place(_) => "place",
-                RequestKind::Amend { .. } => "amend",
+                RequestKind::Amend { .. } | RequestKind::Replace { .. } => "amend",
                 RequestKind::Cancel => "cancel",
                 RequestKind::CancelAll { .. } => "cancel_all",
             },
             client_order_id: id,
+            replaces,
             symbol: instrument.venue_symbol.clone(),
             is_conditional,
             draft,
@@ -132,7 +151,7 @@ impl LiveRequest {
     pub fn asked(request: &Request) -> Option<(u64, Asked)> {
         let asked = match request.kind {
             RequestKind::Place(_) => Asked::Place,
-            RequestKind::Amend { .. } => Asked::Amend,
+            RequestKind::Amend { .. } | RequestKind::Replace { .. } => Asked::Amend,
             RequestKind::Cancel => Asked::Cancel,
             RequestKind::CancelAll { .. } => return None,
         };
@@ -178,10 +197,17 @@ impl LiveRequest {
         self.kind
     }
 
-    /// str: Wire id of the order; empty for a cancel-all.
+    /// str: Wire id of the order; empty for a cancel-all. Of an amendment that cancels the order
+    /// and places it anew, the id of the new one.
     #[getter]
     fn client_order_id(&self) -> &str {
         &self.client_order_id
+    }
+
+    /// str: Wire id of the order that is cancelled to place this one; empty if none is.
+    #[getter]
+    fn replaces(&self) -> &str {
+        &self.replaces
     }
 
     /// str: The venue's symbol.

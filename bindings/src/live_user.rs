@@ -8,7 +8,7 @@ use veloz_venues::binance::inputs::{Reading, Unplaced};
 use veloz_venues::binance::report::OrderRow;
 
 use crate::feed::failed;
-use crate::live::LiveEngine;
+use crate::live::{Awaited, LiveEngine};
 use crate::live_request::LiveRequest;
 
 /// What must be asked, as bits.
@@ -54,7 +54,7 @@ impl LiveEngine {
     }
 
     pub fn read_answer(&mut self, number: u64, bytes: &[u8], now: i64) -> PyResult<i64> {
-        let Some(request) = self.asked.remove(&number) else { return Ok(0) };
+        let Some(Awaited { request, .. }) = self.asked.remove(&number) else { return Ok(0) };
         let about = LiveRequest::asked(&request);
         let is_conditional = self
             .desk()
@@ -75,11 +75,17 @@ impl LiveEngine {
                     (OrderRow::Order(report), Some((order, Asked::Amend)))
                         if matches!(request.kind, RequestKind::Amend { .. }) =>
                     {
-                        reading.amended(order, &report);
+                        reading.amended((order, request.leg), &report);
                     }
                     (OrderRow::Order(report), _) => reading.order(&report),
                     (OrderRow::Refused { code, text }, Some((order, asked))) => {
-                        reading.refused(order, asked, Reject::BadRequest, code, &text);
+                        reading.refused(
+                            (order, request.leg),
+                            asked,
+                            Reject::BadRequest,
+                            code,
+                            &text,
+                        );
                     }
                     (OrderRow::Refused { .. }, None) => {}
                 }
@@ -115,13 +121,19 @@ impl LiveEngine {
         text: &str,
         now: i64,
     ) -> PyResult<()> {
-        let Some(request) = self.asked.remove(&number) else { return Ok(()) };
+        let Some(Awaited { request, .. }) = self.asked.remove(&number) else { return Ok(()) };
         let Some((order, asked)) = LiveRequest::asked(&request) else { return Ok(()) };
         let reason = (1..=21).map(Reject::of).find(|known| known.word() == reason);
         let market = self.seat(request.account)?.market;
         let desk = &self.live.engine.desk;
         let mut reading = Reading::new(desk, market, request.account, now);
-        reading.refused(order, asked, reason.unwrap_or(Reject::BadRequest), code, text);
+        reading.refused(
+            (order, request.leg),
+            asked,
+            reason.unwrap_or(Reject::BadRequest),
+            code,
+            text,
+        );
         let inputs: Vec<Input> = std::mem::take(&mut reading.inputs);
         self.take_received(&inputs, now)
     }

@@ -3,7 +3,7 @@
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
-use veloz_core::desk::{Desk, DifferenceKind, Recovery, WireOwner};
+use veloz_core::desk::{Desk, DifferenceKind, Recovery};
 use veloz_core::instrument::Kind;
 use veloz_core::order::{PositionSide, Side};
 use veloz_core::units::format_decimal;
@@ -22,16 +22,12 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The handle that a client id names, if it is one of ours.
-pub fn order_of(desk: &Desk, client_id: &str) -> Option<u64> {
-    let id = WireId::parse(client_id.as_bytes())?;
-    match desk.owner_of(id.epoch, id.instance, id.counter) {
-        WireOwner::Ours(order) => Some(order),
-        WireOwner::Foreign => None,
-    }
+/// The handle that a client id names, and which leg of the order, if it is one of ours.
+pub fn order_of(desk: &Desk, client_id: &str) -> Option<(u64, u32)> {
+    WireId::parse(client_id.as_bytes())?.leg(desk)
 }
 
-/// Client order id → (venue symbol, filled quantity).
+/// Client order id → (venue symbol, filled quantity), of the legs at work.
 pub fn open_orders<'py>(
     py: Python<'py>,
     desk: &Desk,
@@ -43,8 +39,10 @@ pub fn open_orders<'py>(
             continue;
         };
         let instrument = &desk.instruments[order.spec.instrument as usize];
-        let filled = decimal(py, i128::from(order.filled_qty), instrument.qty_scale)?;
-        open.set_item(client_id(desk, id), (&instrument.venue_symbol, filled))?;
+        let leg = order.current_leg();
+        let filled = order.leg(leg).map_or(0, |leg| leg.filled_qty);
+        let filled = decimal(py, i128::from(filled), instrument.qty_scale)?;
+        open.set_item(client_id(desk, id, leg), (&instrument.venue_symbol, filled))?;
     }
     Ok(open)
 }
@@ -170,7 +168,7 @@ pub fn view<'py>(
             PyList::new(py, rows.collect::<Vec<_>>())?.into_any()
         }
         "counts" => counts(py, desk)?.into_any(),
-        "pending" => PyList::new(py, engine.asked.keys())?.into_any(),
+        "pending" => PyList::new(py, engine.pending().collect::<Vec<_>>())?.into_any(),
         other => {
             return Err(PyValueError::new_err(format!(
                 "no view is named {other:?}; see LiveEngine.view"
@@ -184,7 +182,8 @@ fn ids<'py>(
     desk: &Desk,
     orders: impl Iterator<Item = u64>,
 ) -> PyResult<Bound<'py, PyList>> {
-    PyList::new(py, orders.map(|id| (id, client_id(desk, id))).collect::<Vec<_>>())
+    let leg = |id| desk.orders.get(id).map_or(0, |order| order.current_leg());
+    PyList::new(py, orders.map(|id| (id, client_id(desk, id, leg(id)))).collect::<Vec<_>>())
 }
 
 fn orders<'py>(py: Python<'py>, desk: &Desk, account: u16) -> PyResult<Bound<'py, PyList>> {
@@ -196,7 +195,11 @@ fn orders<'py>(py: Python<'py>, desk: &Desk, account: u16) -> PyResult<Bound<'py
         let instrument = &desk.instruments[order.spec.instrument as usize];
         let row = PyDict::new(py);
         row.set_item("order", id)?;
-        row.set_item("client_order_id", client_id(desk, id))?;
+        row.set_item("client_order_id", client_id(desk, id, order.current_leg()))?;
+        let awaited = order.awaited_leg();
+        row.set_item("leg", order.current_leg())?;
+        row.set_item("awaited_leg", awaited)?;
+        row.set_item("awaited_id", awaited.map(|leg| client_id(desk, id, leg)))?;
         row.set_item("venue_order_id", desk.venue_id(id))?;
         row.set_item("strategy", order.strategy)?;
         row.set_item("origin", desk.origin(id).map(|(origin, _)| origin.word()))?;

@@ -12,6 +12,7 @@ use crate::numbers::decimal;
 #[pyclass(frozen, module = "veloz")]
 pub struct Position {
     symbol: String,
+    leg: PositionSide,
     qty: i64,
     qty_scale: u8,
     price_scale: u8,
@@ -25,11 +26,12 @@ pub struct Position {
 
 impl Position {
     /// Reads a strategy's position off the desk.
-    pub fn read(desk: &Desk, account: u16, strategy: u16, row: u32) -> Self {
+    pub fn read(desk: &Desk, account: u16, strategy: u16, row: u32, leg: PositionSide) -> Self {
         let instrument = &desk.instruments[row as usize];
-        let position = desk.accounts.position(account, strategy, row, PositionSide::Both);
+        let position = desk.accounts.position(account, strategy, row, leg);
         Position {
             symbol: instrument.symbol.clone(),
+            leg,
             qty: position.qty,
             qty_scale: instrument.qty_scale,
             price_scale: instrument.price_scale,
@@ -49,6 +51,16 @@ impl Position {
     #[getter]
     fn symbol(&self) -> &str {
         &self.symbol
+    }
+
+    /// str: Which leg it is: "both", or "long" / "short" in hedge mode.
+    #[getter]
+    fn position_side(&self) -> &'static str {
+        match self.leg {
+            PositionSide::Both => "both",
+            PositionSide::Long => "long",
+            PositionSide::Short => "short",
+        }
     }
 
     /// float: Signed quantity: positive is long.

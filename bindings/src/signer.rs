@@ -13,7 +13,7 @@ use veloz_venues::binance::endpoint::{Action, Unsupported};
 use veloz_venues::binance::refusals::{judge, Asked, Limit, Verdict};
 use veloz_venues::binance::sign::Signer;
 use veloz_venues::binance::Market;
-use veloz_venues::wire_id::WireId;
+use veloz_venues::wire_id::{WireId, COUNTERS, REVISIONS};
 
 use crate::feed::BinanceDecoder;
 use crate::words::{choice, side_of, POSITION_SIDES, STPS, TIFS, TRIGGERS, TYPES};
@@ -538,18 +538,30 @@ fn limit_word(limit: Limit) -> &'static str {
     }
 }
 
-/// wire_id(epoch: int, instance: int, counter: int) -> str
+/// wire_id(epoch: int, instance: int, counter: int, revision: int = 0) -> str
 ///
-/// The client order id of an order: 27 characters, `[0-9a-zA-Z]`, a letter first.
+/// The client order id of an order: 27 characters, `[0-9a-zA-Z]`, a letter first. The revision
+/// counts the orders at the venue that took its place.
+///
+/// Raises:
+///     ValueError: If there is no id for so large a counter or revision.
 #[pyfunction]
-fn wire_id(epoch: u32, instance: u32, counter: u64) -> String {
-    WireId { epoch, instance, counter }.text().iter().copied().map(char::from).collect()
+#[pyo3(signature = (epoch, instance, counter, revision = 0))]
+fn wire_id(epoch: u32, instance: u32, counter: u64, revision: u32) -> PyResult<String> {
+    if counter >= COUNTERS || revision >= REVISIONS {
+        return Err(PyValueError::new_err(format!(
+            "no client order id has the counter {counter} and the revision {revision}: they are \
+             below {COUNTERS} and {REVISIONS}"
+        )));
+    }
+    let id = WireId { epoch, instance, counter, revision };
+    Ok(id.text().iter().copied().map(char::from).collect())
 }
 
-/// parse_wire_id(text: str) -> tuple[int, int, int] | None
+/// parse_wire_id(text: str) -> tuple[int, int, int, int] | None
 ///
-/// Epoch, instance and counter of a client order id; None if it is not one of ours.
+/// Epoch, instance, counter and revision of a client order id; None if it is not one of ours.
 #[pyfunction]
-fn parse_wire_id(text: &str) -> Option<(u32, u32, u64)> {
-    WireId::parse(text.as_bytes()).map(|id| (id.epoch, id.instance, id.counter))
+fn parse_wire_id(text: &str) -> Option<(u32, u32, u64, u32)> {
+    WireId::parse(text.as_bytes()).map(|id| (id.epoch, id.instance, id.counter, id.revision))
 }

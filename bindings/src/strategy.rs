@@ -1,11 +1,12 @@
 //! The strategy seen from both sides: the base class that Python strategies extend, and the
 //! adapter through which the engine calls them.
 
+use std::cell::Cell;
 use std::sync::{Arc, OnceLock};
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyString, PyTuple};
+use pyo3::types::{PyString, PyTuple};
 use veloz_core::order::{OrderSpec, OrderType, Side, Tif};
 use veloz_core::units::small_to_f64;
 
@@ -18,7 +19,8 @@ use crate::numbers::{scaled, Meaning};
 use crate::order::Order;
 use crate::wiring::{Fed, Wiring};
 use crate::words::{
-    choice, note, rounded, side_of, wants_of, POSITION_SIDES, STPS, TIFS, TRIGGERS, TYPES,
+    choice, leg_of, levels_of, note, rounded, side_of, wants_of, POSITION_SIDES, STPS, TIFS,
+    TRIGGERS, TYPES,
 };
 
 /// The calls of a strategy; `veloz.Strategy` extends it.
@@ -102,34 +104,6 @@ impl StrategyBase {
         spec.post_only = post_only;
         spec.reduce_only = reduce_only;
         self.send(py, spec, note(why, tag))
-    }
-
-    fn levels(
-        &self,
-        row: u32,
-        levels: &Bound<'_, PyAny>,
-        out: &mut Vec<(i64, i64)>,
-    ) -> PyResult<()> {
-        let instrument = &self.link()?.instruments[row as usize];
-        let mut push = |level: &Bound<'_, PyAny>| -> PyResult<()> {
-            let pair = level
-                .cast::<PyTuple>()
-                .map_err(|_| PyValueError::new_err("a quoted level is a tuple (price, qty)"))?;
-            if pair.len() != 2 {
-                return Err(PyValueError::new_err("a quoted level is a tuple (price, qty)"));
-            }
-            let price = scaled(&*pair.get_borrowed_item(0)?, instrument, Meaning::Price)?;
-            let qty = scaled(&*pair.get_borrowed_item(1)?, instrument, Meaning::Qty)?;
-            out.push((price, qty));
-            Ok(())
-        };
-        if let Ok(tuple) = levels.cast::<PyTuple>() {
-            tuple.iter_borrowed().try_for_each(|level| push(&level))
-        } else if let Ok(list) = levels.cast::<PyList>() {
-            list.iter().try_for_each(|level| push(&level))
-        } else {
-            levels.try_iter()?.try_for_each(|level| push(&level?))
-        }
     }
 }
 
@@ -334,7 +308,9 @@ impl StrategyBase {
             // Names the neighbours, or says that it is no number.
             return scaled(qty, instrument, Meaning::Qty).map(|_| None);
         };
-        let change = wanted - link.port()?.expected_position(row);
+        let port = link.port()?;
+        leg_of(port, row, None, "target")?;
+        let change = wanted - port.expected_position(row);
         if change == 0 {
             return Ok(None);
         }
@@ -343,27 +319,32 @@ impl StrategyBase {
         self.send(py, spec, note(why, tag)).map(Some)
     }
 
-    /// close(symbol: str, *, why: str | None = None, tag: str | None = None) -> Order | None
+    /// close(symbol: str, *, position_side: str | None = None, why: str | None = None, tag: str | None = None) -> Order | None
     ///
-    /// Closes the strategy's position in an instrument with a reduce-only market order.
+    /// Closes the strategy's position in an instrument with a reduce-only market order; in hedge
+    /// mode the leg that `position_side` names, "long" or "short".
     ///
     /// Open market orders of the strategy in the instrument count as done. Returns the order, or None if there is no position.
-    #[pyo3(signature = (symbol, *, why=None, tag=None))]
+    #[pyo3(signature = (symbol, *, position_side=None, why=None, tag=None))]
     fn close(
         &self,
         py: Python<'_>,
         symbol: &Bound<'_, PyAny>,
+        position_side: Option<&str>,
         why: Option<&str>,
         tag: Option<&str>,
     ) -> PyResult<Option<Py<Order>>> {
         let link = self.link()?;
         let row = link.row(symbol)?;
-        let held = link.port()?.expected_position(row);
+        let port = link.port()?;
+        let (leg, is_whole) = leg_of(port, row, position_side, "close")?;
+        let held = if is_whole { port.expected_position(row) } else { port.expected_leg(row, leg) };
         if held == 0 {
             return Ok(None);
         }
         let side = if held > 0 { Side::Sell } else { Side::Buy };
         let mut spec = OrderSpec::new(row, side, OrderType::Market, held.abs(), 0);
+        spec.position_side = leg;
         let spot = veloz_core::instrument::Kind::Spot;
         spec.reduce_only = link.instruments[row as usize].kind != spot;
         self.send(py, spec, note(why, tag)).map(Some)
@@ -389,12 +370,13 @@ impl StrategyBase {
     ) -> PyResult<()> {
         let wiring = self.wiring()?;
         let row = wiring.link.row(symbol)?;
+        let instrument = &wiring.link.instruments[row as usize];
         // Taken out, since reading levels may run Python code that quotes as well.
         let [mut buys, mut sells] = wiring.levels.take();
         buys.clear();
         sells.clear();
-        self.levels(row, bids, &mut buys)?;
-        self.levels(row, asks, &mut sells)?;
+        levels_of(instrument, bids, &mut buys)?;
+        levels_of(instrument, asks, &mut sells)?;
         if buys.len().max(sells.len()) > 64 {
             return Err(PyValueError::new_err("quote takes at most 64 levels a side"));
         }
@@ -458,26 +440,41 @@ impl StrategyBase {
         Ok(small_to_f64(held, wiring.link.faces[row as usize].qty_scale))
     }
 
-    /// get_position(symbol: str) -> Position
+    /// get_position(symbol: str, position_side: str | None = None) -> Position
     ///
-    /// Position: The strategy's own position in an instrument, with its exact figures.
-    fn get_position(&self, py: Python<'_>, symbol: &Bound<'_, PyAny>) -> PyResult<Py<Position>> {
+    /// Position: The strategy's own position in an instrument, with its exact figures; of one leg,
+    /// "long" or "short", in hedge mode.
+    #[pyo3(signature = (symbol, position_side=None))]
+    fn get_position(
+        &self,
+        py: Python<'_>,
+        symbol: &Bound<'_, PyAny>,
+        position_side: Option<&str>,
+    ) -> PyResult<Py<Position>> {
         let link = self.link()?;
         let row = link.row(symbol)?;
         let port = link.port()?;
-        let (account, strategy) = (port.account(), port.strategy());
+        let (leg, _) = leg_of(port, row, position_side, "get_position")?;
+        let (account, strategy) = (port.account_of(row), port.strategy());
         port.desk_mut().value(row).map_err(|error| errors::strategy_error(&error.to_string()))?;
-        let position = Position::read(port.desk(), account, strategy, row);
+        let position = Position::read(port.desk(), account, strategy, row, leg);
         Py::new(py, position)
     }
 
-    /// get_account() -> Account
+    /// get_account(symbol: str | None = None) -> Account
     ///
-    /// Account: Balances and equity of the account that the strategy trades on.
-    fn get_account(&self, py: Python<'_>) -> PyResult<Py<Account>> {
+    /// Account: Balances and equity of the account that the strategy trades on; of the account of
+    /// `symbol` where it trades several markets.
+    #[pyo3(signature = (symbol=None))]
+    fn get_account(
+        &self,
+        py: Python<'_>,
+        symbol: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Py<Account>> {
         let link = self.link()?;
+        let row = symbol.map(|symbol| link.row(symbol)).transpose()?;
         let port = link.port()?;
-        let account = port.account();
+        let account = row.map_or_else(|| port.account(), |row| port.account_of(row));
         for row in 0..link.instruments.len() as u32 {
             port.desk_mut()
                 .value(row)
@@ -539,7 +536,8 @@ impl StrategyBase {
         let wiring = self.wiring()?;
         let instrument = wiring.link.row(symbol)?;
         wiring.warm.set(false);
-        wiring.fed.borrow_mut().push(Fed { instrument, interval_ns, indicator });
+        let last_ns = Cell::new(i64::MIN);
+        wiring.fed.borrow_mut().push(Fed { instrument, interval_ns, indicator, last_ns });
         Ok(())
     }
 

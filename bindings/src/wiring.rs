@@ -13,6 +13,8 @@ pub struct Fed {
     pub instrument: u32,
     pub interval_ns: i64,
     pub indicator: Py<Indicator>,
+    /// End of the last bar that it had, ns; the lowest number before the first.
+    pub last_ns: Cell<i64>,
 }
 
 /// What a strategy and its adapter share. Only touched under the interpreter's lock.

@@ -2,9 +2,14 @@
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyList, PyString, PyTuple};
+use veloz_core::instrument::Instrument;
 use veloz_core::order::{OrderType, PositionSide, Side, Stp, Tif, TriggerBy};
+use veloz_core::strategy::Port;
 use veloz_core::units::small_to_f64;
+
+use crate::errors;
+use crate::numbers::{scaled, Meaning};
 
 /// Buy or sell.
 pub fn side_of(text: &Bound<'_, PyString>) -> PyResult<Side> {
@@ -96,16 +101,80 @@ pub fn rounded(value: f64, scale: u8, step: i64, towards: &str) -> PyResult<f64>
     }
 }
 
-/// The bits of `veloz_core::strategy::wants` for a kind of subscription.
-pub fn wants_of(kind: &str) -> PyResult<u32> {
+/// Kinds of subscription, and their bits of `veloz_core::strategy::wants`.
+const KINDS: [(&str, u32); 10] = {
     use veloz_core::strategy::wants;
-    let table = [
+    [
         ("bars", wants::BARS),
         ("trades", wants::TRADES),
         ("quotes", wants::QUOTES),
         ("books", wants::BOOKS),
         ("marks", wants::MARKS),
         ("funding", wants::FUNDING),
-    ];
-    choice("kind", kind, &table)
+        ("index", wants::INDEXES),
+        ("open_interest", wants::INTEREST),
+        ("liquidations", wants::LIQUIDATIONS),
+        ("tickers", wants::TICKERS),
+    ]
+};
+
+/// The bits for a kind of subscription.
+pub fn wants_of(kind: &str) -> PyResult<u32> {
+    choice("kind", kind, &KINDS)
+}
+
+/// The kind of subscription for its bit.
+pub fn kind_of(bit: u32) -> &'static str {
+    KINDS.iter().find(|(_, known)| *known == bit).map_or("", |(kind, _)| kind)
+}
+
+/// The leg that a call is about, and whether it is the only one of the instrument.
+pub fn leg_of(
+    port: &Port<'_>,
+    row: u32,
+    word: Option<&str>,
+    call: &str,
+) -> PyResult<(PositionSide, bool)> {
+    let legs = port.legs(row);
+    let leg = match word {
+        None => PositionSide::Both,
+        Some(word) => choice("position_side", word, &POSITION_SIDES)?,
+    };
+    if legs.contains(&leg) {
+        return Ok((leg, legs.len() == 1));
+    }
+    Err(errors::strategy_error(&if legs.len() == 1 {
+        format!("{call} takes no position_side here: the account is not in hedge mode")
+    } else if call == "target" {
+        "target knows no legs: in hedge mode open and close them with place_order".to_owned()
+    } else {
+        format!("{call} needs position_side=\"long\" or \"short\": the account is in hedge mode")
+    }))
+}
+
+/// Reads `(price, qty)` tuples to quote at.
+pub fn levels_of(
+    instrument: &Instrument,
+    levels: &Bound<'_, PyAny>,
+    out: &mut Vec<(i64, i64)>,
+) -> PyResult<()> {
+    let mut push = |level: &Bound<'_, PyAny>| -> PyResult<()> {
+        let pair = level
+            .cast::<PyTuple>()
+            .map_err(|_| PyValueError::new_err("a quoted level is a tuple (price, qty)"))?;
+        if pair.len() != 2 {
+            return Err(PyValueError::new_err("a quoted level is a tuple (price, qty)"));
+        }
+        let price = scaled(&*pair.get_borrowed_item(0)?, instrument, Meaning::Price)?;
+        let qty = scaled(&*pair.get_borrowed_item(1)?, instrument, Meaning::Qty)?;
+        out.push((price, qty));
+        Ok(())
+    };
+    if let Ok(tuple) = levels.cast::<PyTuple>() {
+        tuple.iter_borrowed().try_for_each(|level| push(&level))
+    } else if let Ok(list) = levels.cast::<PyList>() {
+        list.iter().try_for_each(|level| push(&level))
+    } else {
+        levels.try_iter()?.try_for_each(|level| push(&level?))
+    }
 }

@@ -9,13 +9,16 @@
 
 mod live;
 
+pub use crate::market::trade_of;
 pub use live::VerifyError;
 
+use crate::book::PriceLevel;
 use crate::desk::{Command, Desk, DeskError, Turn};
 use crate::facts::{self, number};
 use crate::instrument::{InstrumentId, Kind};
-use crate::market::{Bar, Funding, MarkPrice, Quote, Tick, Trade, TICK_BUY, TICK_TRADE};
-use crate::market::{TICK_LAST, TICK_UNKNOWN_TAKER};
+use crate::market::{
+    Bar, Funding, MarkPrice, Published, Quote, Tick, Trade, TICK_LAST, TICK_TRADE,
+};
 use crate::order::{OrderSpec, OrderType, Report, Side};
 use crate::strategy::{wants, Event, Fault, ListenRequest, Port, Strategy};
 
@@ -59,7 +62,10 @@ impl From<DeskError> for EngineError {
 /// A strategy and what it listens to.
 struct Seat<S> {
     strategy: S,
+    /// Where it trades what has no other account.
     account: u16,
+    /// Where it trades, by row of the instrument table.
+    routes: Box<[u16]>,
     /// `wants` bits for its own orders, fills and so on.
     own: u32,
     stop_policy: StopPolicy,
@@ -78,6 +84,9 @@ struct Listener {
     interval_ns: i64,
 }
 
+/// Best bid and best offer; zeros where a side is empty.
+type Best = (PriceLevel, PriceLevel);
+
 /// The loop around one desk and its strategies.
 pub struct Engine<S> {
     /// The pure part.
@@ -86,8 +95,14 @@ pub struct Engine<S> {
     listeners: Vec<Vec<Listener>>,
     /// True once a strategy was stopped by a fault or a breaker.
     pub has_fault: bool,
+    /// Subscriptions that strategies began or ended, for whoever fetches the data; oldest first.
+    pub listens: Vec<ListenRequest>,
     /// True while no strategy is called: what concerns them waits until [`Engine::start`].
     pub holds: bool,
+    /// By instrument: whether quotes are told from the book, because nothing else brings any.
+    pub quotes_of_books: Vec<bool>,
+    /// Raised when a strategy began or ceased to listen while it runs; the shell lowers it.
+    pub listeners_changed: bool,
 }
 
 /// Row of the strategy table that stands for orders placed by hand on the venue.
@@ -98,14 +113,32 @@ impl<S: Strategy> Engine<S> {
     #[must_use]
     pub fn new(desk: Desk) -> Self {
         let listeners = desk.instruments.iter().map(|_| Vec::new()).collect();
-        Engine { desk, seats: Vec::new(), listeners, has_fault: false, holds: false }
+        let quotes_of_books = vec![false; desk.instruments.len()];
+        Engine {
+            desk,
+            seats: Vec::new(),
+            listeners,
+            has_fault: false,
+            listens: Vec::new(),
+            holds: false,
+            quotes_of_books,
+            listeners_changed: false,
+        }
     }
 
     /// Seats a strategy on an account; gives its row of the strategy table, from 1.
     pub fn add(&mut self, strategy: S, account: u16, own: u32, stop_policy: StopPolicy) -> u16 {
+        let routes = vec![account; self.desk.instruments.len()].into();
         let (running, commands, fault) = (true, 0, None);
-        self.seats.push(Seat { strategy, account, own, stop_policy, running, commands, fault });
+        let seat = Seat { strategy, account, routes, own, stop_policy, running, commands, fault };
+        self.seats.push(seat);
         self.seats.len() as u16
+    }
+
+    /// Makes a strategy trade an instrument on another account than its first: one market of
+    /// several has an account of its own.
+    pub fn route(&mut self, strategy: u16, instrument: InstrumentId, account: u16) {
+        self.seats[strategy as usize - 1].routes[instrument as usize] = account;
     }
 
     /// Makes a strategy hear an instrument's market events.
@@ -216,7 +249,7 @@ impl<S: Strategy> Engine<S> {
         if !seat.running || self.holds {
             return;
         }
-        let mut port = Port::new(&mut self.desk, row, seat.account);
+        let mut port = Port::new(&mut self.desk, row, seat.account, &seat.routes);
         if let Err(fault) = seat.strategy.on_event(event, &mut port) {
             let message = format!("{} raised {}", event.callback(), fault.message);
             self.fail(row, Fault { message }, 2);
@@ -237,22 +270,26 @@ impl<S: Strategy> Engine<S> {
     #[cold]
     fn leave(&mut self, row: u16) {
         let seat = &self.seats[row as usize - 1];
-        let (account, policy) = (seat.account, seat.stop_policy);
+        let policy = seat.stop_policy;
         if policy == StopPolicy::Hold {
             return;
         }
-        let mut port = Port::new(&mut self.desk, row, account);
+        let mut port = Port::new(&mut self.desk, row, seat.account, &seat.routes);
         port.cancel_all(None);
         if policy == StopPolicy::Flatten {
             for instrument in 0..port.desk().instruments.len() as InstrumentId {
-                let held = port.position(instrument);
-                if held != 0 {
+                for &leg in port.legs(instrument) {
+                    let held = port.leg(instrument, leg);
+                    if held == 0 {
+                        continue;
+                    }
                     let side = if held > 0 { Side::Sell } else { Side::Buy };
                     let kind = OrderType::Market;
                     let mut spec = OrderSpec::new(instrument, side, kind, held.abs(), 0);
                     // Spot knows no reduce-only; there a strategy holds what it has.
                     spec.reduce_only =
                         port.desk().instruments[instrument as usize].kind != Kind::Spot;
+                    spec.position_side = leg;
                     port.place(spec, Some(Box::from(&b"stop policy: flatten\0"[..])));
                 }
             }
@@ -275,7 +312,9 @@ impl<S: Strategy> Engine<S> {
         if self.desk.outbox.listens.is_empty() {
             return Ok(());
         }
+        self.listeners_changed = true;
         for change in std::mem::take(&mut self.desk.outbox.listens) {
+            self.listens.push(change);
             let ListenRequest { strategy, instrument, wants, interval_ns, on } = change;
             self.unlisten(strategy, instrument, wants, interval_ns);
             if on {
@@ -332,7 +371,7 @@ impl<S: Strategy> Engine<S> {
              look for a loop that places orders in answer to its own orders"
         );
         let seat = &mut self.seats[strategy as usize - 1];
-        let mut port = Port::new(&mut self.desk, strategy, seat.account);
+        let mut port = Port::new(&mut self.desk, strategy, seat.account, &seat.routes);
         seat.strategy.on_breaker(&message, &mut port);
         self.fail(strategy, Fault { message }, 3);
         Ok(())
@@ -378,7 +417,11 @@ impl<S: Strategy> Engine<S> {
         self.desk.now_ns = now_ns;
         let Some(first) = rows.first() else { return Ok(()) };
         let instrument = first.instrument;
+        let before = self.best_to_tell(instrument);
         self.desk.ticks(rows);
+        if self.quotes_of_books[instrument as usize] {
+            self.tell_best(instrument, before, rows)?;
+        }
         for at in 0..self.listeners[instrument as usize].len() {
             let Some(&l) = self.listeners[instrument as usize].get(at) else { break };
             if l.wants & wants::TRADES != 0 {
@@ -392,6 +435,42 @@ impl<S: Strategy> Engine<S> {
             }
         }
         self.settle()
+    }
+
+    /// The book's best levels, if they are told as quotes and somebody listens.
+    fn best_to_tell(&self, instrument: InstrumentId) -> Option<Best> {
+        if !self.quotes_of_books[instrument as usize] || !self.is_watched(instrument, wants::QUOTES)
+        {
+            return None;
+        }
+        let book = &self.desk.markets[instrument as usize].book;
+        Some(book.best().unwrap_or_default())
+    }
+
+    /// Tells the best levels as a quote, if a message changed them.
+    fn tell_best(
+        &mut self,
+        instrument: InstrumentId,
+        before: Option<Best>,
+        rows: &[Tick],
+    ) -> Result<(), EngineError> {
+        let (Some(before), Some(last)) = (before, rows.last()) else { return Ok(()) };
+        let Some(now) = self.best_to_tell(instrument) else { return Ok(()) };
+        let (bid, ask) = now;
+        if now == before || bid.qty == 0 {
+            return Ok(());
+        }
+        let quote = Quote {
+            ts_exchange: last.ts_exchange,
+            ts_recv: last.ts_recv,
+            instrument,
+            bid_price: bid.price,
+            bid_qty: bid.qty,
+            ask_price: ask.price,
+            ask_qty: ask.qty,
+            update_id: 0,
+        };
+        self.tell(instrument, wants::QUOTES, &Event::Quote(&quote))
     }
 
     /// A public trade outside a book feed.
@@ -435,6 +514,22 @@ impl<S: Strategy> Engine<S> {
     pub fn funding(&mut self, funding: &Funding, now_ns: i64) -> Result<(), EngineError> {
         self.desk.now_ns = now_ns;
         self.tell(funding.instrument, wants::FUNDING, &Event::Funding(funding))
+    }
+
+    /// What a venue publishes beside prices, trades and books.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the desk cannot go on.
+    pub fn published(&mut self, row: &Published, now_ns: i64) -> Result<(), EngineError> {
+        self.desk.now_ns = now_ns;
+        let bit = match row {
+            Published::Index(_) => wants::INDEXES,
+            Published::OpenInterest(_) => wants::INTEREST,
+            Published::Liquidation(_) => wants::LIQUIDATIONS,
+            Published::Ticker(_) => wants::TICKERS,
+        };
+        self.tell(row.instrument(), bit, &Event::Published(row))
     }
 
     /// Funding was exchanged on an account's position.
@@ -490,26 +585,5 @@ impl<S: Strategy> Engine<S> {
         self.desk.now_ns = due_ns;
         self.call(strategy, &Event::Timer(timer, due_ns));
         self.settle()
-    }
-}
-
-/// The public trade that a row of a book feed stands for.
-#[must_use]
-pub fn trade_of(row: &Tick) -> Trade {
-    let taker = if row.flags & TICK_UNKNOWN_TAKER != 0 {
-        0
-    } else if row.flags & TICK_BUY != 0 {
-        1
-    } else {
-        -1
-    };
-    Trade {
-        ts_exchange: row.ts_exchange,
-        ts_recv: row.ts_recv,
-        instrument: row.instrument,
-        taker,
-        price: row.price,
-        qty: row.qty,
-        trade_id: 0,
     }
 }

@@ -9,9 +9,9 @@ mod outside;
 
 pub use market::{market_number, BodyHeard, FrameHeard, StreamsMarked, MARKET_RECORDS};
 pub use outside::{
-    AccountSetting, BalanceStated, CashMoved, CumulativeQty, Differs, Epoch, ExternalOrder, Frozen,
-    OrderFound, ParkedReport, PositionStated, RequestAbsent, RequestDoubt, TimerDue, VenueId,
-    VenueProfit, VenueWords, LIVE_RECORDS,
+    AccountSetting, BalanceStated, CashMoved, CumulativeQty, Differs, Epoch, ExternalOrder, FeeDue,
+    FillFee, Frozen, OrderFound, OrderLeg, ParkedReport, PositionStated, RequestAbsent,
+    RequestDoubt, TimerDue, VenueId, VenueProfit, VenueWords, LIVE_RECORDS,
 };
 
 use crate::journal::RecordType;
@@ -314,6 +314,9 @@ pub mod number {
     pub const TIMER: u16 = 28;
     pub const SETTING: u16 = 29;
     pub const PROFIT: u16 = 30;
+    pub const LEG: u16 = 31;
+    pub const FEE_DUE: u16 = 32;
+    pub const FEE: u16 = 33;
 }
 
 /// Every record type of a backtest's trading journal; [`LIVE_RECORDS`] has more.

@@ -109,6 +109,12 @@ impl<L: Level> Sides<L> {
         self.of_mut(is_bid).set(mirrored(is_bid, price), level);
     }
 
+    /// As [`set`](Self::set), or nothing at all; what it costs does not depend on which.
+    #[inline(always)]
+    pub fn set_if(&mut self, on: bool, is_bid: bool, price: i64, level: L) {
+        self.of_mut(is_bid).set_if(on, mirrored(is_bid, price), level);
+    }
+
     /// Changes what stands at `price` in place, and does nothing if nothing stands there.
     ///
     /// `change` must leave a present level present.
@@ -146,7 +152,7 @@ struct Ladder<L> {
     /// Inverse of the odd part of `step`, modulo 2^64, and how many twos the rest is.
     step_inverse: u64,
     step_twos: u32,
-    slots: Box<[L]>,
+    slots: Box<[L; SLOTS]>,
     present: [u64; WORDS],
     /// Slot of the best level, or `NONE`.
     best: i64,
@@ -168,7 +174,7 @@ impl<L: Level> Ladder<L> {
             step,
             step_inverse: inverse((step >> step_twos) as u64),
             step_twos,
-            slots: vec![L::default(); SLOTS].into_boxed_slice(),
+            slots: boxed_slots(),
             present: [0; WORDS],
             best: Self::NONE,
             outside: BTreeMap::new(),
@@ -276,27 +282,46 @@ impl<L: Level> Ladder<L> {
         }
     }
 
+    /// As [`set`](Self::set), or nothing at all; what it costs does not depend on which.
+    ///
+    /// The level is written in any case, if need be as it was: which rows of a feed are levels is
+    /// anybody's guess, and a wrong guess of the processor costs more than a store.
+    #[inline(always)]
+    fn set_if(&mut self, on: bool, price: i64, level: L) {
+        match self.slot(price) {
+            Some(slot) => {
+                let level = if on { level } else { self.slots[slot] };
+                self.set_slot(slot, level);
+            }
+            None if on => self.set_outside(price, level),
+            None => {}
+        }
+    }
+
     #[inline(always)]
     fn set_slot(&mut self, slot: usize, level: L) {
         let (word, bit) = (slot / 64, slot % 64);
-        let is = u64::from(!level.is_absent());
+        let is_absent = level.is_absent();
+        let is = u64::from(!is_absent);
         self.slots[slot] = level;
         // Whether a level comes or goes is anybody's guess, so there is no branch on it.
         self.present[word] = (self.present[word] & !(1 << bit)) | (is << bit);
-        if slot as i64 >= self.best {
-            self.touch(slot as i64, is == 1);
+        // Most changes at the best price leave it the best: one question finds those that may not,
+        // a level ahead of the best, and an absent one at it.
+        if slot as i64 + i64::from(is_absent) > self.best {
+            self.touch(slot as i64, !is_absent);
         }
     }
 
     /// What follows for the best level from a change of it or ahead of it.
     #[inline]
     fn touch(&mut self, slot: i64, is_present: bool) {
-        if is_present && slot != self.best {
+        if is_present {
             self.best = slot;
             if slot < MARGIN || slot >= SLOTS as i64 - MARGIN {
                 self.recenter();
             }
-        } else if !is_present && slot == self.best {
+        } else if slot == self.best {
             self.find_best();
         }
     }
@@ -447,6 +472,12 @@ impl<L: Level> Ladder<L> {
         let slot = self.scan(from.min(SLOTS as i128 - 1) as usize)?;
         Some((self.price(slot), self.slots[slot]))
     }
+}
+
+/// Absent levels for a whole window; a length that the type knows needs no check at each access.
+fn boxed_slots<L: Level>() -> Box<[L; SLOTS]> {
+    let slots = vec![L::default(); SLOTS].into_boxed_slice();
+    slots.try_into().unwrap_or_else(|_| unreachable!("the length is that of the type"))
 }
 
 /// The inverse of an odd number modulo 2^64: each round doubles the bits that are right.

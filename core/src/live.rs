@@ -7,12 +7,13 @@
 //! ```
 //!
 //! The shell calls these methods, sends what [`Live::take_requests`] gives once the journal is as
-//! durable as its policy says, and calls [`Live::advance`] at [`Live::next_ns`].
+//! durable as its policy says, and calls [`Live::advance`] at [`Live::next_ns`]. Events are told
+//! inside [`Live::hear`]: one message is one instant.
 
 use crate::desk::Input;
 use crate::engine::{Engine, EngineError};
 use crate::facts;
-use crate::market::{Bar, Funding, MarkPrice, Quote, Tick, Trade};
+use crate::market::{Bar, Funding, MarkPrice, Published, Quote, Tick, Trade};
 use crate::order::Request;
 use crate::paper::Paper;
 use crate::strategy::Strategy;
@@ -85,70 +86,36 @@ impl<S: Strategy> Live<S> {
         Ok(())
     }
 
-    /// Rows of one message of a book feed.
+    /// Something is heard at `now_ns`, all of it at once: what was due before happens first, then
+    /// `sequence` is the market's, `tell` gives the events, and what is due with them comes last.
+    ///
+    /// A batch says by its market sequence behind which message it stands, and no more. So nothing
+    /// may happen between the events of one message, nor under its number before the first.
     ///
     /// # Errors
     ///
-    /// [`EngineError`] if the desk cannot go on.
-    pub fn ticks(&mut self, rows: &[Tick], now_ns: i64) -> Result<(), EngineError> {
-        self.before(now_ns, |paper| paper.ticks(rows))?;
-        self.engine.watched_ticks(rows, now_ns)?;
-        self.after(now_ns)
-    }
-
-    /// A public trade.
-    ///
-    /// # Errors
-    ///
-    /// [`EngineError`] if the desk cannot go on.
-    pub fn trade(&mut self, trade: &Trade, now_ns: i64) -> Result<(), EngineError> {
-        self.before(now_ns, |paper| paper.trade(trade))?;
-        self.engine.trade(trade, now_ns)?;
-        self.after(now_ns)
-    }
-
-    /// A best bid and offer.
-    ///
-    /// # Errors
-    ///
-    /// [`EngineError`] if the desk cannot go on.
-    pub fn quote(&mut self, quote: &Quote, now_ns: i64) -> Result<(), EngineError> {
-        self.before(now_ns, |paper| paper.quote(quote))?;
-        self.engine.quote(quote, now_ns)?;
-        self.after(now_ns)
-    }
-
-    /// A finished bar.
-    ///
-    /// # Errors
-    ///
-    /// [`EngineError`] if the desk cannot go on.
-    pub fn bar(&mut self, bar: &Bar, now_ns: i64) -> Result<(), EngineError> {
-        self.before(now_ns, |paper| paper.bar(bar))?;
-        self.engine.bar(bar, now_ns)?;
-        self.after(now_ns)
-    }
-
-    /// A mark price.
-    ///
-    /// # Errors
-    ///
-    /// [`EngineError`] if the desk cannot go on.
-    pub fn mark(&mut self, mark: &MarkPrice, now_ns: i64) -> Result<(), EngineError> {
-        self.before(now_ns, |paper| paper.mark(mark))?;
-        self.engine.mark(mark, now_ns)?;
-        self.after(now_ns)
-    }
-
-    /// A funding settlement was published.
-    ///
-    /// # Errors
-    ///
-    /// [`EngineError`] if the desk cannot go on.
-    pub fn funding(&mut self, funding: &Funding, now_ns: i64) -> Result<(), EngineError> {
-        self.before(now_ns, |paper| paper.funding(funding))?;
-        self.engine.funding(funding, now_ns)?;
-        self.after(now_ns)
+    /// What `tell` gives, or [`EngineError`] if the desk cannot go on.
+    #[inline]
+    pub fn hear<R, E: From<EngineError>>(
+        &mut self,
+        now_ns: i64,
+        sequence: Option<u64>,
+        tell: impl FnOnce(&mut Hearing<'_, S>) -> Result<R, E>,
+    ) -> Result<R, E> {
+        if self.paper.is_some() {
+            self.advance(now_ns - 1)?;
+        }
+        if let Some(sequence) = sequence {
+            self.engine.desk.pin_market(sequence);
+        }
+        if let Some(paper) = &mut self.paper {
+            paper.heard_ns = now_ns;
+        }
+        let told = tell(&mut Hearing { live: self, now_ns })?;
+        if self.paper.is_some() {
+            self.advance(now_ns)?;
+        }
+        Ok(told)
     }
 
     /// When something is due by itself, ns: a timer, or a report of the paper venue.
@@ -185,15 +152,6 @@ impl<S: Strategy> Live<S> {
         }
     }
 
-    /// One row of a book feed, as a whole message.
-    ///
-    /// # Errors
-    ///
-    /// [`EngineError`] if the desk cannot go on.
-    pub fn tick(&mut self, row: &Tick, now_ns: i64) -> Result<(), EngineError> {
-        self.ticks(std::slice::from_ref(row), now_ns)
-    }
-
     /// True if some request is to leave.
     #[must_use]
     pub fn has_requests(&self) -> bool {
@@ -203,28 +161,6 @@ impl<S: Strategy> Live<S> {
     /// Takes the requests that are to leave, oldest first.
     pub fn take_requests(&mut self) -> Vec<Request> {
         std::mem::take(&mut self.requests)
-    }
-
-    /// On paper, what is due before the event happens, and the venue sees the event.
-    #[inline]
-    fn before(&mut self, now_ns: i64, see: impl FnOnce(&mut Paper)) -> Result<(), EngineError> {
-        if self.paper.is_some() {
-            self.advance(now_ns - 1)?;
-            if let Some(paper) = &mut self.paper {
-                paper.heard_ns = now_ns;
-                see(paper);
-            }
-        }
-        Ok(())
-    }
-
-    #[inline]
-    fn after(&mut self, now_ns: i64) -> Result<(), EngineError> {
-        self.collect();
-        if self.paper.is_some() {
-            self.advance(now_ns)?;
-        }
-        Ok(())
     }
 
     /// Sets the timers that strategies asked for, and puts requests on their way.
@@ -237,6 +173,110 @@ impl<S: Strategy> Live<S> {
         match &mut self.paper {
             Some(paper) => desk.outbox.requests.drain(..).for_each(|request| paper.take(request)),
             None => self.requests.append(&mut desk.outbox.requests),
+        }
+    }
+}
+
+/// The instant at which a message is heard: its events, in order. See [`Live::hear`].
+pub struct Hearing<'a, S> {
+    live: &'a mut Live<S>,
+    now_ns: i64,
+}
+
+impl<S: Strategy> Hearing<'_, S> {
+    /// The engine, for what is heard and is no event.
+    pub fn engine(&mut self) -> &mut Engine<S> {
+        &mut self.live.engine
+    }
+
+    /// Rows of one message of a book feed.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the desk cannot go on.
+    pub fn ticks(&mut self, rows: &[Tick]) -> Result<(), EngineError> {
+        self.see(|paper| paper.ticks(rows));
+        self.live.engine.watched_ticks(rows, self.now_ns)?;
+        self.live.collect();
+        Ok(())
+    }
+
+    /// What the venue publishes beside prices, trades and books.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the desk cannot go on.
+    pub fn published(&mut self, row: &Published) -> Result<(), EngineError> {
+        self.live.engine.published(row, self.now_ns)?;
+        self.live.collect();
+        Ok(())
+    }
+
+    /// A public trade.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the desk cannot go on.
+    pub fn trade(&mut self, trade: &Trade) -> Result<(), EngineError> {
+        self.see(|paper| paper.trade(trade));
+        self.live.engine.trade(trade, self.now_ns)?;
+        self.live.collect();
+        Ok(())
+    }
+
+    /// A best bid and offer.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the desk cannot go on.
+    pub fn quote(&mut self, quote: &Quote) -> Result<(), EngineError> {
+        self.see(|paper| paper.quote(quote));
+        self.live.engine.quote(quote, self.now_ns)?;
+        self.live.collect();
+        Ok(())
+    }
+
+    /// A finished bar.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the desk cannot go on.
+    pub fn bar(&mut self, bar: &Bar) -> Result<(), EngineError> {
+        self.see(|paper| paper.bar(bar));
+        self.live.engine.bar(bar, self.now_ns)?;
+        self.live.collect();
+        Ok(())
+    }
+
+    /// A mark price.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the desk cannot go on.
+    pub fn mark(&mut self, mark: &MarkPrice) -> Result<(), EngineError> {
+        self.see(|paper| paper.mark(mark));
+        self.live.engine.mark(mark, self.now_ns)?;
+        self.live.collect();
+        Ok(())
+    }
+
+    /// A funding settlement was published.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the desk cannot go on.
+    pub fn funding(&mut self, funding: &Funding) -> Result<(), EngineError> {
+        self.see(|paper| paper.funding(funding));
+        self.live.engine.funding(funding, self.now_ns)?;
+        self.live.collect();
+        Ok(())
+    }
+
+    /// On paper the venue sees an event before the engine.
+    #[inline]
+    fn see(&mut self, see: impl FnOnce(&mut Paper)) {
+        if let Some(paper) = &mut self.live.paper {
+            see(paper);
         }
     }
 }

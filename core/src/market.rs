@@ -234,3 +234,78 @@ record! {
         pub volume: i64,
     }
 }
+
+/// What a venue publishes beside prices, trades and books; it moves no order and no money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Published {
+    /// An index price.
+    Index(IndexPrice),
+    /// Contracts outstanding.
+    OpenInterest(OpenInterest),
+    /// A forced order of somebody.
+    Liquidation(Liquidation),
+    /// Statistics of a rolling window.
+    Ticker(Ticker),
+}
+
+macro_rules! of_each {
+    ($published:expr, $row:ident => $body:expr) => {
+        match $published {
+            Published::Index($row) => $body,
+            Published::OpenInterest($row) => $body,
+            Published::Liquidation($row) => $body,
+            Published::Ticker($row) => $body,
+        }
+    };
+}
+
+impl Published {
+    /// The venue's event time.
+    #[must_use]
+    pub const fn ts_exchange(&self) -> i64 {
+        of_each!(self, row => row.ts_exchange)
+    }
+
+    /// When it is known here.
+    #[must_use]
+    pub const fn ts_recv(&self) -> i64 {
+        of_each!(self, row => row.ts_recv)
+    }
+
+    /// Moves its arrival.
+    pub const fn set_ts_recv(&mut self, ts: i64) {
+        of_each!(self, row => row.ts_recv = ts);
+    }
+
+    /// Row of the instrument table.
+    #[must_use]
+    pub const fn instrument(&self) -> u32 {
+        of_each!(self, row => row.instrument)
+    }
+
+    /// Gives it another row of an instrument table.
+    pub const fn set_instrument(&mut self, instrument: u32) {
+        of_each!(self, row => row.instrument = instrument);
+    }
+}
+
+/// The public trade that a row of a book feed stands for.
+#[must_use]
+pub fn trade_of(row: &Tick) -> Trade {
+    let taker = if row.flags & TICK_UNKNOWN_TAKER != 0 {
+        0
+    } else if row.flags & TICK_BUY != 0 {
+        1
+    } else {
+        -1
+    };
+    Trade {
+        ts_exchange: row.ts_exchange,
+        ts_recv: row.ts_recv,
+        instrument: row.instrument,
+        taker,
+        price: row.price,
+        qty: row.qty,
+        trade_id: 0,
+    }
+}

@@ -298,6 +298,9 @@ impl Expiry {
     }
 }
 
+/// Stands for the fee's asset of a [`FillFact`] that came without its fee.
+pub const FEE_UNSAID: u16 = u16::MAX;
+
 /// One execution of ours, as the venue reports it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FillFact {
@@ -311,7 +314,7 @@ pub struct FillFact {
     pub is_maker: bool,
     /// At the scale of `fee_asset`; positive is paid.
     pub fee: i128,
-    /// Row of the asset table.
+    /// Row of the asset table, or [`FEE_UNSAID`].
     pub fee_asset: u16,
     /// Profit that the venue says it realised, at the scale of the settlement asset; `None` where
     /// it does not say, and we work it out.
@@ -407,6 +410,16 @@ pub enum RequestKind {
         /// New price.
         price: i64,
     },
+    /// Cancel it and place a new leg of it, in one request: total quantity and price as of an
+    /// amendment.
+    Replace {
+        /// New total quantity.
+        qty: i64,
+        /// New price.
+        price: i64,
+        /// The leg that is cancelled.
+        instead: u32,
+    },
     /// End it.
     Cancel,
     /// End every open order of the account in the instrument.
@@ -427,4 +440,6 @@ pub struct Request {
     pub ts_sent: i64,
     /// What is asked.
     pub kind: RequestKind,
+    /// Which leg of the order is meant: of an amendment that replaces, the one that it places.
+    pub leg: u32,
 }

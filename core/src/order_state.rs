@@ -7,12 +7,16 @@
 
 mod afterlife;
 mod evidence;
+mod legs;
 mod stored;
 mod table;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_legs;
 
 pub use evidence::{Asked, Found, FoundStatus};
+pub use legs::MOST_LEGS;
 pub use table::OrderTable;
 
 use crate::order::{Expiry, FillFact, OrderId, OrderSpec, Reject, Report, ReportKind};
@@ -158,6 +162,9 @@ pub struct Order {
     pub refusal: Option<Box<str>>,
     /// Live handles outside the core; the row is kept while there are any.
     pub handles: u32,
+    /// The orders at the venue that it was in turn, the first included, once it was replaced; then
+    /// all above but the terms of the last request follows from them. Empty before.
+    legs: Vec<Order>,
 }
 
 /// What a report changed.
@@ -201,6 +208,7 @@ impl Order {
             trades: Vec::new(),
             refusal: None,
             handles: 0,
+            legs: Vec::new(),
         }
     }
 

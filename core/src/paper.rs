@@ -12,7 +12,7 @@ use crate::desk::{CashKind, Input, Origin};
 use crate::facts;
 use crate::instrument::InstrumentId;
 use crate::market::{Bar, Funding, MarkPrice, Quote, Tick, Trade};
-use crate::matching::timeline::{Key, MARKET, REQUEST};
+use crate::matching::timeline::{Key, CLOCK, MARKET, NOTICE, REQUEST};
 use crate::matching::{AccountReport, Channel, Venue, VenueEvent};
 use crate::order::{OrderType, Request, RequestKind};
 
@@ -38,6 +38,10 @@ pub struct Paper {
     liquidations: u64,
     marks: BTreeMap<InstrumentId, i64>,
     fundings: BTreeMap<(InstrumentId, i64), Funding>,
+    /// The settlement that mark prices announce: when, and the last rate that they told.
+    coming: BTreeMap<InstrumentId, (i64, i64)>,
+    /// The last settlement that was told, by account: its legs are reported one by one.
+    paid: Option<(u16, InstrumentId, i64)>,
 }
 
 impl Paper {
@@ -56,6 +60,8 @@ impl Paper {
             liquidations: 0,
             marks: BTreeMap::new(),
             fundings: BTreeMap::new(),
+            coming: BTreeMap::new(),
+            paid: None,
         }
     }
 
@@ -109,20 +115,30 @@ impl Paper {
 
     /// A mark price holds at the venue.
     pub fn mark(&mut self, mark: &MarkPrice) {
-        self.reach(mark.ts_exchange, 0);
+        // A mark of the settlement's very instant comes before it, as in a replay.
+        self.reach_place(Key::new(mark.ts_exchange, NOTICE, 0));
         self.marks.insert(mark.instrument, mark.mark);
+        self.settle_before(Key::new(mark.ts_exchange, MARKET, 0));
+        let next = mark.next_funding_ns;
+        if next > mark.ts_exchange && !self.fundings.contains_key(&(mark.instrument, next)) {
+            self.coming.insert(mark.instrument, (next, mark.funding_rate));
+        }
         self.venue.mark(mark.ts_exchange, mark.instrument, mark.mark);
         if mark.index > 0 {
             self.venue.index(mark.ts_exchange, mark.instrument, mark.index);
         }
-        self.schedule();
+        self.reach(mark.ts_exchange, 0);
     }
 
-    /// A funding rate was published: it is exchanged at the venue's time.
+    /// A funding rate was published: it is exchanged at the venue's time, once.
     pub fn funding(&mut self, funding: &Funding) {
         self.reach(funding.ts_exchange, 0);
         let known = (funding.mark > 0).then_some(funding.mark);
         let (instrument, at) = (funding.instrument, funding.ts_exchange);
+        if self.fundings.contains_key(&(instrument, at)) {
+            return;
+        }
+        self.coming.remove(&instrument);
         self.venue.rate(instrument, funding.rate, at, known);
         self.fundings.insert((instrument, at), *funding);
         self.reach(at.saturating_add(1), 0);
@@ -166,9 +182,26 @@ impl Paper {
         input
     }
 
+    /// Puts the settlements that come before a time on the venue's clock, with the last rate that
+    /// was told of them: each happens at its own instant, before whatever is later.
+    fn settle_before(&mut self, event: Key) {
+        while let Some((&instrument, &(at, rate))) =
+            self.coming.iter().find(|(_, (at, _))| Key::new(*at, CLOCK, 0) < event)
+        {
+            self.coming.remove(&instrument);
+            let funding = Funding { ts_exchange: at, instrument, rate, ..Funding::default() };
+            self.fundings.insert((instrument, at), funding);
+            self.venue.rate(instrument, rate, at, None);
+        }
+    }
+
     /// Lets the venue's time come to an event: requests that arrive before it, its own clock.
     fn reach(&mut self, ts_exchange: i64, sub: u8) {
-        let event = Key::new(ts_exchange, MARKET, sub);
+        self.reach_place(Key::new(ts_exchange, MARKET, sub));
+    }
+
+    fn reach_place(&mut self, event: Key) {
+        self.settle_before(event);
         while let Some(&(at, _)) = self.requests.front() {
             if Key::new(at, REQUEST, 0) >= event {
                 break;
@@ -184,13 +217,16 @@ impl Paper {
     /// The first request reaches the venue.
     fn arrive(&mut self) {
         let Some((at, request)) = self.requests.pop_front() else { return };
+        self.settle_before(Key::new(at, REQUEST, 0));
         while !self.venue.advance(Key::new(at, REQUEST, 0)) {
             self.schedule();
         }
         let (account, id) = (request.account, request.order);
         match request.kind {
             RequestKind::Place(ref spec) => self.venue.place(at, account, id, spec),
-            RequestKind::Amend { qty, price } => self.venue.amend(at, account, id, qty, price),
+            RequestKind::Amend { qty, price } | RequestKind::Replace { qty, price, .. } => {
+                self.venue.amend(at, account, id, qty, price)
+            }
             RequestKind::Cancel => self.venue.cancel(at, account, id),
             RequestKind::CancelAll { instrument } => {
                 self.venue.cancel_all(at, account, Some(instrument));
@@ -202,6 +238,13 @@ impl Paper {
     /// Puts what the venue said on its way; nothing arrives before the event that showed it.
     fn schedule(&mut self) {
         for report in self.venue.reports.drain(..) {
+            if let VenueEvent::Funding { instrument, ts_exchange, .. } = report.event {
+                // The mark of the settlement's instant; when the report is heard it has moved on.
+                let mark = self.marks.get(&instrument).copied().unwrap_or(0);
+                if let Some(funding) = self.fundings.get_mut(&(instrument, ts_exchange)) {
+                    funding.mark = if funding.mark > 0 { funding.mark } else { mark };
+                }
+            }
             let arrival = self.report.arrival(report.event.ts_exchange());
             let last = self.reports.back().map_or(i64::MIN, |(due, _)| *due);
             self.reports.push_back((arrival.max(self.heard_ns).max(last), report));
@@ -216,10 +259,13 @@ impl Paper {
                 self.told.push_back(Input::Report { report, words: None });
             }
             VenueEvent::Funding { instrument, ts_exchange, .. } => {
+                // The engine pays for all legs at once.
+                let this = (account, instrument, ts_exchange);
                 let Some(funding) = self.fundings.get(&(instrument, ts_exchange)) else { return };
-                let known = self.marks.get(&instrument).copied().unwrap_or(0);
-                let mark = if funding.mark > 0 { funding.mark } else { known };
-                let rate = funding.rate;
+                if self.paid.replace(this) == Some(this) {
+                    return;
+                }
+                let Funding { rate, mark, .. } = *funding;
                 let paid = facts::FundingPaid { account, instrument, rate, mark, amount: 0 };
                 self.told.push_back(Input::Funding(paid));
             }
@@ -231,7 +277,7 @@ impl Paper {
     /// A liquidation is an order of the venue: its fill waits for it, and is shared over those who
     /// held the position.
     fn tell_liquidation(&mut self, account: u16, event: &VenueEvent) {
-        let &VenueEvent::Liquidated { instrument, ts_exchange, side, qty, price, fee, asset } =
+        let &VenueEvent::Liquidated { instrument, ts_exchange, side, leg, qty, price, fee, asset } =
             event
         else {
             return;
@@ -257,6 +303,7 @@ impl Paper {
             ts_exchange,
             origin: Origin::Liquidation as u8,
             side: side as i8,
+            position_side: leg as u8,
             kind: OrderType::Market as u8,
             qty,
             ..facts::ExternalOrder::default()

@@ -5,9 +5,9 @@
 
 use crate::desk::{Command, Desk};
 use crate::facts;
-use crate::instrument::InstrumentId;
-use crate::market::{Bar, Funding, MarkPrice, Quote, Trade};
-use crate::order::{OrderId, OrderSpec, OrderType, Side};
+use crate::instrument::{InstrumentId, Kind};
+use crate::market::{Bar, Funding, MarkPrice, Published, Quote, Trade};
+use crate::order::{OrderId, OrderSpec, OrderType, PositionSide, Side};
 use crate::order_state::Status;
 
 /// What a strategy asks to be told, as bits; what nobody wants is never dispatched.
@@ -32,6 +32,14 @@ pub mod wants {
     pub const POSITIONS: u32 = 256;
     /// The account after it changed.
     pub const ACCOUNTS: u32 = 512;
+    /// Index prices.
+    pub const INDEXES: u32 = 1024;
+    /// Open interest.
+    pub const INTEREST: u32 = 2048;
+    /// Public notices of forced orders.
+    pub const LIQUIDATIONS: u32 = 4096;
+    /// Statistics of a rolling window.
+    pub const TICKERS: u32 = 8192;
 }
 
 /// What a strategy is told.
@@ -51,12 +59,14 @@ pub enum Event<'a> {
     Mark(&'a MarkPrice),
     /// A funding settlement.
     Funding(&'a Funding),
+    /// What a venue publishes beside.
+    Published(&'a Published),
     /// One of its orders changed.
     Order(OrderId),
     /// One of its orders traded.
     Fill(&'a facts::Fill),
     /// Its own position in an instrument changed.
-    Position(InstrumentId),
+    Position(InstrumentId, PositionSide),
     /// The account changed.
     Account(u16),
     /// A timer it set is due; its number and the time it was due.
@@ -77,9 +87,13 @@ impl Event<'_> {
             Event::Book(_) => "on_book",
             Event::Mark(_) => "on_mark",
             Event::Funding(_) => "on_funding",
+            Event::Published(Published::Index(_)) => "on_index",
+            Event::Published(Published::OpenInterest(_)) => "on_open_interest",
+            Event::Published(Published::Liquidation(_)) => "on_liquidation",
+            Event::Published(Published::Ticker(_)) => "on_ticker",
             Event::Order(_) => "on_order",
             Event::Fill(_) => "on_fill",
-            Event::Position(_) => "on_position",
+            Event::Position(..) => "on_position",
             Event::Account(_) => "on_account",
             Event::Timer(..) => "a timer",
             Event::Stop => "on_stop",
@@ -134,11 +148,13 @@ pub struct Port<'a> {
     /// Row of the strategy table.
     strategy: u16,
     account: u16,
+    /// Accounts by row of the instrument table.
+    routes: &'a [u16],
 }
 
 impl<'a> Port<'a> {
-    pub(crate) fn new(desk: &'a mut Desk, strategy: u16, account: u16) -> Self {
-        Port { desk, strategy, account }
+    pub(crate) fn new(desk: &'a mut Desk, strategy: u16, account: u16, routes: &'a [u16]) -> Self {
+        Port { desk, strategy, account, routes }
     }
 
     /// All that can be read: markets, accounts, orders.
@@ -160,10 +176,35 @@ impl<'a> Port<'a> {
         self.strategy
     }
 
-    /// Row of the account table.
+    /// Row of the account table, of the strategy's first account.
     #[must_use]
     pub fn account(&self) -> u16 {
         self.account
+    }
+
+    /// Row of the account table, of the account on which the strategy trades an instrument.
+    #[inline]
+    #[must_use]
+    pub fn account_of(&self, instrument: InstrumentId) -> u16 {
+        self.routes.get(instrument as usize).copied().unwrap_or(self.account)
+    }
+
+    /// The legs that a position in an instrument has there: one, or two in hedge mode.
+    #[must_use]
+    pub fn legs(&self, instrument: InstrumentId) -> &'static [PositionSide] {
+        let is_contract = self.desk.instruments[instrument as usize].kind != Kind::Spot;
+        if is_contract && self.desk.accounts.is_hedge(self.account_of(instrument)) {
+            &[PositionSide::Long, PositionSide::Short]
+        } else {
+            &[PositionSide::Both]
+        }
+    }
+
+    /// The strategy's own signed quantity in one leg, in quantity units.
+    #[must_use]
+    pub fn leg(&self, instrument: InstrumentId, leg: PositionSide) -> i64 {
+        let account = self.account_of(instrument);
+        self.desk.accounts.position(account, self.strategy, instrument, leg).qty
     }
 
     /// Gives an order; it is in state New and its verdict comes as a later event.
@@ -171,7 +212,7 @@ impl<'a> Port<'a> {
     /// `text` is the reason, a zero byte and the tag; it goes to the journal.
     #[inline]
     pub fn place(&mut self, spec: OrderSpec, text: Option<Box<[u8]>>) -> OrderId {
-        let (account, strategy) = (self.account, self.strategy);
+        let (account, strategy) = (self.account_of(spec.instrument), self.strategy);
         let id = self.desk.orders.insert(account, strategy, spec, self.desk.now_ns);
         let mid2 = self.desk.mid2(spec.instrument);
         if let Some(order) = self.desk.orders.get_mut(id) {
@@ -229,6 +270,17 @@ impl<'a> Port<'a> {
             .map(|order| order.spec.side.sign() * order.leaves_qty())
             .sum::<i64>()
             + self.position(instrument)
+    }
+
+    /// The same of one leg.
+    #[must_use]
+    pub fn expected_leg(&self, instrument: InstrumentId, leg: PositionSide) -> i64 {
+        let orders = self.own_open(Some(instrument)).filter_map(|id| self.desk.orders.get(id));
+        orders
+            .filter(|order| order.spec.kind == OrderType::Market && order.spec.position_side == leg)
+            .map(|order| order.spec.side.sign() * order.leaves_qty())
+            .sum::<i64>()
+            + self.leg(instrument, leg)
     }
 
     /// Wakes the strategy at a time; `every_ns` above zero repeats it.

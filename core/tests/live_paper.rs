@@ -68,12 +68,16 @@ fn taker() -> impl FnMut(&Event<'_>, &mut Port<'_>) -> Result<(), Fault> {
     }
 }
 
+fn hear(live: &mut Live<Scripted>, event: &Quote) {
+    live.hear(event.ts_recv, None, |hearing| hearing.quote(event)).unwrap();
+}
+
 fn run() -> Live<Scripted> {
     let mut live = live(taker());
     live.start(1).unwrap();
     for n in 0..20 {
         let event = quote(1_000 * MS + n * 10 * MS, 100_00 - n);
-        live.quote(&event, event.ts_recv).unwrap();
+        hear(&mut live, &event);
     }
     live.advance(2_000 * MS).unwrap();
     live
@@ -101,7 +105,7 @@ fn a_silent_market_keeps_nobody_waiting_for_ever() {
     let mut live = live(taker());
     live.start(1).unwrap();
     let event = quote(1_000 * MS, 100_00);
-    live.quote(&event, event.ts_recv).unwrap();
+    hear(&mut live, &event);
     let mut steps = 0;
     while let Some(next) = live.next_ns() {
         live.advance(next).unwrap();
@@ -123,7 +127,7 @@ fn a_paper_run_recovers_and_verifies_without_its_venue() {
     let mut again = live(taker());
     again.engine.desk = scene::blank_live_desk(Limits::default());
     let mut n = 0;
-    let verified = again.engine.verify(&segment, |engine, to| {
+    let verified = again.engine.verify(&segment, None, |engine, to| {
         while n < 20 && (n as u64) < to {
             let event = quote(1_000 * MS + n * 10 * MS, 100_00 - n);
             n += 1;
@@ -143,6 +147,80 @@ fn the_same_events_give_the_same_journal() {
     let mut live = live(taker());
     live.start(1).unwrap();
     let trade = Trade { instrument: PERPETUAL, price: 100_00, qty: 5, ..Trade::default() };
-    live.trade(&trade, 10).unwrap();
+    live.hear(10, None, |hearing| hearing.trade(&trade)).unwrap();
     assert!(live.engine.strategy(1).heard.iter().any(|line| line.contains("trade 10000x5")));
+}
+
+/// Orders at every other quote, and answers each fill with what the market shows at that moment.
+fn answering() -> impl FnMut(&Event<'_>, &mut Port<'_>) -> Result<(), Fault> {
+    let mut seen = 0;
+    move |event, port| {
+        match event {
+            Event::Quote(quote) => {
+                seen += 1;
+                if seen % 2 == 1 {
+                    port.place(limit(PERPETUAL, Side::Buy, 1_000, quote.ask_price), None);
+                }
+            }
+            Event::Fill(fill) => {
+                let at = fill.price + 100 + seen;
+                port.place(limit(PERPETUAL, Side::Sell, 1_000, at), None);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Three quotes of one instant, which come in one message.
+fn message(n: i64) -> Vec<Quote> {
+    let one = |k: i64| quote(1_000 * MS + n * 10 * MS, 100_00 - n - k);
+    (0..3).map(one).collect()
+}
+
+#[test]
+fn what_was_due_before_a_message_stands_before_it_however_late_the_timer_rings() {
+    for report_ms in [0, 3, 5, 8] {
+        let mut settings = VenueSettings::default();
+        settings.set("level=quote").unwrap();
+        let venue = Venue::new(settings, &scene::instruments(), &scene::assets());
+        let way = |ms, stream| Channel::new(Latency::constant(ms * MS), 1, stream);
+        let paper = Paper::new(venue, way(2, 1), way(report_ms, 2), 100 * MS);
+        let seated = |paper| {
+            let mut engine = Engine::new(scene::blank_live_desk(Limits::default()));
+            let act = Scripted::new(answering());
+            let row = engine.add(act, 0, u32::MAX, StopPolicy::Cancel);
+            engine.listen(row, PERPETUAL, wants::QUOTES, 0);
+            Live::new(engine, paper)
+        };
+        let mut first = seated(Some(paper));
+        first.engine.desk.deposit(0, scene::USDT, 100_000_000_000_000).unwrap();
+        first.start(1).unwrap();
+        for n in 0..20 {
+            // Nobody rings in time: what is due is found by the next message.
+            let rows = message(n);
+            let tell = |hearing: &mut veloz_core::live::Hearing<'_, Scripted>| {
+                rows.iter().try_for_each(|row| hearing.quote(row))
+            };
+            first.hear(rows[0].ts_recv, Some(n as u64 + 1), tell).unwrap();
+        }
+        first.advance(3_000 * MS).unwrap();
+        assert!(first.engine.desk.counts.fills > 5, "{:?}", first.engine.desk.counts);
+        let last = first.engine.desk.journal.sequence();
+        let bytes = first.engine.desk.journal.drain();
+        let segment = Reader::new(bytes.as_slice()).unwrap();
+
+        let mut n = 0;
+        let verified = seated(None).engine.verify(&segment, None, |engine, to| {
+            while n < 20 && (n as u64) < to {
+                engine.desk.pin_market(n as u64 + 1);
+                for row in message(n) {
+                    engine.quote(&row, row.ts_recv).map_err(|error| error.to_string())?;
+                }
+                n += 1;
+            }
+            Ok(())
+        });
+        assert_eq!(verified, Ok(last), "with reports after {report_ms} ms");
+    }
 }

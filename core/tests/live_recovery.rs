@@ -14,7 +14,7 @@ use veloz_core::facts;
 use veloz_core::journal::Reader;
 use veloz_core::market::Bar;
 use veloz_core::order::{
-    Expiry, FillFact, OrderId, Reject, Report, ReportKind, Request, RequestKind, Side,
+    Expiry, FillFact, OrderId, Reject, Report, ReportKind, Request, RequestKind, Side, FEE_UNSAID,
 };
 use veloz_core::order_state::{Asked, Found, FoundStatus, Status};
 use veloz_core::risk::Limits;
@@ -79,6 +79,8 @@ struct World {
     now: i64,
     asked: Vec<Request>,
     trades: u64,
+    /// A fill that was told without its fee, as it is with it, and its leg.
+    unpaid: Option<(Report, u32)>,
     /// State hashes by sequence of the journal, after each input.
     hashes: Vec<(u64, [u8; 32])>,
 }
@@ -86,6 +88,7 @@ struct World {
 impl World {
     fn new(seed: u64) -> World {
         let mut engine = Engine::new(scene::live_desk(limits()));
+        engine.desk.replace_orders(SPOT);
         for row in 0..2 {
             let act = busy(seed.wrapping_add(row));
             let seat = engine.add(Scripted::new(act), 0, u32::MAX, StopPolicy::Cancel);
@@ -95,7 +98,14 @@ impl World {
         }
         engine.desk.now_ns = SECOND;
         engine.start().unwrap();
-        World { engine, now: SECOND, asked: Vec::new(), trades: 0, hashes: Vec::new() }
+        World {
+            engine,
+            now: SECOND,
+            asked: Vec::new(),
+            trades: 0,
+            unpaid: None,
+            hashes: Vec::new(),
+        }
     }
 
     fn fill(&mut self, order: OrderId, qty: i64, price: i64) -> Report {
@@ -119,11 +129,17 @@ impl World {
         }
         let request = self.asked[dice as usize % self.asked.len()];
         let order = request.order;
-        let row = self.engine.desk.orders.get(order)?;
+        let whole = self.engine.desk.orders.get(order)?;
+        // Of a replacement either leg is spoken of.
+        let leg = match request.kind {
+            RequestKind::Replace { instead, .. } if dice & 1 << 40 == 0 => instead,
+            _ => request.leg,
+        };
+        let row = whole.leg(leg)?;
         let (qty, price) = (row.spec.qty, if row.spec.price > 0 { row.spec.price } else { 100_00 });
         let asked = match request.kind {
             RequestKind::Place(_) => Asked::Place,
-            RequestKind::Amend { .. } => Asked::Amend,
+            RequestKind::Amend { .. } | RequestKind::Replace { .. } => Asked::Amend,
             _ => Asked::Cancel,
         };
         let ts_exchange = self.now - 7;
@@ -140,11 +156,11 @@ impl World {
                 avg_price: price,
                 qty,
                 price: row.spec.price,
-                venue_order_id: order + 1_000,
+                venue_order_id: order + 1_000 + u64::from(leg) * 100_000,
             })
         };
         let reason: Box<str> = "because".into();
-        Some(match (dice >> 8) % 16 {
+        let said = match (dice >> 8) % 16 {
             0 | 1 => report(ReportKind::Accepted { qty }),
             2 => report(ReportKind::Canceled { left: qty / 2, by_oco: false }),
             3 => Input::Report {
@@ -168,7 +184,7 @@ impl World {
             8 => found(FoundStatus::Filled, qty),
             9 => found(FoundStatus::Canceled, qty / 2),
             10 => Input::Cumulative { order, ts_exchange, filled_qty: qty / 2 },
-            11 => Input::Name { order, venue_order_id: order + 1_000 },
+            11 => Input::Name { order, venue_order_id: order + 1_000 + u64::from(leg) * 100_000 },
             12 => match request.kind {
                 RequestKind::Amend { qty, price } => {
                     report(ReportKind::Amended { qty, price, queue_kept: true })
@@ -180,10 +196,16 @@ impl World {
                 Input::Report { report, words: None }
             }
             _ => {
-                let report = self.fill(order, (qty / 3).max(1), price);
+                let mut report = self.fill(order, (qty / 3).max(1), price);
+                let whole = report;
+                if let (ReportKind::Filled(fill), true) = (&mut report.kind, dice & 3 << 41 == 0) {
+                    self.unpaid = Some((whole, leg));
+                    (fill.fee, fill.fee_asset) = (0, FEE_UNSAID);
+                }
                 Input::Report { report, words: None }
             }
-        })
+        };
+        Some(said.about(leg))
     }
 
     /// Things that no request of ours asked for.
@@ -252,6 +274,10 @@ impl World {
                 self.engine.bar(&bar(row, self.now, close), self.now).unwrap();
                 None
             }
+            3 if self.unpaid.is_some() => self
+                .unpaid
+                .take()
+                .map(|(report, leg)| Input::Report { report, words: None }.about(leg)),
             3..=5 => self.answer(dice),
             6 => Some(self.surprise(dice)),
             _ => {
@@ -338,9 +364,10 @@ proptest! {
         let again = |seed: u64| {
             let mut fresh = World::new(seed);
             let mut desk = blank();
+            desk.replace_orders(SPOT);
             std::mem::swap(&mut fresh.engine.desk, &mut desk);
             let mut heard = 0;
-            fresh.engine.verify(&reader(&bytes), |engine, to| {
+            fresh.engine.verify(&reader(&bytes), None, |engine, to| {
                 while let Some((sequence, bar, now)) = bars.get(heard).filter(|b| b.0 <= to) {
                     heard += 1;
                     engine.desk.pin_market(*sequence - 1);

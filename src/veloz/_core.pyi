@@ -25,7 +25,8 @@ class Backtest:
         """Adds a feed of one instrument: an iterator over dicts of int64 columns.
 
         Args:
-            kind: "bars", "ticks", "trades", "quotes", "marks" or "funding".
+            kind: "bars", "ticks", "trades", "quotes", "marks", "funding", "index",
+                "open_interest", "liquidations" or "tickers".
             symbol: Which instrument.
             chunks: The iterator; each dict holds some rows, in time order.
             refuse_early: Whether rows that arrive before they happened are refused.
@@ -51,7 +52,9 @@ class Backtest:
     def ledger(self) -> dict[str, dict[str, str]]:
         """dict[str, dict[str, str]]: The lines of the money identity of each asset, as exact decimal texts."""
     def listen(self, strategy: Any, symbol: Any, kind: Any, interval_ns: Any) -> Any:
-        """Makes a strategy hear "bars", "trades", "quotes", "books", "marks" or "funding"."""
+        """Makes a strategy hear a kind of subscription: "bars", "trades", "quotes", "books", "marks",
+        "funding", "index", "open_interest", "liquidations" or "tickers".
+        """
     def note_parameter(self, strategy: Any, text: Any) -> Any:
         """Records a strategy's parameter in the journal."""
     def positions(self) -> list[tuple[str, str]]:
@@ -1102,6 +1105,27 @@ class Funding:
         """When it was known here, ns."""
 
 @final
+class IndexPrice:
+    """An index price: the basket of spot venues that a contract follows."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+    @property
+    def index(self) -> float:
+        """Index price."""
+    @property
+    def index_exact(self) -> Decimal:
+        """`index`, exactly."""
+    @property
+    def symbol(self) -> str:
+        """The instrument's symbol."""
+    @property
+    def ts_exchange(self) -> int:
+        """The venue's event time, ns."""
+    @property
+    def ts_recv(self) -> int:
+        """When it reached this host, ns."""
+
+@final
 class Indicator:
     """A technical indicator that is updated bar by bar, in constant time.
 
@@ -1380,6 +1404,36 @@ class JournalTail:
         """The last batch that is on the device."""
 
 @final
+class Liquidation:
+    """A public notice that somebody's position is being closed by force."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+    @property
+    def price(self) -> float:
+        """Average price of the forced order."""
+    @property
+    def price_exact(self) -> Decimal:
+        """`price`, exactly."""
+    @property
+    def qty(self) -> float:
+        """Quantity of the forced order."""
+    @property
+    def qty_exact(self) -> Decimal:
+        """`qty`, exactly."""
+    @property
+    def side(self) -> int:
+        """Side of the forced order: -1 sells (a long is closed), +1 buys."""
+    @property
+    def symbol(self) -> str:
+        """The instrument's symbol."""
+    @property
+    def ts_exchange(self) -> int:
+        """The venue's event time, ns."""
+    @property
+    def ts_recv(self) -> int:
+        """When it reached this host, ns."""
+
+@final
 class LiveEngine:
     """An engine that trades live or on paper.
 
@@ -1421,6 +1475,10 @@ class LiveEngine:
         """
     def fault(self, strategy: int) -> tuple[str, BaseException | None] | None:
         """Why a strategy was stopped: message and exception; None if it was not."""
+    def fed_until(self, strategy: int, symbol: str, interval_ns: int) -> int | None:
+        """The end, ns, of the last bar that every indicator of the strategy fed by these bars has had;
+        None if it has no such indicator, or one that had none yet.
+        """
     def fills(self, account: int, symbol: str, body: bytes | str, ts_recv_ns: int) -> int:
         """Trades of the account in one symbol, as REST lists them; known ones are passed over."""
     def found(self, account: int, body: bytes | str, ts_recv_ns: int) -> int:
@@ -1442,6 +1500,9 @@ class LiveEngine:
     def has_fault(self) -> bool:
         """True once a strategy was stopped by a fault or a breaker."""
     @property
+    def has_listens(self) -> bool:
+        """True if `take_listens` has something to hand over."""
+    @property
     def has_pending(self) -> bool:
         """True if `journal_pending`, `market_pending` or `take_requests` has something to hand over."""
     def history_body(self, feed: int, url: str, body: bytes | str, ts_recv_ns: int) -> int:
@@ -1460,7 +1521,7 @@ class LiveEngine:
                 (symbol, venue_order_id, client_id and as "fill"), "cash" (why, asset, amount,
                 symbol, entry_id), "balance" (asset, wallet), "position" (symbol, position_side,
                 qty), "freeze" and "unfreeze" (account, strategy, symbol, reason), "setting"
-                (symbol, leverage). All take `ts_exchange`, and those of the account `account`.
+                (symbol, leverage). Those on an order take `leg`, 0 for the first. All take `ts_exchange`, and those of the account `account`.
             now_ns: When it came, ns.
         """
     def is_hedge(self, account: int) -> bool:
@@ -1521,6 +1582,8 @@ class LiveEngine:
         """Seals the segment and starts the next: what is left of the old one."""
     def roll_market(self) -> bytes:
         """As `roll_journal`, of the market journal; empty if the market is not recorded."""
+    def route(self, strategy: int, symbol: str, account: int) -> None:
+        """Makes a strategy trade an instrument on another account than its first."""
     def save_states(self, now_ns: int) -> None:
         """Lets every strategy save its state into the journal."""
     def snapshot(self) -> bytes:
@@ -1538,6 +1601,10 @@ class LiveEngine:
         """Tells all strategies that the run ends."""
     def synced(self, account: int, since_ns: int, ts_recv_ns: int) -> None:
         """Everything that happened up to `since_ns`, venue time, is booked; the account may trade."""
+    def take_listens(self) -> list[tuple[int, str, str, int, bool]]:
+        """Hands over the subscriptions that strategies began or ended since it was asked last:
+        `(strategy, symbol, kind, interval_ns, on)`, oldest first.
+        """
     def take_requests(self) -> list[LiveRequest]:
         """Hands over the requests that are to leave, in order. Of a poisoned engine: a cancel of every
         order that may be open, once. What the venue cannot be asked goes back as never sent.
@@ -1559,7 +1626,8 @@ class LiveEngine:
         """
     def verify(self, trading: bytes | Sequence[bytes], market: bytes | None = None) -> int:
         """Runs the seated strategies of a fresh engine again on what the journals hold, segment by
-        segment, and compares every batch; the last sequence.
+        segment, and compares every batch; the last sequence. Of a run that went on from another:
+        after `recover` of what was before, the segments of one start and the market heard since.
 
         Raises:
             StrategyError: Names the first batch that does not come again.
@@ -1569,7 +1637,7 @@ class LiveEngine:
 
         Args:
             name: "orders" (open ones), "positions" (by strategy), "balances", "needs_query",
-                "needs_trades", "frozen", "differences", "parked", "counts", "latency", "pending" (requests awaited).
+                "needs_trades", "frozen", "differences", "parked", "counts", "latency", "pending" (requests whose outcome is not known).
             account: Row of the account table.
         """
     def wind_down(self, now_ns: int) -> None:
@@ -1587,7 +1655,9 @@ class LiveRequest:
         """Row of the account table."""
     @property
     def client_order_id(self) -> str:
-        """Wire id of the order; empty for a cancel-all."""
+        """Wire id of the order; empty for a cancel-all. Of an amendment that cancels the order
+        and places it anew, the id of the new one.
+        """
     @property
     def encoded(self) -> BinanceRequest | None:
         """The request in the venue's words, before key, time and signature."""
@@ -1606,6 +1676,9 @@ class LiveRequest:
     @property
     def refusal(self) -> str:
         """Why the venue cannot be asked this; empty if it can."""
+    @property
+    def replaces(self) -> str:
+        """Wire id of the order that is cancelled to place this one; empty if none is."""
     @property
     def sequence(self) -> int:
         """The last batch of the journal that must be durable before it leaves."""
@@ -1647,6 +1720,27 @@ class MarkPrice:
     @property
     def next_funding_ns(self) -> int:
         """Next settlement, ns; 0 if there is none."""
+    @property
+    def symbol(self) -> str:
+        """The instrument's symbol."""
+    @property
+    def ts_exchange(self) -> int:
+        """The venue's event time, ns."""
+    @property
+    def ts_recv(self) -> int:
+        """When it reached this host, ns."""
+
+@final
+class OpenInterest:
+    """Contracts outstanding."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+    @property
+    def qty(self) -> float:
+        """Open interest; contracts for inverse instruments."""
+    @property
+    def qty_exact(self) -> Decimal:
+        """`qty`, exactly."""
     @property
     def symbol(self) -> str:
         """The instrument's symbol."""
@@ -1733,6 +1827,9 @@ class Position:
     @property
     def is_flat(self) -> bool:
         """True if nothing is held."""
+    @property
+    def position_side(self) -> str:
+        """Which leg it is: "both", or "long" / "short" in hedge mode."""
     @property
     def qty(self) -> float:
         """Signed quantity: positive is long."""
@@ -1863,15 +1960,27 @@ class StrategyBase:
         """Asks to cancel all open orders of the strategy, of one symbol or of all; returns how many."""
     def cancel_order(self, order: Order) -> None:
         """Asks to cancel an order; does nothing if it has ended or was asked before."""
-    def close(self, symbol: str, *, why: str | None = None, tag: str | None = None) -> Order | None:
-        """Closes the strategy's position in an instrument with a reduce-only market order.
+    def close(
+        self,
+        symbol: str,
+        *,
+        position_side: str | None = None,
+        why: str | None = None,
+        tag: str | None = None,
+    ) -> Order | None:
+        """Closes the strategy's position in an instrument with a reduce-only market order; in hedge
+        mode the leg that `position_side` names, "long" or "short".
 
         Open market orders of the strategy in the instrument count as done. Returns the order, or None if there is no position.
         """
-    def get_account(self) -> Account:
-        """Account: Balances and equity of the account that the strategy trades on."""
-    def get_position(self, symbol: str) -> Position:
-        """Position: The strategy's own position in an instrument, with its exact figures."""
+    def get_account(self, symbol: str | None = None) -> Account:
+        """Account: Balances and equity of the account that the strategy trades on; of the account of
+        `symbol` where it trades several markets.
+        """
+    def get_position(self, symbol: str, position_side: str | None = None) -> Position:
+        """Position: The strategy's own position in an instrument, with its exact figures; of one leg,
+        "long" or "short", in hedge mode.
+        """
     @property
     def is_recovering(self) -> bool:
         """True while the strategy is told what happened to its orders before a restart; orders
@@ -1980,6 +2089,51 @@ class StrategyBase:
         None if nothing is to do.
         """
 
+@final
+class Ticker:
+    """Statistics of a rolling window, usually of 24 hours."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+    @property
+    def high(self) -> float:
+        """Highest price."""
+    @property
+    def high_exact(self) -> Decimal:
+        """`high`, exactly."""
+    @property
+    def last(self) -> float:
+        """Last price."""
+    @property
+    def last_exact(self) -> Decimal:
+        """`last`, exactly."""
+    @property
+    def low(self) -> float:
+        """Lowest price."""
+    @property
+    def low_exact(self) -> Decimal:
+        """`low`, exactly."""
+    @property
+    def open(self) -> float:
+        """First price of the window."""
+    @property
+    def open_exact(self) -> Decimal:
+        """`open`, exactly."""
+    @property
+    def symbol(self) -> str:
+        """The instrument's symbol."""
+    @property
+    def ts_exchange(self) -> int:
+        """The venue's event time, ns."""
+    @property
+    def ts_recv(self) -> int:
+        """When it reached this host, ns."""
+    @property
+    def volume(self) -> float:
+        """Traded quantity; contracts for inverse instruments."""
+    @property
+    def volume_exact(self) -> Decimal:
+        """`volume`, exactly."""
+
 class TornHeader(ValueError):
     """The segment ends inside its header: it was made and nothing was written behind it."""
 
@@ -2080,8 +2234,8 @@ def make_snapshot(segment: Any, sequence: Any, chain: Any, state: Any) -> Any:
 def newest_sync_mark(file: Any) -> Any:
     """The furthest mark in a file of sync marks: segment, bytes of it, sequence; None if there is none."""
 
-def parse_wire_id(text: str) -> tuple[int, int, int] | None:
-    """Epoch, instance and counter of a client order id; None if it is not one of ours."""
+def parse_wire_id(text: str) -> tuple[int, int, int, int] | None:
+    """Epoch, instance, counter and revision of a client order id; None if it is not one of ours."""
 
 def read_snapshot(snapshot: Any) -> Any:
     """What a snapshot holds, as a dict: names, epoch, stream, sequence, chain and state.
@@ -2097,5 +2251,10 @@ def sync_mark(turn: Any, segment: Any, length: Any, sequence: Any) -> Any:
     bytes.
     """
 
-def wire_id(epoch: int, instance: int, counter: int) -> str:
-    """The client order id of an order: 27 characters, `[0-9a-zA-Z]`, a letter first."""
+def wire_id(epoch: int, instance: int, counter: int, revision: int = 0) -> str:
+    """The client order id of an order: 27 characters, `[0-9a-zA-Z]`, a letter first. The revision
+    counts the orders at the venue that took its place.
+
+    Raises:
+        ValueError: If there is no id for so large a counter or revision.
+    """

@@ -92,6 +92,28 @@ def test_frames_are_sent_as_recorded_and_join_the_recorded_book(tmp_path: Path) 
     play(scene)
 
 
+def test_frames_are_written_the_same_whether_or_not_faults_are_planned(tmp_path: Path) -> None:
+    rows = read_recording(recording(tmp_path))
+    told: list[Any] = []
+
+    def scene_with(plan: dict[str, Any]) -> Any:
+        async def scene(rig: Rig) -> None:
+            rig.simulation.faults.load(plan)
+            _, bare = rig.socket(USDM, "/public/ws/btcusdt@depth@100ms")
+            _, joined = rig.socket(USDM, "/public/stream", "streams=btcusdt@depth")
+            rig.simulation.drivers.append(Frames(rig.simulation, rows))
+            await asyncio.sleep(1.5)
+            told.append((bare.frames, joined.frames))
+
+        return scene
+
+    play(scene_with({}))
+    play(scene_with({"plan": [{"fault": "F-B01", "when": {"stream": "ethusdt@*"}}]}))
+    assert told[0] == told[1]
+    assert len(told[0][0]) == 10
+    assert {"stream", "data"} == set(told[0][1][0])
+
+
 def test_dice_make_the_same_market_from_the_same_seed() -> None:
     told: list[Any] = []
 

@@ -155,7 +155,7 @@ def test_predicates_hold_together_and_nth_counts_only_their_moments() -> None:
         Moment(0, "order.cancel", "a4"),  # the second
         Moment(0, "order.cancel", "a5"),  # once only
     ]
-    fired = [bool(injector.due(moment, FAULTS)) for moment in moments]
+    fired = [bool(injector.due(lambda at=moment: at, FAULTS)) for moment in moments]
     assert fired == [False, False, False, False, True, False]
 
 
@@ -168,9 +168,13 @@ def test_states_and_offsets_are_predicates_too() -> None:
         Random(1),
         FAULTS,
     )
-    assert injector.due(Moment(0, order_state="New", journal_offset=99), FAULTS) == []
-    assert [e.fault for e in injector.due(Moment(0, order_state="Accepted"), FAULTS)] == ["F-A02"]
-    assert [e.fault for e in injector.due(Moment(0, journal_offset=100), FAULTS)] == ["F-A04"]
+    assert injector.due(lambda: Moment(0, order_state="New", journal_offset=99), FAULTS) == []
+    assert [e.fault for e in injector.due(lambda: Moment(0, order_state="Accepted"), FAULTS)] == [
+        "F-A02"
+    ]
+    assert [e.fault for e in injector.due(lambda: Moment(0, journal_offset=100), FAULTS)] == [
+        "F-A04"
+    ]
 
 
 def test_a_rate_is_kept_and_only_some_kinds_are_drawn() -> None:
@@ -179,7 +183,9 @@ def test_a_rate_is_kept_and_only_some_kinds_are_drawn() -> None:
         Random(1),
         FAULTS,
     )
-    drawn = [entry.fault for _ in range(20_000) for entry in injector.due(Moment(0), FAULTS)]
+    drawn = [
+        entry.fault for _ in range(20_000) for entry in injector.due(lambda: Moment(0), FAULTS)
+    ]
     assert 850 < len(drawn) < 1_150
     assert {fault[2] for fault in drawn} == {"A"}
     assert len(set(drawn)) > 3

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,9 @@ import pytest
 from veloz.apps import cli
 from veloz.environments.dst import Outcome, Plan, run_seed
 from veloz.environments.dst.joined import JOINED, split
-from veloz.environments.dst.process import EngineProcess, Port
+from veloz.environments.dst.process import Run
+from veloz.environments.trading.port import EnginePort
+from veloz.environments.trading.shell import EngineShell
 from veloz.errors import ConfigError
 
 LONG = float(os.environ.get("VELOZ_LONG", "1"))
@@ -49,9 +52,9 @@ def test_more_seeds_break_no_oracle(first: int) -> None:
 def test_two_processes_and_hash_seeds_have_one_history() -> None:
     words = ["dst", "run", "--seeds", "1..2", "--scenario", "trading", "--json"]
     shown: set[str] = set()
-    for hash_seed in ("1", "77"):
+    for hash_seed, jobs in (("1", "1"), ("77", "2")):
         ended = subprocess.run(
-            [sys.executable, "-m", "veloz.apps.cli", *words],
+            [sys.executable, "-m", "veloz.apps.cli", *words, "--jobs", jobs],
             env={**os.environ, "PYTHONHASHSEED": hash_seed},
             capture_output=True,
             text=True,
@@ -93,43 +96,29 @@ def test_without_faults_every_oracle_holds() -> None:
 
 def test_requests_that_do_not_wait_for_the_disk_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     def at_once(self: Any, account: int) -> list[Any]:
-        ready = list(self._outboxes[account])
-        self._outboxes[account].clear()
+        waiting = self.outboxes[account].waiting
+        ready = list(waiting)
+        waiting.clear()
         return ready
 
-    monkeypatch.setattr(EngineProcess, "leaving", at_once)
+    monkeypatch.setattr(EngineShell, "released", at_once)
     assert "O6" in broken(without_faults())
 
 
 def test_fills_that_are_dropped_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = Port._then
+    whole = EnginePort.user_frame
 
-    def deaf(self: Any, call: Any) -> Any:
-        taken = whole(self, call)
-        if getattr(call, "__name__", "") == "user_frame":
-            return lambda account, payload, ts: (
-                0 if b'"TRADE"' in bytes(payload) else taken(account, payload, ts)
-            )
-        return (lambda *_: 0) if getattr(call, "__name__", "") == "fills" else taken
+    def deaf(self: Any, account: int, payload: Any, ts_recv_ns: int) -> int:
+        return 0 if b'"TRADE"' in bytes(payload) else whole(self, account, payload, ts_recv_ns)
 
-    monkeypatch.setattr(Port, "_then", deaf)
+    monkeypatch.setattr(EnginePort, "user_frame", deaf)
+    monkeypatch.setattr(EnginePort, "fills", lambda *_: 0)
     assert {"O1", "O4", "O11"} <= broken(without_faults())
 
 
 def test_limits_that_are_not_kept_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = EngineProcess._engine
-
-    def unbounded(self: Any, opened: Any) -> Any:
-        seats, self.run.seats = self.run.seats, []
-        for seat in seats:
-            object.__setattr__(seat, "max_units", seat.max_units * 10_000)
-        self.run.seats = seats
-        engine = whole(self, opened)
-        for seat in seats:
-            object.__setattr__(seat, "max_units", seat.max_units // 10_000)
-        return engine
-
-    monkeypatch.setattr(EngineProcess, "_engine", unbounded)
+    whole = Run.settings
+    monkeypatch.setattr(Run, "settings", lambda *given: replace(whole(*given), limits={}))
     assert "O9" in broken(without_faults())
 
 

@@ -336,6 +336,38 @@ def test_a_breaker_reaches_on_error() -> None:
     assert sum(text.startswith("error gave more than 1000") for text in strategy.told) == 1
 
 
+def test_a_request_is_pending_until_an_answer_or_evidence_settles_it() -> None:
+    engine = engine_of(Quoter())
+    heard = rows(700)
+    engine.deposit(0, "USDT", "100000", heard[0].ts_recv)
+    engine.start(heard[0].ts_recv)
+    requests: list[Any] = []
+    for row in heard:
+        hear(engine, row)
+        requests += engine.take_requests()
+    now = heard[-1].ts_recv
+    first, second, third = [request for request in requests if request.kind == "place"][:3]
+    cancels = [request.number for request in requests if request.kind != "place"]
+    for number in cancels:
+        engine.not_sent(number, "a test", now)
+    others = {request.number for request in requests} - set(cancels)
+    assert set(engine.view("pending")) == others
+    # No answer came: it is still not known what became of them.
+    for request in (first, second, third):
+        engine.unknown(request.number, "no answer within 5 s", now)
+    assert set(engine.view("pending")) == others
+    # The private stream shows one, a query finds that another never was, an answer comes late.
+    assert engine.user_frame(0, order_update(first, T=now // MS), now) == 0
+    assert set(engine.view("pending")) == others - {first.number}
+    engine.absent(0, second.client_order_id, now)
+    assert set(engine.view("pending")) == others - {first.number, second.number}
+    verdict = type("V", (), {"reason": "post_only", "code": -5022, "text": "Post only."})
+    engine.refused(third.number, verdict(), now)
+    assert set(engine.view("pending")) == others - {
+        first.number, second.number, third.number
+    }  # fmt: skip
+
+
 def test_a_paper_run_fills_itself_and_recovers() -> None:
     strategy = Quoter()
     settings = {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -171,3 +173,70 @@ def test_without_a_readable_file_only_the_engine_goes_on() -> None:
     assert engine.take_now({"weight": 50}, Priority.CANCEL)
     assert not engine.take_now({"weight": 1}, Priority.CANCEL)
     assert not other.take_now({"weight": 1}, Priority.CANCEL)
+
+
+def test_f_f02_a_silence_is_kept_by_who_starts_in_the_middle_of_it() -> None:
+    world = World(8)
+
+    async def main() -> None:
+        leased(world, is_engine=True).silence(120)
+        await asyncio.sleep(50)
+        again = leased(world, is_engine=True)
+        assert again.silent_s == 70
+        assert not again.take_now({"weight": 1}, Priority.CANCEL)
+        waited = await again.take({"weight": 1}, Priority.CANCEL)
+        assert 70 <= waited < 71
+
+    world.run(main())
+
+
+def test_a_silence_is_not_lost_when_others_take_leases_meanwhile() -> None:
+    world = World(9)
+
+    async def main() -> None:
+        first, other = leased(world, is_engine=False), leased(world, is_engine=False)
+        assert other.take_now({"weight": 1}, Priority.CANCEL)
+        first.silence(30)
+        await asyncio.sleep(0.2)
+        assert not other.take_now({"weight": 20}, Priority.CANCEL)
+        await asyncio.sleep(30)
+        assert other.take_now({"weight": 20}, Priority.CANCEL)
+        assert leased(world, is_engine=False).silent_s == 0
+
+    world.run(main())
+
+
+def test_what_is_an_accounts_own_is_not_divided() -> None:
+    world = World(10)
+    host = world.host("engine")
+    host.disk.make_folder(FOLDER)
+
+    def one_account() -> Limits:
+        leases = Leases(host.disk, FOLDER / "weight", host.clock, is_engine=False)
+        return Limits(host.clock, [Bucket("orders", 10, 60, is_shared=False)], leases)
+
+    first, second = one_account(), one_account()
+    for limits in (first, second):
+        assert sum(limits.take_now({"orders": 1}, Priority.CANCEL) for _ in range(20)) == 10
+
+
+_CHILD = """
+import sys, time
+from pathlib import Path
+from veloz.net.limits import Bucket, Leases, Limits, Priority
+from veloz.net.real.host import RealClock, RealFiles
+clock = RealClock()
+leases = Leases(RealFiles(), Path(sys.argv[1]), clock, is_engine=False)
+limits = Limits(clock, [Bucket("weight", 1000, 86_400)], leases)
+taken, until = 0, time.monotonic() + 3
+while time.monotonic() < until and taken < 1000:
+    taken += limits.take_now({"weight": 5}, Priority.CANCEL) * 5
+print(taken)
+"""
+
+
+def test_two_processes_never_take_more_than_the_pool(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", _CHILD, str(tmp_path / "weight")]
+    both = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    taken = [int(child.communicate(timeout=60)[0]) for child in both]
+    assert sum(taken) == 500

@@ -35,6 +35,25 @@ def test_a_day_passes_at_once() -> None:
     assert time.monotonic() - began < 5
 
 
+def test_a_busy_loop_rings_late_and_reads_what_arrived_before_its_timers() -> None:
+    async def main() -> list[tuple[str, int]]:
+        loop, told = loop_now(), list[tuple[str, int]]()
+        loop.busy = lambda: 5_000_000
+        at_ns, at = loop.now_ns, loop.time()
+        gone = loop.call_at(at + 0.011, lambda: told.append(("gone", loop.now_ns)))
+        gone.cancel()
+        loop.call_at(at + 0.010, lambda: told.append(("timer", loop.now_ns - at_ns)))
+        loop.call_at_ns(at_ns + 12_000_000, lambda: told.append(("second", loop.now_ns - at_ns)))
+        loop.call_at_ns(at_ns + 11_000_000, lambda: told.append(("first", loop.now_ns - at_ns)))
+        loop.call_at_ns(at_ns + 90_000_000, lambda: told.append(("later", loop.now_ns - at_ns)))
+        await asyncio.sleep(0.2)
+        return told
+
+    told = run(main())
+    assert [name for name, _ in told] == ["first", "second", "timer", "later"]
+    assert [at_ns // 1_000_000 for _, at_ns in told] == [15, 15, 15, 95]
+
+
 def test_steps_of_a_tenth_add_up_without_drift() -> None:
     async def main() -> int:
         for _ in range(100_000):

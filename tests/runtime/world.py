@@ -15,6 +15,7 @@ from veloz.environments.trading.settings import Rhythm, Seat, TradingSettings
 from veloz.exchange.exchange import Exchange
 from veloz.exchange.words import Market
 from veloz.net.simulated import World
+from veloz.net.simulated.clock import START_WALL_NS
 from veloz.secrets import Credential
 from veloz.storage.journal_tail import door_tail
 from veloz.storage.journal_writer import Room
@@ -34,14 +35,16 @@ MONEY = {
     (Market.COINM, "BTC"): Decimal(10),
 }
 FOLDER = Path("/runs/one")
+ROOM = Room(segment_bytes=1 << 22, reserve_bytes=1 << 18)
+HOME = Path("/home/veloz")
 RHYTHM = Rhythm(reconcile_s=20.0, save_s=5.0, snapshot_s=15.0, status_s=5.0)
 
 
 class Place:
     """The exchange with its markets moving, and an engine's machine."""
 
-    def __init__(self, seed: int, *, rate: float = 20.0) -> None:
-        self.world = World(seed=seed)
+    def __init__(self, seed: int, *, rate: float = 20.0, start_s: float = 0.0) -> None:
+        self.world = World(seed, START_WALL_NS + int(start_s * 1e9))
         wall_ns = self.world.host("venue").clock.wall_ns
         self.exchange = Exchange(
             default_listings(), now_ns=wall_ns, random=self.world.dice("exchange")
@@ -106,9 +109,9 @@ class Place:
     ) -> dict[str, Any]:
         """One run to its end."""
         home = Home(
-            Path("/home/veloz"),
+            HOME,
             make_tail=door_tail(doors.files, doors.threads),
-            room=Room(segment_bytes=1 << 22, reserve_bytes=1 << 18),
+            room=words.get("room", ROOM),
         )
         if settings.is_paper:
             return await paper(settings, doors, home, stop, tell=self.tell)

@@ -83,6 +83,28 @@ impl Accounts {
         account.fill_contract(terms, leg, fill, qty).map_err(|_| terms.overflow())
     }
 
+    /// Books the fee of a fill that was booked before without it: all of `fill` but the quantity
+    /// is that fill's. Of an isolated position it is paid from the cross wallet. The balance may go
+    /// below zero, because the venue's word is not refused.
+    ///
+    /// # Errors
+    ///
+    /// [`AccountError`] says why it was refused; then nothing changed at all.
+    pub fn late_fee(&mut self, fill: &FillInput) -> Result<(), AccountError> {
+        let terms = self
+            .terms
+            .get(fill.instrument as usize)
+            .ok_or(AccountError::UnknownInstrument(fill.instrument))?;
+        if usize::from(fill.fee_asset) >= self.assets.len() {
+            return Err(AccountError::UnknownAsset(fill.fee_asset));
+        }
+        let account = self
+            .accounts
+            .get_mut(usize::from(fill.account))
+            .ok_or(AccountError::UnknownAccount(fill.account))?;
+        account.late_fee(terms, fill).map_err(|_| terms.overflow())
+    }
+
     /// What a fill of `qty` would execute if it is reduce-only: 0 if there is nothing to reduce.
     ///
     /// # Errors
@@ -250,6 +272,21 @@ impl Account {
             }
         }
         Ok(step)
+    }
+
+    fn late_fee(&mut self, terms: &Terms, fill: &FillInput) -> Result<(), Overflow> {
+        let mut leg = self.legs.copy(fill.instrument, fill.position_side);
+        let mut book = self.strategy_leg(fill.strategy, &leg);
+        let mut draft = Draft::of(self);
+        draft.post(self, fill.fee_asset, Line::Fees, fill.fee)?;
+        for own in [&mut leg, &mut book] {
+            if terms.kind == Kind::Spot {
+                own.pay_spot_fee(terms, fill)?;
+            } else if fill.fee_asset == terms.settle {
+                own.fees = own.fees.checked_add(terms.at_cost(fill.fee)?).ok_or(Overflow)?;
+            }
+        }
+        self.settle_fill(&draft, &leg, &book, fill, 0)
     }
 
     /// Posts a fee; the opening part of an isolated position's fee leaves its own wallet.

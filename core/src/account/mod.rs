@@ -32,6 +32,7 @@ pub use error::{AccountError, IdentityBroken};
 pub use fee::{split, Fee, FeeRule};
 pub use fill::{FillInput, FillOutcome};
 pub use forced::{Liquidated, Settled};
+pub(crate) use funding::SIDES;
 pub use liquidation::PositionMargin;
 pub use margin::PoolMargin;
 pub use orders::{OpenOrder, OrderHold};
@@ -222,6 +223,12 @@ impl Accounts {
         self.terms(instrument)?;
         self.account_mut(account)?.settings[instrument as usize].leverage = leverage;
         Ok(())
+    }
+
+    /// True if the account keeps two legs a contract.
+    #[must_use]
+    pub fn is_hedge(&self, account: u16) -> bool {
+        self.accounts.get(usize::from(account)).is_some_and(|books| books.hedge)
     }
 
     /// Chooses one-way or hedge mode (rule A18).

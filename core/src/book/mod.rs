@@ -91,6 +91,12 @@ impl Book {
         self.sides.set(is_bid, price, qty);
     }
 
+    /// As [`set`](Self::set), or nothing at all; what it costs does not depend on which.
+    #[inline(always)]
+    pub(crate) fn set_if(&mut self, on: bool, is_bid: bool, price: i64, qty: i64) {
+        self.sides.set_if(on, is_bid, price, qty);
+    }
+
     /// Best bid and best ask prices, if both sides have one.
     #[inline]
     #[must_use]

@@ -172,6 +172,13 @@ impl BookSync {
         (self.last_id, self.seen_id, self.is_joined) = (0, 0, false);
     }
 
+    /// Takes a live book for stale although its chain is whole: what it shows cannot be.
+    pub fn distrust(&mut self) {
+        if self.state == SyncState::Live {
+            self.state = SyncState::Stale;
+        }
+    }
+
     /// Applies one update, all of it or none.
     #[inline]
     pub fn apply(

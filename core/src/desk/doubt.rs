@@ -5,9 +5,10 @@
 //! anything again.
 
 use super::Desk;
+use crate::account::EXTERNAL;
 use crate::facts::{self, number};
 use crate::order::{OrderId, Report, ReportKind};
-use crate::order_state::{Asked, Found, Order};
+use crate::order_state::{Asked, Ending, Found, Order};
 
 /// The code of a [`facts::RequestDoubt`].
 const UNKNOWN: u8 = 0;
@@ -16,14 +17,14 @@ const NEVER_LEFT: u8 = 1;
 impl Desk {
     /// The outcome of a request is not known: its answer is overdue, lost, or cannot be read.
     pub fn doubt(&mut self, id: OrderId, asked: Asked, reason: &str) {
-        self.note_request(id, asked, UNKNOWN, reason, |order, _| order.doubt(asked));
+        self.note_request(id, asked, UNKNOWN, reason, |order, leg, _| order.doubt_of(leg, asked));
     }
 
     /// A request never left, for certain: no byte of it was written. An order that was not sent
     /// goes back to its strategy as failed.
     pub fn never_left(&mut self, id: OrderId, asked: Asked, reason: &str) {
-        self.note_request(id, asked, NEVER_LEFT, reason, |order, now| {
-            let is_news = order.never_left(asked, now);
+        self.note_request(id, asked, NEVER_LEFT, reason, |order, leg, now| {
+            let is_news = order.never_left_of(leg, asked, now);
             if is_news {
                 order.refusal = Some(format!("{} not sent: {reason}", asked.word()).into());
             }
@@ -37,21 +38,22 @@ impl Desk {
         asked: Asked,
         outcome: u8,
         reason: &str,
-        learn: impl FnOnce(&mut Order, i64) -> bool,
+        learn: impl FnOnce(&mut Order, u32, i64) -> bool,
     ) {
         let fact = facts::RequestDoubt { order: id, asked: asked as u8, outcome };
         self.journal.begin(self.market_seq, self.now_ns);
         self.journal.record_with_text(number::DOUBT, &fact, reason.as_bytes());
+        self.note_leg(id);
         self.journal.commit();
         self.change(id, learn);
     }
 
     /// Changes an order's facts, and keeps lists and strategies in step.
-    fn change(&mut self, id: OrderId, learn: impl FnOnce(&mut Order, i64) -> bool) {
-        let now = self.now_ns;
+    fn change(&mut self, id: OrderId, learn: impl FnOnce(&mut Order, u32, i64) -> bool) {
+        let (now, leg) = (self.now_ns, self.leg);
         let Some(order) = self.orders.get_mut(id) else { return };
         let (was_open, strategy) = (order.is_open(), order.strategy);
-        let is_news = learn(order, now);
+        let is_news = learn(order, leg, now);
         self.follow(id, was_open);
         if is_news {
             self.tell_order(id, strategy);
@@ -65,9 +67,10 @@ impl Desk {
         let fact = facts::RequestAbsent { order: id, asked: asked as u8, ts_exchange };
         self.journal.begin(self.market_seq, self.now_ns);
         self.journal.record_with_text(number::ABSENT, &fact, evidence.as_bytes());
+        self.note_leg(id);
         self.journal.commit();
-        self.change(id, |order, _| {
-            let is_news = order.is_absent(asked, ts_exchange);
+        self.change(id, |order, leg, _| {
+            let is_news = order.is_absent_of(leg, asked, ts_exchange);
             if is_news && asked != Asked::Place {
                 order.refusal = Some(format!("{} had no effect: {evidence}", asked.word()).into());
             }
@@ -95,8 +98,9 @@ impl Desk {
         };
         self.journal.begin(self.market_seq, self.now_ns);
         self.journal.record(number::FOUND, &fact);
+        self.note_leg(found.order);
         self.journal.commit();
-        self.change(found.order, |order, _| order.merge(found));
+        self.change(found.order, |order, leg, _| order.merge_of(leg, found));
         self.learn_venue_id(found.order, found.venue_order_id)
     }
 
@@ -105,8 +109,9 @@ impl Desk {
         let fact = facts::CumulativeQty { order: id, ts_exchange, filled_qty };
         self.journal.begin(self.market_seq, self.now_ns);
         self.journal.record(number::CUMULATIVE, &fact);
+        self.note_leg(id);
         self.journal.commit();
-        self.change(id, |order, _| order.count(filled_qty, ts_exchange));
+        self.change(id, |order, leg, _| order.count_of(leg, filled_qty, ts_exchange));
     }
 
     /// An order's number at the venue is known. What waited under that number is applied.
@@ -115,12 +120,13 @@ impl Desk {
     ///
     /// As [`found`](Self::found).
     pub fn name_order(&mut self, id: OrderId, venue_order_id: u64) -> Result<(), super::DeskError> {
-        if self.venue_id(id) == Some(venue_order_id) {
+        if self.venue_id_of(id, self.leg) == Some(venue_order_id) {
             return Ok(());
         }
         let fact = facts::VenueId { order: id, venue_order_id };
         self.journal.begin(self.market_seq, self.now_ns);
         self.journal.record(number::VENUE_ID, &fact);
+        self.note_leg(id);
         self.journal.commit();
         self.learn_venue_id(id, venue_order_id)
     }
@@ -135,9 +141,26 @@ impl Desk {
         }
         let Some(order) = self.orders.get(id) else { return Ok(()) };
         let key = (order.account, order.spec.instrument, venue_order_id);
-        self.outside.venue_ids.insert(id, venue_order_id);
-        self.outside.by_venue_id.insert(key, id);
+        let named = self.outside.by_venue_id.get(&key).copied();
+        if let Some((twin, _)) = named.filter(|(twin, _)| *twin != id) {
+            self.unshow(twin);
+        }
+        self.outside.venue_ids.insert((id, self.leg), venue_order_id);
+        self.outside.by_venue_id.insert(key, (id, self.leg));
         self.join(id)
+    }
+
+    /// An order that was shown as somebody else's is one of ours: the venue had rewritten its name.
+    fn unshow(&mut self, twin: OrderId) {
+        let is_shown = |order: &Order| order.strategy == EXTERNAL && order.filled_qty == 0;
+        if !self.orders.get(twin).is_some_and(is_shown) {
+            return;
+        }
+        self.change(twin, |order, _, now| {
+            (order.accepted, order.ending) = (false, Some(Ending::Absent));
+            order.ts_closed = now;
+            true
+        });
     }
 
     /// The venue refused a request, with its own code and text, which are kept.

@@ -100,7 +100,7 @@ impl Desk {
         }
         let Some(order) = self.orders.get(id) else { return Ok(()) };
         let place = (order.account, order.spec.instrument);
-        let number = self.venue_id(id).unwrap_or(0);
+        let number = self.venue_id_of(id, self.leg).unwrap_or(0);
         let client_id = self.origin(id).map_or("", |(_, text)| text).to_owned();
         let parked = std::mem::take(&mut self.outside.parked);
         let (mut joined, kept): (Vec<Parked>, Vec<Parked>) =

@@ -9,7 +9,7 @@ use crate::facts::{self, number};
 use crate::journal::{Batch, Header, Row, Schema};
 use crate::market::Funding;
 use crate::order::{FillFact, OrderId, OrderSpec, OrderType, PositionSide, Report, ReportKind};
-use crate::order::{Side, Tif};
+use crate::order::{Side, Tif, FEE_UNSAID};
 use crate::order_state::{Asked, Found, FoundStatus};
 use crate::record::{stored_size, Record};
 
@@ -17,6 +17,8 @@ use crate::record::{stored_size, Record};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // fields are those of the desk's method of the same name
 pub enum Input {
+    /// What another input says is about a later leg of its order, not about the first.
+    Leg { leg: u32, input: Box<Input> },
     /// The venue reported; with its words if it refused.
     Report { report: Report, words: Option<(i64, Box<str>)> },
     /// A fill came again; it changes nothing, and is in the journal.
@@ -45,6 +47,8 @@ pub enum Input {
     Position(facts::PositionStated),
     /// A scope may not give orders, or may again.
     Freeze { scope: Scope, on: bool, reason: Box<str> },
+    /// The fee of a fill that was told without it.
+    Fee(facts::FillFee),
     /// The venue's leverage of an instrument.
     Setting(facts::AccountSetting),
     /// The engine started.
@@ -63,12 +67,32 @@ pub enum Input {
     Saved { strategy: u16, state: Box<[u8]> },
 }
 
+impl Input {
+    /// This input about a leg of its order.
+    #[must_use]
+    pub fn about(self, leg: u32) -> Input {
+        match leg {
+            0 => self,
+            leg => Input::Leg { leg, input: Box::new(self) },
+        }
+    }
+
+    /// The leg of its order that an input is about, and what it says.
+    #[must_use]
+    pub fn parts(&self) -> (u32, &Input) {
+        match self {
+            Input::Leg { leg, input } => (*leg, input),
+            input => (0, input),
+        }
+    }
+}
+
 /// A command that a journal holds, with its verdict.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Command<'a> {
     Place { fact: facts::PlaceCommand, text: &'a [u8], refused: Option<&'a [u8]> },
     Cancel(facts::CancelCommand),
-    Amend { fact: facts::AmendCommand, refused: Option<&'a [u8]> },
+    Amend { fact: facts::AmendCommand, refused: Option<&'a [u8]>, leg: u32 },
 }
 
 /// What one batch of a journal did.
@@ -178,11 +202,24 @@ impl Layouts {
             number::CANCEL => Command::Cancel(self.read(&first)?.0),
             number::AMEND => {
                 let fact = self.read(&first)?.0;
-                Command::Amend { fact, refused: refused(rows.next())? }
+                Command::Amend { fact, refused: refused(rows.next())?, leg: self.leg(batch)? }
             }
-            _ => return self.input(&first, rows).map(Deed::Input),
+            _ => {
+                let input = self.input(&first, rows)?;
+                let leg = self.leg(batch)?;
+                return Ok(Deed::Input(input.about(leg)));
+            }
         };
         Ok(Deed::Command(command))
+    }
+
+    /// Which leg a batch is about.
+    fn leg(&self, batch: &Batch<'_>) -> Result<u32, InputError> {
+        let mut rows = batch.rows().skip(1);
+        match rows.find(|row| row.number == number::LEG) {
+            Some(row) => Ok(self.read::<facts::OrderLeg>(&row)?.0.leg),
+            None => Ok(0),
+        }
     }
 
     fn input<'a>(
@@ -208,19 +245,23 @@ impl Layouts {
             }
             number::FILL => {
                 let fact: facts::Fill = self.read(first)?.0;
-                let realised = match rest.next() {
-                    Some(row) if row.number == number::PROFIT => {
-                        Some(self.read::<facts::VenueProfit>(&row)?.0.realised)
+                let (mut realised, mut fee_asset) = (None, fact.fee_asset);
+                for row in rest {
+                    match row.number {
+                        number::PROFIT => {
+                            realised = Some(self.read::<facts::VenueProfit>(&row)?.0.realised);
+                        }
+                        number::FEE_DUE => fee_asset = FEE_UNSAID,
+                        _ => {}
                     }
-                    _ => None,
-                };
+                }
                 let kind = ReportKind::Filled(FillFact {
                     trade_id: fact.trade_id,
                     qty: fact.qty,
                     price: fact.price,
                     is_maker: fact.is_maker,
                     fee: fact.fee,
-                    fee_asset: fact.fee_asset,
+                    fee_asset,
                     realised,
                 });
                 let report = Report { order: fact.order, ts_exchange: fact.ts_exchange, kind };
@@ -271,6 +312,7 @@ impl Layouts {
                 let (report, client_id) = self.read(first)?;
                 Input::Park { report, client_id: text(client_id) }
             }
+            number::FEE => Input::Fee(self.read(first)?.0),
             number::CASH => Input::Cash(self.read(first)?.0),
             number::BALANCE => Input::Balance(self.read(first)?.0),
             number::POSITION => Input::Position(self.read(first)?.0),
@@ -345,11 +387,22 @@ impl Desk {
     pub fn apply(&mut self, input: &Input, now_ns: i64) -> Result<(), DeskError> {
         self.now_ns = now_ns;
         match input {
+            Input::Leg { leg, input } => {
+                self.leg = *leg;
+                let applied = self.apply(input, now_ns);
+                self.leg = 0;
+                return applied;
+            }
             Input::Report { report, words } => {
                 let words = words.as_ref().map(|(code, text)| (*code, &**text));
                 return self.report_with(report, words);
             }
-            Input::Repeated(fact) => self.note(number::REPORT, fact),
+            Input::Repeated(fact) => {
+                self.journal.begin(self.market_seq, self.now_ns);
+                self.journal.record(number::REPORT, fact);
+                self.note_leg(fact.order);
+                self.journal.commit();
+            }
             Input::Doubt { order, asked, reason } => self.doubt(*order, *asked, reason),
             Input::NeverLeft { order, asked, reason } => self.never_left(*order, *asked, reason),
             Input::Absent { order, asked, ts_exchange, evidence } => {
@@ -381,6 +434,7 @@ impl Desk {
                     .map(|_| ());
             }
             Input::Park { report, client_id } => self.park(report, client_id),
+            Input::Fee(told) => return self.fee_told(told),
             Input::Cash(cash) => return self.cash(cash).map(|_| ()),
             Input::Balance(stated) => {
                 self.balance_stated(stated);
@@ -407,18 +461,15 @@ impl Desk {
             Input::Parameter { fact, text } => {
                 self.note_with_text(number::PARAMETER, fact, text.as_bytes());
             }
-            Input::Saved { strategy, state } => {
-                let fact = facts::SavedState { strategy: *strategy };
-                self.note_with_text(number::SAVED_STATE, &fact, state);
-            }
+            Input::Saved { strategy, state } => self.note_saved(*strategy, state),
         }
         Ok(())
     }
 
-    fn note<R: Record>(&mut self, number: u16, fact: &R) {
-        self.journal.begin(self.market_seq, self.now_ns);
-        self.journal.record(number, fact);
-        self.journal.commit();
+    /// Writes what a strategy saved, and keeps it for snapshots.
+    pub(crate) fn note_saved(&mut self, strategy: u16, state: &[u8]) {
+        self.note_with_text(number::SAVED_STATE, &facts::SavedState { strategy }, state);
+        self.outside.saved.insert(strategy, (self.journal.sequence(), state.into()));
     }
 
     /// Writes a batch of one record and its text.

@@ -2,7 +2,7 @@
 
 use super::{Desk, DeskError};
 use crate::instrument::{InstrumentId, Kind};
-use crate::order::{OrderId, OrderSpec, Side};
+use crate::order::{OrderId, OrderSpec, PositionSide, Side};
 use crate::risk::{Exposure, RateWindow, Refusal};
 use crate::units::{pow10, rescale, Overflow, Rounding, COST_SCALE};
 
@@ -175,6 +175,9 @@ impl Desk {
         if let Some(reason) = self.frozen_by(account, strategy, spec.instrument) {
             return Some(Refusal { rule: "frozen", detail: format!("{reason} ({})", symbol()) });
         }
+        if let Some(detail) = self.wrong_leg(account, spec) {
+            return Some(Refusal { rule: "position_side", detail });
+        }
         if self.markets[spec.instrument as usize].is_stale && !spec.reduce_only {
             let detail = format!(
                 "the book of {} is stale, so no price can be checked; only reduce-only orders pass",
@@ -183,6 +186,25 @@ impl Desk {
             return Some(Refusal { rule: "stale_market", detail });
         }
         None
+    }
+
+    /// Why an order names a leg that its account does not have; the venue would refuse it too.
+    fn wrong_leg(&self, account: u16, spec: &OrderSpec) -> Option<String> {
+        let instrument = &self.instruments[spec.instrument as usize];
+        let has_legs = instrument.kind != Kind::Spot && self.accounts.is_hedge(account);
+        match (has_legs, spec.position_side == PositionSide::Both) {
+            (true, true) => Some(format!(
+                "the account trades {} in hedge mode: say position_side=\"long\" or \"short\" \
+                 with place_order",
+                instrument.symbol
+            )),
+            (false, false) => Some(format!(
+                "{} has one position, not a long and a short one: leave position_side out, or \
+                 declare position_mode = \"hedge\" on the strategy",
+                instrument.symbol
+            )),
+            _ => None,
+        }
     }
 
     /// An account's signed position in an instrument over all legs, in quantity units.

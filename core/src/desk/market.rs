@@ -9,21 +9,29 @@ use crate::units::{rescale, Rounding, MARK_SCALE};
 
 impl MarketView {
     /// One row of a book feed.
+    ///
+    /// Prints and levels take the same way: which one comes next cannot be guessed.
     #[inline(always)]
     fn apply(&mut self, row: &Tick) {
-        if row.flags & (TICK_TRADE | TICK_CLEAR | TICK_EMPTY) != 0 {
-            if row.flags & TICK_CLEAR != 0 {
-                self.book.clear();
-            }
-            if row.flags & TICK_TRADE != 0 {
-                self.last = row.price;
-                return;
-            }
-            if row.flags & TICK_EMPTY != 0 {
-                return;
-            }
+        if row.flags & (TICK_CLEAR | TICK_EMPTY) != 0 {
+            return self.apply_marker(row);
         }
-        self.book.set(row.flags & TICK_BUY != 0, row.price, row.qty);
+        let is_print = row.flags & TICK_TRADE != 0;
+        self.last = if is_print { row.price } else { self.last };
+        self.book.set_if(!is_print, row.flags & TICK_BUY != 0, row.price, row.qty);
+    }
+
+    /// A row that begins a snapshot, or that names no level.
+    #[cold]
+    fn apply_marker(&mut self, row: &Tick) {
+        if row.flags & TICK_CLEAR != 0 {
+            self.book.clear();
+        }
+        if row.flags & TICK_TRADE != 0 {
+            self.last = row.price;
+        } else if row.flags & TICK_EMPTY == 0 {
+            self.book.set(row.flags & TICK_BUY != 0, row.price, row.qty);
+        }
     }
 }
 

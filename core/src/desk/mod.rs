@@ -10,6 +10,7 @@
 //! All trading state is here, on one thread. A strategy's calls are inputs like any other, so the
 //! journal of a run holds all that is needed to rebuild the desk.
 
+mod amend;
 mod doubt;
 mod external;
 pub(crate) mod input;
@@ -40,7 +41,7 @@ use crate::facts::{self, number};
 use crate::instrument::{Asset, Instrument, InstrumentId};
 use crate::journal::Journal;
 use crate::market::Quote;
-use crate::order::{OrderId, OrderSpec, Request, RequestKind};
+use crate::order::{OrderId, Request, RequestKind};
 use crate::order_state::{Ending, OrderTable, Pending};
 use crate::risk::{Gate, Limits, RateWindow};
 use crate::strategy::{ListenRequest, TimerRequest};
@@ -213,6 +214,8 @@ pub struct Desk {
     /// Whether `market_seq` is set from outside, by a market journal, and not counted here.
     market_is_pinned: bool,
     outside: outside::Outside,
+    /// Which leg of its order the input at hand is about; see [`Input::Leg`].
+    leg: u32,
     /// What `worth` need not work out again while no money moves.
     settled: Option<worth::Settled>,
     /// Whether the money identity is checked after every change of money.
@@ -250,6 +253,7 @@ impl Desk {
             market_seq: 0,
             market_is_pinned: false,
             outside: outside::Outside::default(),
+            leg: 0,
             settled: None,
             check_identity: false,
             is_recovering: false,
@@ -371,7 +375,7 @@ impl Desk {
                 self.journal.commit();
                 let kind = RequestKind::Place(spec);
                 let ts_sent = self.now_ns;
-                self.outbox.requests.push(Request { order: id, account, ts_sent, kind });
+                self.outbox.requests.push(Request { order: id, account, ts_sent, kind, leg: 0 });
             }
             Err(refusal) => self.end_refused(id, &format!("{}: {}", refusal.rule, refusal.detail)),
         }
@@ -432,60 +436,16 @@ impl Desk {
             return;
         }
         self.counts.cancels += 1;
-        order.cancel = Pending::Sent;
         let account = order.account;
+        let legs = order.ask_cancel();
         self.journal.begin(self.market_seq, self.now_ns);
         self.journal.record(number::CANCEL, &facts::CancelCommand { order: id, strategy });
         self.journal.commit();
         let ts_sent = self.now_ns;
-        self.outbox.requests.push(Request {
-            order: id,
-            account,
-            ts_sent,
-            kind: RequestKind::Cancel,
-        });
-    }
-
-    /// Sends an amendment that the gate lets pass. A refused one leaves the order as it is, and
-    /// its reason says which rule it was.
-    fn amend(&mut self, id: OrderId, strategy: u16, qty: i64, price: i64) -> Result<(), DeskError> {
-        let Some(order) = self.orders.get(id) else { return Ok(()) };
-        if order.status().is_final() {
-            return Ok(());
+        for leg in legs.into_iter().flatten() {
+            let kind = RequestKind::Cancel;
+            self.outbox.requests.push(Request { order: id, account, ts_sent, kind, leg });
         }
-        let is_under_way = order.amend != Pending::None;
-        // What may still trade is what the gate judges; the filled part is in the position.
-        let asked = OrderSpec { qty: (qty - order.filled_qty).max(0), price, ..order.spec };
-        let account = order.account;
-        let verdict = if is_under_way {
-            let detail = "another one is under way; wait for its answer".to_owned();
-            Err(crate::risk::Refusal { rule: "amend_pending", detail })
-        } else {
-            self.judge(id, &asked)?
-        };
-        let Some(order) = self.orders.get_mut(id) else { return Ok(()) };
-        self.journal.begin(self.market_seq, self.now_ns);
-        self.journal
-            .record(number::AMEND, &facts::AmendCommand { order: id, strategy, qty, price });
-        match verdict {
-            Ok(()) => {
-                order.amend = Pending::Sent;
-                order.asked = (qty, price);
-                order.refusal = None;
-                let kind = RequestKind::Amend { qty, price };
-                let ts_sent = self.now_ns;
-                self.outbox.requests.push(Request { order: id, account, ts_sent, kind });
-            }
-            Err(refusal) => {
-                let text = format!("amendment refused: {}: {}", refusal.rule, refusal.detail);
-                let fact = facts::Refused { order: id, strategy, request: 1 };
-                self.journal.record_with_text(number::REFUSED, &fact, text.as_bytes());
-                order.refusal = Some(text.into_boxed_str());
-                self.tell_order(id, strategy);
-            }
-        }
-        self.journal.commit();
-        Ok(())
     }
 
     #[inline]

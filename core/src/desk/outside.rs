@@ -148,8 +148,8 @@ pub type Parked = (ParkedReport, Box<str>);
 /// Whose client id it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WireOwner {
-    /// Ours, of this handle.
-    Ours(OrderId),
+    /// Ours: the handle, and which of its legs.
+    Ours(OrderId, u32),
     /// Another engine's, or of an epoch that this journal never saw.
     Foreign,
 }
@@ -160,12 +160,17 @@ pub struct Outside {
     /// Whether the journal declares the records of a live engine.
     pub(super) is_live: bool,
     pub(super) epochs: Vec<Epoch>,
-    pub(super) venue_ids: BTreeMap<OrderId, u64>,
-    pub(super) by_venue_id: BTreeMap<(u16, InstrumentId, u64), OrderId>,
+    /// By order and leg.
+    pub(super) venue_ids: BTreeMap<(OrderId, u32), u64>,
+    pub(super) by_venue_id: BTreeMap<(u16, InstrumentId, u64), (OrderId, u32)>,
+    /// Instruments whose venue changes an order by another one in its place.
+    pub(super) replaced: BTreeSet<InstrumentId>,
     /// Origin of every order that is not ours, and the client id that the venue names.
     pub(super) origins: BTreeMap<OrderId, (Origin, Box<str>)>,
     /// Orders of which the venue counts more fills than we have.
     pub(super) missing: BTreeSet<OrderId>,
+    /// Fills that were told without their fee, by order and trade: their prices.
+    pub(super) fees_due: BTreeMap<(OrderId, u64), i64>,
     pub(super) parked: Vec<Parked>,
     pub(super) frozen: BTreeMap<Scope, Box<str>>,
     /// Entries of cash that were taken: (account, number).
@@ -173,6 +178,8 @@ pub struct Outside {
     /// The same with their times: (account, ns at the venue, number).
     pub(super) cash_times: BTreeSet<(u16, i64, u64)>,
     pub(super) differences: BTreeMap<(u16, DifferenceKind, u32, u8), (i128, i128)>,
+    /// What each strategy saved last, and the batch of it: a snapshot stands for that batch too.
+    pub(super) saved: BTreeMap<u16, (u64, Box<[u8]>)>,
 }
 
 /// For how long before the newest entry of cash an account's entries are known again, ns: more than
@@ -182,14 +189,25 @@ const CASH_REMEMBERED_NS: i64 = 32 * 24 * 3_600 * 1_000_000_000;
 impl Outside {
     /// Notes an entry of cash, and forgets those of its account that are far older.
     pub(super) fn note_cash(&mut self, account: u16, ts_exchange: i64, entry_id: u64) {
-        self.cash_seen.insert((account, entry_id));
-        self.cash_times.insert((account, ts_exchange, entry_id));
+        self.put_back_cash(account, ts_exchange, entry_id);
         let since = (account, ts_exchange.saturating_sub(CASH_REMEMBERED_NS), 0);
         while let Some(&old) = self.cash_times.range((account, i64::MIN, 0)..since).next() {
             self.cash_times.remove(&old);
             self.cash_seen.remove(&(old.0, old.2));
         }
     }
+
+    /// Notes an entry of cash that was known, and forgets none: one that came late is older than
+    /// others that are remembered.
+    pub(super) fn put_back_cash(&mut self, account: u16, ts_exchange: i64, entry_id: u64) {
+        self.cash_seen.insert((account, entry_id));
+        self.cash_times.insert((account, ts_exchange, entry_id));
+    }
+}
+
+/// The keys of all legs of an order.
+fn legs_of(id: OrderId) -> std::ops::RangeInclusive<(OrderId, u32)> {
+    (id, 0)..=(id, u32::MAX)
 }
 
 impl Desk {
@@ -200,7 +218,9 @@ impl Desk {
             let outside = &mut self.outside;
             outside.origins.remove(&id);
             outside.missing.remove(&id);
-            if let Some(number) = outside.venue_ids.remove(&id) {
+            outside.fees_due.retain(|(of, _), _| *of != id);
+            while let Some((&of, &number)) = outside.venue_ids.range(legs_of(id)).next() {
+                outside.venue_ids.remove(&of);
                 outside.by_venue_id.remove(&(account, instrument, number));
             }
         }
@@ -229,9 +249,11 @@ impl Desk {
 
     /// Whose order a client id of our form names.
     #[must_use]
-    pub fn owner_of(&self, epoch: u32, instance: u32, counter: u64) -> WireOwner {
-        if self.wire_of(counter) == Some((epoch, instance)) && counter < self.orders.next_id() {
-            WireOwner::Ours(counter)
+    pub fn owner_of(&self, epoch: u32, instance: u32, counter: u64, leg: u32) -> WireOwner {
+        let is_begun = self.orders.get(counter).is_none_or(|order| leg <= order.last_leg());
+        let is_ours = self.wire_of(counter) == Some((epoch, instance));
+        if is_ours && is_begun && counter < self.orders.next_id() {
+            WireOwner::Ours(counter, leg)
         } else {
             WireOwner::Foreign
         }
@@ -245,13 +267,36 @@ impl Desk {
         instrument: InstrumentId,
         venue_order_id: u64,
     ) -> Option<OrderId> {
+        self.leg_by_venue_id(account, instrument, venue_order_id).map(|(id, _)| id)
+    }
+
+    /// As [`by_venue_id`](Self::by_venue_id), with the leg of the order.
+    #[must_use]
+    pub fn leg_by_venue_id(
+        &self,
+        account: u16,
+        instrument: InstrumentId,
+        venue_order_id: u64,
+    ) -> Option<(OrderId, u32)> {
         self.outside.by_venue_id.get(&(account, instrument, venue_order_id)).copied()
     }
 
-    /// An order's number at the venue, if it is known.
+    /// An order's number at the venue, if it is known; of its newest leg that has one.
     #[must_use]
     pub fn venue_id(&self, id: OrderId) -> Option<u64> {
-        self.outside.venue_ids.get(&id).copied()
+        self.outside.venue_ids.range(legs_of(id)).next_back().map(|(_, number)| *number)
+    }
+
+    /// The number at the venue of one leg of an order, if it is known.
+    #[must_use]
+    pub fn venue_id_of(&self, id: OrderId, leg: u32) -> Option<u64> {
+        self.outside.venue_ids.get(&(id, leg)).copied()
+    }
+
+    /// Says that the venue changes an order of an instrument in its place only by lowering its
+    /// quantity: any other change cancels it and places another, under a client id of its own.
+    pub fn replace_orders(&mut self, instrument: InstrumentId) {
+        self.outside.replaced.insert(instrument);
     }
 
     /// Where an order comes from, and its client id, if this engine did not send it.
@@ -260,9 +305,17 @@ impl Desk {
         self.outside.origins.get(&id).map(|(origin, text)| (*origin, &**text))
     }
 
-    /// Orders whose trades the gateway has to fetch.
+    /// Orders whose trades the gateway has to fetch: fills are missing, or a fee.
     pub fn needs_trades(&self) -> impl Iterator<Item = OrderId> + '_ {
-        self.outside.missing.iter().copied()
+        let unpaid = self.outside.fees_due.keys().map(|(id, _)| *id);
+        let unpaid = unpaid.filter(|id| !self.outside.missing.contains(id));
+        self.outside.missing.iter().copied().chain(unpaid)
+    }
+
+    /// True if a fill is booked whose fee nobody has told yet.
+    #[must_use]
+    pub fn owes_fee(&self, id: OrderId, trade_id: u64) -> bool {
+        !self.outside.fees_due.is_empty() && self.outside.fees_due.contains_key(&(id, trade_id))
     }
 
     /// Orders that the gateway has to query, oldest first.

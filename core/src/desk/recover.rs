@@ -106,15 +106,19 @@ impl Recovery {
         (*sequence > 0).then_some((*sequence, &**state))
     }
 
+    pub(super) fn note_saved(&mut self, strategy: u16, sequence: u64, state: &[u8]) {
+        let row = usize::from(strategy);
+        if self.saved.len() <= row {
+            self.saved.resize(row + 1, (0, Box::default()));
+        }
+        self.saved[row] = (sequence, state.into());
+    }
+
     fn note(&mut self, deed: &Deed<'_>, sequence: u64) {
         let Deed::Input(input) = deed else { return };
         match input {
             super::Input::Saved { strategy, state } => {
-                let row = usize::from(*strategy);
-                if self.saved.len() <= row {
-                    self.saved.resize(row + 1, (0, Box::default()));
-                }
-                self.saved[row] = (sequence, state.clone());
+                self.note_saved(*strategy, sequence, state);
                 self.notices.retain(|notice| notice.strategy != *strategy);
             }
             super::Input::State { fact, .. } => {
@@ -238,8 +242,8 @@ impl Desk {
                     strategy: fact.strategy,
                 })
             }
-            Command::Amend { fact, refused } => {
-                self.redo_amend(fact, *refused);
+            Command::Amend { fact, refused, leg } => {
+                self.redo_amend(fact, *refused, *leg);
                 Ok(())
             }
         }
@@ -279,7 +283,7 @@ impl Desk {
         Ok(())
     }
 
-    fn redo_amend(&mut self, fact: &facts::AmendCommand, refused: Option<&[u8]>) {
+    fn redo_amend(&mut self, fact: &facts::AmendCommand, refused: Option<&[u8]>, leg: u32) {
         self.journal.begin(self.market_seq, self.now_ns);
         self.journal.record(number::AMEND, fact);
         let Some(order) = self.orders.get_mut(fact.order) else {
@@ -294,8 +298,13 @@ impl Desk {
             self.journal.record_with_text(number::REFUSED, &refusal, reason.as_bytes());
             self.tell_order(fact.order, fact.strategy);
         } else {
-            order.amend = Pending::Sent;
-            order.asked = (fact.qty, fact.price);
+            if leg > 0 {
+                let leg = order.replace(fact.qty, fact.price, self.now_ns);
+                let begun = facts::OrderLeg { order: fact.order, leg };
+                self.journal.record(number::LEG, &begun);
+            } else {
+                order.amend_in_place(fact.qty, fact.price);
+            }
             order.refusal = None;
             self.count_rate(account);
         }
@@ -312,18 +321,16 @@ impl Desk {
     /// Doubts every request that was under way: what a restart knows of them is that their batch
     /// is durable, not whether they left. Returns how many there are.
     pub fn doubt_all(&mut self, reason: &str) -> usize {
-        let mut doubted: Vec<(OrderId, Asked)> = Vec::new();
+        let mut doubted: Vec<(OrderId, u32, Asked)> = Vec::new();
         for &id in self.orders.open() {
             let Some(order) = self.orders.get(id) else { continue };
-            for asked in [Asked::Place, Asked::Amend, Asked::Cancel] {
-                if order.pending(asked) == Pending::Sent {
-                    doubted.push((id, asked));
-                }
-            }
+            doubted.extend(order.sent().into_iter().map(|(leg, asked)| (id, leg, asked)));
         }
-        for &(id, asked) in &doubted {
+        for &(id, leg, asked) in &doubted {
+            self.leg = leg;
             self.doubt(id, asked, reason);
         }
+        self.leg = 0;
         doubted.len()
     }
 }

@@ -3,7 +3,7 @@
 use super::{Desk, DeskError, Notice, Turn};
 use crate::account::FillInput;
 use crate::facts::{self, number};
-use crate::order::{OrderId, OrderSpec, Report, ReportKind};
+use crate::order::{FillFact, OrderId, OrderSpec, Report, ReportKind, FEE_UNSAID};
 use crate::order_state::{Change, Order};
 use crate::units::format_decimal;
 
@@ -28,15 +28,31 @@ impl Desk {
         report: &Report,
         words: Option<(i64, &str)>,
     ) -> Result<(), DeskError> {
+        if let (ReportKind::Filled(fill), false) = (&report.kind, self.outside.fees_due.is_empty())
+        {
+            if self.owes_fee(report.order, fill.trade_id) && fill.fee_asset != FEE_UNSAID {
+                return self.fee_told(&facts::FillFee {
+                    order: report.order,
+                    trade_id: fill.trade_id,
+                    ts_exchange: report.ts_exchange,
+                    fee: fill.fee,
+                    fee_asset: fill.fee_asset,
+                });
+            }
+        }
         let Some(order) = self.orders.get_mut(report.order) else { return Ok(()) };
         let was_open = order.is_open();
         let is_fill = matches!(report.kind, ReportKind::Filled(_));
         let before = (self.outside.is_live && is_fill).then(|| order.clone());
-        let change = order.learn(report);
+        let change = match self.leg {
+            0 if order.last_leg() == 0 => order.learn(report),
+            leg => order.learn_of(leg, report),
+        };
         let (account, strategy, spec) = (order.account, order.strategy, order.spec);
         self.journal.begin(self.market_seq, self.now_ns);
         match change {
             Change::Fill(fill) => {
+                let (fill, is_fee_due) = self.with_fee(fill, &spec);
                 let booked = self.book_fill(report.order, account, strategy, &spec, &fill);
                 let realised = match (booked, before) {
                     (Ok(realised), _) => realised,
@@ -67,6 +83,11 @@ impl Desk {
                     let said = facts::VenueProfit { order: report.order, realised };
                     self.journal.record(number::PROFIT, &said);
                 }
+                if is_fee_due {
+                    let due = facts::FeeDue { order: report.order, trade_id: fill.trade_id };
+                    self.journal.record(number::FEE_DUE, &due);
+                    self.outside.fees_due.insert((report.order, fill.trade_id), fill.price);
+                }
                 self.outbox.turns.push_back(Turn::Notice(Notice::Fill(Box::new(fact))));
                 if self.outside.is_live {
                     self.after_fill(&fact)?;
@@ -79,6 +100,7 @@ impl Desk {
         if let Some((code, text)) = words {
             self.note_words(report.order, code, text);
         }
+        self.note_leg(report.order);
         self.journal.commit();
         if spec.close_position && matches!(change, Change::Fill(_)) {
             self.size_closing_order(report.order, account, &spec);
@@ -95,6 +117,55 @@ impl Desk {
             self.check_money(account)?;
         }
         Ok(())
+    }
+
+    /// A fill as it can be booked now, and whether its fee is still to come.
+    #[inline]
+    fn with_fee(&self, fill: FillFact, spec: &OrderSpec) -> (FillFact, bool) {
+        let is_due = fill.fee_asset == FEE_UNSAID;
+        let settle = self.instruments[spec.instrument as usize].settle;
+        let fee_asset = if is_due { settle } else { fill.fee_asset };
+        (FillFact { fee_asset, ..fill }, is_due)
+    }
+
+    /// The fee of a fill that was told without it: it is booked as with the fill. Once: a second
+    /// one changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`DeskError`] if money does not fit or an identity breaks.
+    pub fn fee_told(&mut self, told: &facts::FillFee) -> Result<(), DeskError> {
+        let Some(price) = self.outside.fees_due.remove(&(told.order, told.trade_id)) else {
+            return Ok(());
+        };
+        let Some(order) = self.orders.get(told.order) else { return Ok(()) };
+        let (account, strategy, spec) = (order.account, order.strategy, order.spec);
+        let input = FillInput {
+            account,
+            strategy,
+            instrument: spec.instrument,
+            position_side: spec.position_side,
+            side: spec.side,
+            qty: 0,
+            price,
+            fee: told.fee,
+            fee_asset: told.fee_asset,
+            reduce_only: false,
+            order: 0,
+            realised: None,
+        };
+        let symbol = &self.instruments[spec.instrument as usize].symbol;
+        self.accounts.late_fee(&input).map_err(|error| {
+            DeskError(format!(
+                "a fee of order {} on {symbol} cannot be booked: {error}",
+                told.order
+            ))
+        })?;
+        self.journal.begin(self.market_seq, self.now_ns);
+        self.journal.record(number::FEE, told);
+        self.journal.commit();
+        self.outbox.turns.push_back(Turn::Notice(Notice::Funding(account)));
+        self.check_money(account)
     }
 
     /// Keeps the lists in step with an order whose facts changed.
@@ -123,7 +194,7 @@ impl Desk {
         if let Some(order) = self.orders.get_mut(id) {
             *order = before;
         }
-        let number = self.venue_id(id).unwrap_or(0);
+        let number = self.venue_id_of(id, self.leg).unwrap_or(0);
         self.park(&facts::ParkedReport::of(account, row, number, report), "");
         self.freeze((account, super::ANY_STRATEGY, super::ANY_INSTRUMENT), &error.to_string());
     }

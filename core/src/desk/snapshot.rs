@@ -13,7 +13,7 @@ use crate::order_state::Order;
 use crate::record::{stored_size, FieldValue, Record};
 
 /// First bytes of a snapshot; the last two digits are its version.
-const MAGIC: [u8; 8] = *b"VELOZS02";
+const MAGIC: [u8; 8] = *b"VELOZS03";
 
 impl Desk {
     /// Hash of the trading state after the last committed batch.
@@ -60,7 +60,11 @@ impl Desk {
             return Err(other.to_owned());
         }
         self.pin_market(market_sequence);
-        Ok(Recovery { sequence, market_sequence, ..Recovery::default() })
+        let mut recovery = Recovery { sequence, market_sequence, ..Recovery::default() };
+        for (strategy, (at, state)) in &self.outside.saved {
+            recovery.note_saved(*strategy, *at, state);
+        }
+        Ok(recovery)
     }
 
     fn put_state(&self, out: &mut Vec<u8>) {
@@ -71,7 +75,8 @@ impl Desk {
         {
             count.put(out);
         }
-        let known = self.orders.known(now - self.orders.remembers_ns());
+        // Also those whose time is over while none has ended since: they still take reports.
+        let known = self.orders.known();
         (known.len() as u32).put(out);
         for (ended_ns, order) in &known {
             ended_ns.put(out);
@@ -107,10 +112,11 @@ impl Desk {
         outside.epochs.iter().for_each(|epoch| epoch.put(out));
         // Names of orders that nobody remembers any more say nothing.
         let is_known = |id: u64| known.binary_search_by_key(&id, |(_, order)| order.id).is_ok();
-        let named: Vec<_> = outside.venue_ids.iter().filter(|(id, _)| is_known(**id)).collect();
+        let named: Vec<_> = outside.venue_ids.iter().filter(|((id, _), _)| is_known(*id)).collect();
         (named.len() as u32).put(out);
-        for (id, venue_order_id) in named {
+        for ((id, leg), venue_order_id) in named {
             id.put(out);
+            leg.put(out);
             venue_order_id.put(out);
         }
         let origins: Vec<_> = outside.origins.iter().filter(|(id, _)| is_known(**id)).collect();
@@ -123,6 +129,13 @@ impl Desk {
         let missing: Vec<_> = outside.missing.iter().filter(|id| is_known(**id)).collect();
         (missing.len() as u32).put(out);
         missing.into_iter().for_each(|id| id.put(out));
+        let due: Vec<_> = outside.fees_due.iter().filter(|((id, _), _)| is_known(*id)).collect();
+        (due.len() as u32).put(out);
+        for ((id, trade_id), price) in due {
+            id.put(out);
+            trade_id.put(out);
+            price.put(out);
+        }
         (outside.parked.len() as u32).put(out);
         for (report, client_id) in &outside.parked {
             report.put(out);
@@ -149,6 +162,12 @@ impl Desk {
             side.put(out);
             ours.put(out);
             theirs.put(out);
+        }
+        (outside.saved.len() as u32).put(out);
+        for (strategy, (sequence, state)) in &outside.saved {
+            strategy.put(out);
+            sequence.put(out);
+            put_bytes(state, out);
         }
     }
 
@@ -200,12 +219,12 @@ impl Desk {
         }
         let mut names = Vec::new();
         for _ in 0..u32::take(bytes)? {
-            names.push((u64::take(bytes)?, u64::take(bytes)?));
+            names.push(((u64::take(bytes)?, u32::take(bytes)?), u64::take(bytes)?));
         }
         let mut numbers = Vec::with_capacity(names.len());
-        for &(id, venue_order_id) in &names {
+        for &((id, leg), venue_order_id) in &names {
             let at = ids.binary_search_by_key(&id, |(id, ..)| *id).ok()?;
-            numbers.push(((ids[at].1, ids[at].2, venue_order_id), id));
+            numbers.push(((ids[at].1, ids[at].2, venue_order_id), (id, leg)));
         }
         outside.venue_ids = names.into_iter().collect();
         outside.by_venue_id = numbers.into_iter().collect();
@@ -217,6 +236,10 @@ impl Desk {
             outside.missing.insert(u64::take(bytes)?);
         }
         for _ in 0..u32::take(bytes)? {
+            let of = (u64::take(bytes)?, u64::take(bytes)?);
+            outside.fees_due.insert(of, i64::take(bytes)?);
+        }
+        for _ in 0..u32::take(bytes)? {
             outside.parked.push((ParkedReport::take(bytes)?, take_text(bytes)?));
         }
         for _ in 0..u32::take(bytes)? {
@@ -225,7 +248,7 @@ impl Desk {
         }
         for _ in 0..u32::take(bytes)? {
             let (account, ts_exchange) = (u16::take(bytes)?, i64::take(bytes)?);
-            outside.note_cash(account, ts_exchange, u64::take(bytes)?);
+            outside.put_back_cash(account, ts_exchange, u64::take(bytes)?);
         }
         for _ in 0..u32::take(bytes)? {
             let account = u16::take(bytes)?;
@@ -236,6 +259,10 @@ impl Desk {
             };
             let place = (account, kind, u32::take(bytes)?, u8::take(bytes)?);
             outside.differences.insert(place, (i128::take(bytes)?, i128::take(bytes)?));
+        }
+        for _ in 0..u32::take(bytes)? {
+            let (strategy, sequence) = (u16::take(bytes)?, u64::take(bytes)?);
+            outside.saved.insert(strategy, (sequence, take_bytes(bytes)?.into()));
         }
         Some(())
     }
@@ -253,13 +280,21 @@ fn take_list(bytes: &mut &[u8]) -> Option<Vec<i64>> {
 }
 
 fn put_text(text: &str, out: &mut Vec<u8>) {
-    (text.len() as u32).put(out);
-    out.extend_from_slice(text.as_bytes());
+    put_bytes(text.as_bytes(), out);
+}
+
+fn put_bytes(value: &[u8], out: &mut Vec<u8>) {
+    (value.len() as u32).put(out);
+    out.extend_from_slice(value);
 }
 
 fn take_text(bytes: &mut &[u8]) -> Option<Box<str>> {
+    Some(std::str::from_utf8(take_bytes(bytes)?).ok()?.into())
+}
+
+fn take_bytes<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
     let length = u32::take(bytes)? as usize;
-    let (text, rest) = bytes.split_at_checked(length)?;
+    let (value, rest) = bytes.split_at_checked(length)?;
     *bytes = rest;
-    Some(std::str::from_utf8(text).ok()?.into())
+    Some(value)
 }

@@ -3,9 +3,9 @@
 
 use super::{Engine, EngineError};
 use crate::desk::input::{Deed, Layouts};
-use crate::desk::{Input, InputError, Notice, RecoveredNotice};
-use crate::facts::{self, number};
+use crate::desk::{Input, InputError, Notice, RecoveredNotice, Recovery};
 use crate::journal::{first_difference, JournalError, Reader};
+use crate::order::PositionSide;
 use crate::strategy::{Event, Fault, Strategy};
 
 /// The state of a strategy that was stopped by its policy.
@@ -89,9 +89,11 @@ impl<S: Strategy> Engine<S> {
     pub fn save_states(&mut self, now_ns: i64) -> Result<(), EngineError> {
         self.desk.now_ns = now_ns;
         for row in 1..=self.seats.len() as u16 {
+            // Each by itself, as `verify` does it: one that raises leaves at once.
             self.save_state(row);
+            self.settle()?;
         }
-        self.settle()
+        Ok(())
     }
 
     fn save_state(&mut self, row: u16) {
@@ -101,8 +103,7 @@ impl<S: Strategy> Engine<S> {
         }
         match seat.strategy.save() {
             Ok(Some(state)) => {
-                let fact = facts::SavedState { strategy: row };
-                self.desk.note_with_text(number::SAVED_STATE, &fact, &state);
+                self.desk.note_saved(row, &state);
             }
             Ok(None) => {}
             Err(fault) => {
@@ -110,6 +111,38 @@ impl<S: Strategy> Engine<S> {
                 self.fail(row, Fault { message }, 2);
             }
         }
+    }
+
+    /// Begins an epoch, before [`Engine::start`]. After a recovery what was under way is doubted,
+    /// saved states are loaded, and each own notice since is told, marked recovered; what was found
+    /// out before comes behind it. Gives the fault of a strategy that did not load, if one did not:
+    /// the engine is then not to be started.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the desk cannot go on.
+    pub fn begin(
+        &mut self,
+        epoch: (u32, u32),
+        recovery: Option<&Recovery>,
+        now_ns: i64,
+    ) -> Result<Option<Fault>, EngineError> {
+        let (epoch, instance) = epoch;
+        self.input(&Input::Epoch { epoch, instance }, now_ns)?;
+        let Some(recovery) = recovery else { return Ok(None) };
+        self.desk.doubt_all("the engine was restarted");
+        for row in 1..=self.seats.len() as u16 {
+            let Some((_, state)) = recovery.saved_state(row) else { continue };
+            if let Err(fault) = self.load_state(row, state) {
+                let message = format!("load of strategy {row} raised {}", fault.message);
+                return Ok(Some(Fault { message }));
+            }
+        }
+        self.holds = false;
+        let waiting = std::mem::take(&mut self.desk.outbox.turns);
+        self.tell_recovered(&recovery.notices)?;
+        self.desk.outbox.turns.extend(waiting);
+        Ok(None)
     }
 
     /// Gives a strategy back what it saved, before the engine starts.
@@ -163,7 +196,9 @@ impl<S: Strategy> Engine<S> {
                     self.call(fill.strategy, &Event::Fill(&fill));
                 }
                 if own & wants::POSITIONS != 0 {
-                    self.call(fill.strategy, &Event::Position(fill.instrument));
+                    let order = self.desk.orders.get(fill.order);
+                    let leg = order.map_or(PositionSide::Both, |order| order.spec.position_side);
+                    self.call(fill.strategy, &Event::Position(fill.instrument, leg));
                 }
                 if own & wants::ACCOUNTS != 0 {
                     self.call(fill.strategy, &Event::Account(fill.account));
@@ -172,7 +207,8 @@ impl<S: Strategy> Engine<S> {
             Notice::Funding(account) => {
                 for row in 1..=self.seats.len() as u16 {
                     let seat = &self.seats[row as usize - 1];
-                    if seat.account == account && seat.own & wants::ACCOUNTS != 0 {
+                    let is_its = seat.account == account || seat.routes.contains(&account);
+                    if is_its && seat.own & wants::ACCOUNTS != 0 {
                         self.call(row, &Event::Account(account));
                     }
                 }
@@ -184,7 +220,8 @@ impl<S: Strategy> Engine<S> {
     /// batch must come again, byte for byte.
     ///
     /// The engine is fresh, with the strategies seated and not started, or has just verified the
-    /// segment before. `market` applies the events of the market stream up to and with a sequence.
+    /// segment before. `recovery` is what it was recovered with, if the run went on from another.
+    /// `market` applies the events of the market stream up to and with a sequence.
     ///
     /// # Errors
     ///
@@ -192,6 +229,7 @@ impl<S: Strategy> Engine<S> {
     pub fn verify<B: AsRef<[u8]>>(
         &mut self,
         segment: &Reader<B>,
+        recovery: Option<&Recovery>,
         mut market: impl FnMut(&mut Self, u64) -> Result<(), String>,
     ) -> Result<u64, VerifyError> {
         let mut made = Vec::new();
@@ -212,7 +250,7 @@ impl<S: Strategy> Engine<S> {
                     let what = "a strategy gave a command there that it does not give now";
                     return Err(VerifyError::Differs(sequence, what.to_owned()));
                 };
-                self.again(&input, batch.now_ns)?;
+                self.again(&input, recovery, batch.now_ns)?;
             }
             self.desk.outbox.requests.clear();
             self.desk.outbox.timers.clear();
@@ -235,12 +273,25 @@ impl<S: Strategy> Engine<S> {
     }
 
     /// An input as its shell gave it.
-    fn again(&mut self, input: &Input, now_ns: i64) -> Result<(), EngineError> {
+    fn again(
+        &mut self,
+        input: &Input,
+        recovery: Option<&Recovery>,
+        now_ns: i64,
+    ) -> Result<(), EngineError> {
         self.desk.now_ns = now_ns;
         match input {
+            Input::Epoch { epoch, instance } => {
+                self.begin((*epoch, *instance), recovery, now_ns).map(|_| ())
+            }
             Input::State { fact, .. } if fact.state == 0 => self.start(),
             Input::State { fact, .. } if fact.state == 1 => self.stop(),
             Input::State { fact, .. } if fact.state == WOUND_DOWN => self.wind_down(),
+            // A fault that no event explains: the strategy raised when it was to save its state.
+            Input::State { fact, .. } if fact.state == 2 => {
+                self.save_state(fact.strategy);
+                self.settle()
+            }
             Input::Saved { strategy, .. } => {
                 self.save_state(*strategy);
                 self.settle()

@@ -2,7 +2,9 @@
 //! strategies can be run on it again.
 
 use crate::journal::RecordType;
-use crate::market::{Bar, Funding, MarkPrice, Quote, Tick, Trade};
+use crate::market::{
+    Bar, Funding, IndexPrice, Liquidation, MarkPrice, OpenInterest, Quote, Tick, Ticker, Trade,
+};
 use crate::record;
 
 record! {
@@ -52,10 +54,14 @@ pub mod market_number {
     pub const QUOTE: u16 = 13;
     pub const MARK_PRICE: u16 = 14;
     pub const FUNDING_RATE: u16 = 15;
+    pub const INDEX_PRICE: u16 = 16;
+    pub const OPEN_INTEREST: u16 = 17;
+    pub const LIQUIDATION: u16 = 18;
+    pub const TICKER: u16 = 19;
 }
 
 /// Every record type of the market journal.
-pub const MARKET_RECORDS: [RecordType; 9] = [
+pub const MARKET_RECORDS: [RecordType; 13] = [
     RecordType::with_text::<FrameHeard>(market_number::FRAME, "payload"),
     RecordType::with_text::<BodyHeard>(market_number::BODY, "payload"),
     RecordType::with_text::<StreamsMarked>(market_number::STREAMS, "streams"),
@@ -65,4 +71,8 @@ pub const MARKET_RECORDS: [RecordType; 9] = [
     RecordType::of::<Quote>(market_number::QUOTE),
     RecordType::of::<MarkPrice>(market_number::MARK_PRICE),
     RecordType::of::<Funding>(market_number::FUNDING_RATE),
+    RecordType::of::<IndexPrice>(market_number::INDEX_PRICE),
+    RecordType::of::<OpenInterest>(market_number::OPEN_INTEREST),
+    RecordType::of::<Liquidation>(market_number::LIQUIDATION),
+    RecordType::of::<Ticker>(market_number::TICKER),
 ];

@@ -290,9 +290,46 @@ record! {
     }
 }
 
+record! {
+    /// Which leg of its order the first record of the batch is about; without this one it is the
+    /// first. After an amendment: that it cancels the leg at work and places this one.
+    pub struct OrderLeg {
+        /// Handle of the order.
+        pub order: u64,
+        /// Counts the orders at the venue that took its place, from 1.
+        pub leg: u32,
+    }
+}
+
+record! {
+    /// The fill before it in the batch was told without its fee, which is still to come.
+    pub struct FeeDue {
+        /// Handle of the order.
+        pub order: u64,
+        /// The venue's number of the trade.
+        pub trade_id: u64,
+    }
+}
+
+record! {
+    /// The fee of a fill that was told without it.
+    pub struct FillFee {
+        /// Handle of the order.
+        pub order: u64,
+        /// The venue's number of the trade.
+        pub trade_id: u64,
+        /// When at the venue.
+        pub ts_exchange: i64,
+        /// At the scale of `fee_asset`; positive is paid.
+        pub fee: i128,
+        /// Row of the asset table.
+        pub fee_asset: u16,
+    }
+}
+
 /// Every record type of a live engine's trading journal: the backtest's, then those above.
-pub const LIVE_RECORDS: [RecordType; 29] = {
-    let mut all = [RECORDS[0]; 29];
+pub const LIVE_RECORDS: [RecordType; 32] = {
+    let mut all = [RECORDS[0]; 32];
     let mut at = 0;
     while at < RECORDS.len() {
         all[at] = RECORDS[at];
@@ -316,6 +353,9 @@ pub const LIVE_RECORDS: [RecordType; 29] = {
         RecordType::of::<TimerDue>(number::TIMER),
         RecordType::of::<AccountSetting>(number::SETTING),
         RecordType::of::<VenueProfit>(number::PROFIT),
+        RecordType::of::<OrderLeg>(number::LEG),
+        RecordType::of::<FeeDue>(number::FEE_DUE),
+        RecordType::of::<FillFee>(number::FEE),
     ];
     while at < all.len() {
         all[at] = own[at - RECORDS.len()];

@@ -7,6 +7,7 @@ use crate::ladder::{Level as LadderLevel, Sides};
 use crate::order::Side;
 use crate::units::pow10;
 
+use super::market::{BUY, SELL};
 use super::settings::Consumed;
 
 /// One replayed level.
@@ -101,6 +102,15 @@ impl Ghosts {
             (Some(bid), Some(ask)) => bid >= ask,
             _ => false,
         }
+    }
+
+    /// True if the best price of a side meets the best own order of the other.
+    #[inline(always)]
+    pub fn reach(&self, own_best: [i64; 2]) -> bool {
+        let bid = self.sides.best_price(true).unwrap_or(i64::MIN);
+        let ask = self.sides.best_price(false).unwrap_or(i64::MAX);
+        // Without own orders these are the far ends, where no level stands.
+        (ask <= own_best[BUY]) | (bid >= own_best[SELL])
     }
 
     /// Adds a print to the level that it took from; part of it may explain held decreases.

@@ -38,6 +38,9 @@ pub(super) struct Market {
     /// Lowest trigger that a rising last price meets, highest that a falling one meets.
     pub stop_up: i64,
     pub stop_down: i64,
+    /// Highest and lowest price between which a print meets neither own order nor trigger.
+    pub print_low: i64,
+    pub print_high: i64,
     /// Some armed order trails the last price.
     pub trails: bool,
     /// Levels may be updated by the short path.
@@ -80,6 +83,8 @@ impl Market {
             own_worst: [i64::MAX, i64::MIN],
             stop_up: i64::MAX,
             stop_down: i64::MIN,
+            print_low: i64::MIN,
+            print_high: i64::MAX,
             trails: false,
             plain: false,
             plain_prints: false,
@@ -191,6 +196,13 @@ impl Market {
         let none = if side == BUY { (i64::MIN, i64::MAX) } else { (i64::MAX, i64::MIN) };
         self.own_best[side] = self.own[side].best().unwrap_or(none.0);
         self.own_worst[side] = self.own[side].worst().unwrap_or(none.1);
+        self.refresh_print_bounds();
+    }
+
+    #[inline]
+    fn refresh_print_bounds(&mut self) {
+        self.print_low = self.own_best[BUY].max(self.stop_down);
+        self.print_high = self.own_best[SELL].min(self.stop_up);
     }
 
     /// Recomputes the nearest triggers on the last price.
@@ -209,6 +221,7 @@ impl Market {
                 self.stop_down = self.stop_down.max(own.spec.trigger_price);
             }
         }
+        self.refresh_print_bounds();
     }
 
     /// The leg of a position that an order belongs to.

@@ -8,6 +8,7 @@ use super::market::Market;
 use super::report::{AccountReport, VenueEvent};
 use super::settings::IsolatedMargin;
 use super::venue::Venue;
+use crate::account::SIDES;
 use crate::instrument::Kind;
 use crate::order::{Expiry, ReportKind, Side};
 use crate::units::{mul_div, pow10, Overflow, Rounding, COST_SCALE, MARK_SCALE, RATE_SCALE};
@@ -176,6 +177,7 @@ impl Venue {
             instrument: at as u32,
             ts_exchange: now,
             side: closing,
+            leg: SIDES[side],
             qty: leg.qty.abs(),
             price,
             fee,

@@ -1,7 +1,7 @@
 //! What the venue says: reports on orders, and what happens to an account as a whole.
 
 use crate::instrument::AssetId;
-use crate::order::{Report, Side};
+use crate::order::{PositionSide, Report, Side};
 
 /// One thing that the venue says to one account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,8 @@ pub enum VenueEvent {
         ts_exchange: i64,
         /// The closing side.
         side: Side,
+        /// The leg, in hedge mode.
+        leg: PositionSide,
         /// In quantity units; positive.
         qty: i64,
         /// In price units, cut to the unit against the trader.

@@ -159,12 +159,13 @@ impl<T> Timeline<T> {
 /// comes first whatever its place in the file. Messages stay whole. Returns how many rows moved.
 pub fn prints_first(rows: &mut [Tick]) -> usize {
     // Most files need nothing: a print never follows a level of its own instant.
-    let late = |pair: &[Tick]| {
-        (pair[1].flags & TICK_TRADE != 0)
-            & (pair[0].flags & TICK_TRADE == 0)
-            & (pair[0].ts_exchange == pair[1].ts_exchange)
-    };
-    if !rows.windows(2).fold(false, |any, pair| any | late(pair)) {
+    let (mut late, mut before_ns, mut before) = (0, i64::MIN, TICK_TRADE);
+    for row in rows.iter() {
+        let follows_level = row.flags & !before & TICK_TRADE;
+        late |= if row.ts_exchange == before_ns { follows_level } else { 0 };
+        (before_ns, before) = (row.ts_exchange, row.flags);
+    }
+    if late == 0 {
         return 0;
     }
     let (mut start, mut moved) = (0, 0);

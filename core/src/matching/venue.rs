@@ -32,6 +32,15 @@ pub(super) enum ClockItem {
     Fund { market: usize, rate: i64, mark: Option<i64> },
 }
 
+/// Who took liquidity in a print: +1 the buyer, -1 the seller, 0 unknown.
+fn taker_of(flags: u32) -> i8 {
+    match (flags & TICK_UNKNOWN_TAKER, flags & TICK_BUY) {
+        (0, 0) => -1,
+        (0, _) => 1,
+        _ => 0,
+    }
+}
+
 /// A simulated exchange with all its instruments and accounts.
 #[derive(Clone, Debug)]
 pub struct Venue {
@@ -99,66 +108,88 @@ impl Venue {
     }
 
     /// Applies one row; true if own orders may have been concerned.
+    ///
+    /// Whether a print or a level comes next, and of which side, nobody can guess: rows that
+    /// concern no own order take one way, with choices of values in it and no branches.
     #[inline(always)]
     fn tick(&mut self, tick: &Tick) -> bool {
+        const UNUSUAL: u32 = TICK_CLEAR | TICK_EMPTY | TICK_UNKNOWN_TAKER;
         let at = tick.instrument as usize;
         let market = &mut self.markets[at];
         let (price, qty, flags) = (tick.price, tick.qty, tick.flags);
-        if flags & TICK_TRADE != 0 {
-            if !market.plain_prints
-                || price <= market.own_best[BUY]
-                || price >= market.own_best[SELL]
-                || price >= market.stop_up
-                || price <= market.stop_down
-                || market.trails
-                || flags & TICK_UNKNOWN_TAKER != 0
-            {
-                let taker = match (flags & TICK_UNKNOWN_TAKER, flags & TICK_BUY) {
-                    (0, 0) => -1,
-                    (0, _) => 1,
-                    _ => 0,
-                };
-                self.print(at, tick.ts_exchange, price, qty, taker);
-                return true;
-            }
-            market.last = Some(price);
-            let Some(ghosts) = market.ghosts.as_deref_mut() else { return false };
-            // A buyer took from the asks. A print on a level that nobody shows leaves no trace.
-            ghosts.sides.alter(flags & TICK_BUY == 0, price, |ghost| ghost.printed += qty);
-            return false;
+        if !market.plain || market.trails || flags & UNUSUAL != 0 {
+            return self.unusual_row(at, tick);
         }
-        if !market.plain || flags & (TICK_CLEAR | TICK_EMPTY) != 0 {
+        let Some(ghosts) = market.ghosts.as_deref_mut() else { return false };
+        let (is_print, is_buy) = (flags & TICK_TRADE != 0, flags & TICK_BUY != 0);
+        let side = usize::from(!is_buy);
+        let (worst, best) = (market.own_worst[side], market.own_best[side]);
+        let (low, high) = if is_buy { (worst, best) } else { (best, worst) };
+        let is_between = (low <= price) & (price <= high);
+        let (low, high) = (market.print_low, market.print_high);
+        let is_met = (price <= low) | (price >= high);
+        if if is_print { is_met } else { is_between } {
+            return self.concerning_row(at, tick);
+        }
+        market.last = if is_print { Some(price) } else { market.last };
+        // A buyer took from the asks. A print on a level that nobody shows leaves no trace.
+        ghosts.sides.replace(is_buy != is_print, price, |old| {
+            let printed = if old.qty == 0 { 0 } else { qty };
+            let after_print = Ghost { printed: old.printed + printed, ..old };
+            if is_print {
+                after_print
+            } else {
+                old.updated(qty)
+            }
+        });
+        let ends_message = flags & (TICK_LAST | TICK_TRADE) == TICK_LAST;
+        if ghosts.reach(market.own_best) & ends_message {
+            self.crossing(at, tick.ts_exchange);
+            return true;
+        }
+        false
+    }
+
+    /// A plain row at a price that own orders or triggers stand at, or that meets them.
+    #[inline(never)]
+    fn concerning_row(&mut self, at: usize, tick: &Tick) -> bool {
+        let (price, qty, flags) = (tick.price, tick.qty, tick.flags);
+        if flags & TICK_TRADE != 0 {
+            self.print(at, tick.ts_exchange, price, qty, taker_of(flags));
+            return true;
+        }
+        let market = &mut self.markets[at];
+        let Some(ghosts) = market.ghosts.as_deref_mut() else { return false };
+        let side = if flags & TICK_BUY != 0 { Side::Buy } else { Side::Sell };
+        let old = ghosts.get(side, price);
+        ghosts.set(side, price, old.updated(qty));
+        let is_crossed = ghosts.reach(market.own_best);
+        self.move_queue(at, side, price, old, qty);
+        if flags & TICK_LAST != 0 && is_crossed {
+            self.crossing(at, tick.ts_exchange);
+        }
+        true
+    }
+
+    /// A row that the short way is not for; true if own orders may have been concerned.
+    #[inline(never)]
+    fn unusual_row(&mut self, at: usize, tick: &Tick) -> bool {
+        let (price, qty, flags) = (tick.price, tick.qty, tick.flags);
+        if flags & TICK_TRADE == 0 {
             self.level_row(at, tick);
             return true;
         }
-        let Some(ghosts) = market.ghosts.as_deref_mut() else { return false };
-        let is_bid = flags & TICK_BUY != 0;
-        let side = usize::from(!is_bid);
-        let (worst, best) = (market.own_worst[side], market.own_best[side]);
-        // Between the own orders' prices; no branch on the side, which nobody can guess.
-        let (low, high) = if is_bid { (worst, best) } else { (best, worst) };
-        let concerned = low <= price && price <= high;
-        if concerned {
-            let side = if is_bid { Side::Buy } else { Side::Sell };
-            let old = ghosts.get(side, price);
-            ghosts.set(side, price, old.updated(qty));
-            self.move_queue(at, side, price, old, qty);
-        } else {
-            ghosts.sides.replace(is_bid, price, |old| old.updated(qty));
+        let market = &mut self.markets[at];
+        let is_met = price <= market.print_low || price >= market.print_high;
+        if !market.plain_prints || is_met || market.trails || flags & TICK_UNKNOWN_TAKER != 0 {
+            self.print(at, tick.ts_exchange, price, qty, taker_of(flags));
+            return true;
         }
-        if flags & TICK_LAST != 0 {
-            let market = &self.markets[at];
-            let Some(ghosts) = market.ghosts.as_deref() else { return concerned };
-            let bid = ghosts.sides.best_price(true).unwrap_or(i64::MIN);
-            let ask = ghosts.sides.best_price(false).unwrap_or(i64::MAX);
-            let met = (ask <= market.own_best[BUY] && market.own_best[BUY] != i64::MIN)
-                || (bid >= market.own_best[SELL] && market.own_best[SELL] != i64::MAX);
-            if met {
-                self.crossing(at, tick.ts_exchange);
-                return true;
-            }
+        market.last = Some(price);
+        if let Some(ghosts) = market.ghosts.as_deref_mut() {
+            ghosts.sides.alter(flags & TICK_BUY == 0, price, |ghost| ghost.printed += qty);
         }
-        concerned
+        false
     }
 
     /// Applies one level row by the long path: snapshots, other memories, diffs before prints.

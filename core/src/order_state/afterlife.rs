@@ -136,9 +136,9 @@ impl OrderTable {
         })
     }
 
-    /// Every order that was journalled and is open, or ended after `since_ns`; by handle, with the
-    /// event time of its end (0 while it is open).
-    pub fn known(&self, since_ns: i64) -> Vec<(i64, &Order)> {
+    /// Every order that was journalled and is open or remembered; by handle, with the event time of
+    /// its end (0 while it is open).
+    pub fn known(&self) -> Vec<(i64, &Order)> {
         let mut known: BTreeMap<OrderId, (i64, &Order)> = BTreeMap::new();
         for &id in &self.open {
             let Some(order) = self.get(id) else { continue };
@@ -148,9 +148,7 @@ impl OrderTable {
         }
         for (&id, &ended_ns) in &self.afterlife.ended {
             let Some(order) = self.get(id) else { continue };
-            if ended_ns > since_ns {
-                known.entry(id).or_insert((ended_ns, order));
-            }
+            known.entry(id).or_insert((ended_ns, order));
         }
         known.into_values().collect()
     }

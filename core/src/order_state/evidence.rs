@@ -129,7 +129,12 @@ impl Order {
     /// True if a fill of that number is booked.
     #[must_use]
     pub fn knows_trade(&self, trade_id: u64) -> bool {
-        self.trades.iter().any(|&(id, ..)| id == trade_id)
+        let knows = |order: &Order| order.trades.iter().any(|&(id, ..)| id == trade_id);
+        if self.legs.is_empty() {
+            knows(self)
+        } else {
+            self.legs.iter().any(knows)
+        }
     }
 
     /// What the venue counts as filled beyond the fills that we have.
@@ -150,6 +155,9 @@ impl Order {
             return ((self.spec.qty - self.filled_qty).max(missing), self.spec.price);
         }
         let (qty, price) = self.asked;
+        if let Some(leaves) = self.awaited_leaves() {
+            return (leaves.max(missing), self.spec.price.max(price));
+        }
         ((self.spec.qty.max(qty) - self.filled_qty).max(missing), self.spec.price.max(price))
     }
 
@@ -187,8 +195,7 @@ impl Order {
             return was != Pending::None;
         }
         let before = (self.status(), self.disputed);
-        let is_alive = self.accepted || self.filled_qty.max(self.venue_filled_qty) > 0;
-        if is_alive {
+        if self.gave_life() {
             self.disputed |= self.ending.is_none() && self.is_open();
         } else {
             self.place = Pending::None;
@@ -254,7 +261,7 @@ impl Order {
     }
 
     /// What a strategy would notice of the facts.
-    fn facts(&self) -> impl PartialEq {
+    pub(super) fn facts(&self) -> impl PartialEq {
         let pending = [self.place, self.amend, self.cancel];
         (self.status(), self.spec, self.venue_filled_qty, self.disputed, pending)
     }

@@ -42,6 +42,12 @@ impl Pending {
 impl Order {
     /// Appends every field but the outside handles.
     pub fn put(&self, out: &mut Vec<u8>) {
+        self.put_own(out);
+        (self.legs.len() as u32).put(out);
+        self.legs.iter().for_each(|leg| leg.put_own(out));
+    }
+
+    fn put_own(&self, out: &mut Vec<u8>) {
         let terms =
             PlaceCommand::of(self.id, self.account, self.strategy, &self.spec, self.arrival_mid2);
         terms.put(out);
@@ -76,6 +82,14 @@ impl Order {
 
     /// Reads what [`put`](Self::put) wrote; `None` if the bytes are not that.
     pub fn take(bytes: &mut &[u8]) -> Option<Order> {
+        let mut order = Order::take_own(bytes)?;
+        for _ in 0..u32::take(bytes)? {
+            order.legs.push(Order::take_own(bytes)?);
+        }
+        Some(order)
+    }
+
+    fn take_own(bytes: &mut &[u8]) -> Option<Order> {
         let terms = PlaceCommand::take(bytes)?;
         let spec = terms.spec()?;
         let ts_created = i64::take(bytes)?;

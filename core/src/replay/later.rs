@@ -27,6 +27,8 @@ pub(super) struct Later {
     pub(super) requests: VecDeque<(Key, Request)>,
     pub(super) reports: VecDeque<(Key, AccountReport)>,
     pub(super) timers: Timeline<DueTimer>,
+    /// The last funding that was told, by account: its legs are reported one by one.
+    pub(super) paid: Option<(u16, InstrumentId, i64)>,
 }
 
 /// Which of the replay's own queues holds the next item.
@@ -168,6 +170,11 @@ impl<S: Strategy> Replay<S> {
         let Some(mut funding) = self.fundings.get(&(instrument, ts_exchange)).copied() else {
             return Ok(());
         };
+        // The engine pays for all legs at once; in hedge mode each is reported.
+        let this = (account, instrument, ts_exchange);
+        if self.later.paid.replace(this) == Some(this) {
+            return Ok(());
+        }
         if funding.mark == 0 {
             funding.mark = self.marks[instrument as usize];
         }
@@ -182,7 +189,9 @@ fn arrive(venue: &mut Venue, now: i64, request: &Request) {
     let (account, id) = (request.account, request.order);
     match request.kind {
         RequestKind::Place(ref spec) => venue.place(now, account, id, spec),
-        RequestKind::Amend { qty, price } => venue.amend(now, account, id, qty, price),
+        RequestKind::Amend { qty, price } | RequestKind::Replace { qty, price, .. } => {
+            venue.amend(now, account, id, qty, price)
+        }
         RequestKind::Cancel => venue.cancel(now, account, id),
         RequestKind::CancelAll { instrument } => venue.cancel_all(now, account, Some(instrument)),
     }

@@ -188,6 +188,7 @@ impl<S: Strategy> Replay<S> {
                 self.next_sample_ns += every;
             }
         }
+        self.choose_quotes();
         self.watch();
         self.collect();
         while !self.engine.has_fault {
@@ -239,12 +240,33 @@ impl<S: Strategy> Replay<S> {
         Ok(())
     }
 
+    /// Which instruments' quotes are the best levels of their book: those without a quote feed.
+    fn choose_quotes(&mut self) {
+        for (is_book, told) in [(true, true), (false, false)] {
+            for lane in &self.lanes {
+                let row = match &lane.source {
+                    Source::Ticks(stream) if is_book => {
+                        stream.venue_rows().first().map(Row::instrument)
+                    }
+                    Source::Quotes(stream) if !is_book => {
+                        stream.venue_rows().first().map(Row::instrument)
+                    }
+                    _ => None,
+                };
+                if let Some(row) = row {
+                    self.engine.quotes_of_books[row as usize] = told;
+                }
+            }
+        }
+    }
+
     /// Which lanes the engine must see row by row.
     fn watch(&mut self) {
         for lane in &mut self.lanes {
             let (bits, instrument) = match &lane.source {
                 Source::Ticks(s) => {
-                    (wants::BOOKS | wants::TRADES, s.venue_rows().first().map(Row::instrument))
+                    let row = s.venue_rows().first().or_else(|| s.local_rows().first());
+                    (wants::BOOKS | wants::TRADES | wants::QUOTES, row.map(Row::instrument))
                 }
                 // Bars drive indicators, marks drive equity: they are seen at their own time.
                 _ => (u32::MAX, None),
@@ -408,6 +430,8 @@ impl<S: Strategy> Replay<S> {
                 self.venue.rate(funding.instrument, funding.rate, funding.ts_exchange, known);
                 self.fundings.insert((funding.instrument, funding.ts_exchange), funding);
             }
+            // Nothing at the venue follows from it.
+            Source::Published(stream) => stream.venue_passed(1),
         }
         let spoke = !self.venue.reports.is_empty();
         self.prime_venue(at)?;
@@ -490,6 +514,10 @@ impl<S: Strategy> Replay<S> {
         }
         if !self.venue.reports.is_empty() {
             self.schedule();
+        }
+        if self.engine.listeners_changed {
+            self.engine.listeners_changed = false;
+            self.watch();
         }
     }
 
@@ -574,6 +602,11 @@ impl<S: Strategy> Replay<S> {
                 let funding = stream.local_rows()[0];
                 stream.local_passed(1);
                 self.engine.funding(&funding, now)?;
+            }
+            Source::Published(stream) => {
+                let row = stream.local_rows()[0];
+                stream.local_passed(1);
+                self.engine.published(&row, now)?;
             }
         }
         self.prime_local(at);

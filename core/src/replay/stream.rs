@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 
 use super::ReplayError;
 use crate::instrument::InstrumentId;
-use crate::market::{Bar, Funding, MarkPrice, Quote, Tick, Trade, TICK_LAST, TICK_TRADE};
+use crate::market::{
+    Bar, Funding, MarkPrice, Published, Quote, Tick, Trade, TICK_LAST, TICK_TRADE,
+};
 use crate::matching::timeline::{Key, MARKET, NOTICE};
 
 /// A row that can be replayed.
@@ -50,6 +52,28 @@ row!(Trade, MARKET, 0);
 row!(Quote, MARKET, 1);
 row!(MarkPrice, NOTICE, 0);
 row!(Funding, NOTICE, 1);
+
+impl Row for Published {
+    #[inline]
+    fn ts_exchange(&self) -> i64 {
+        self.ts_exchange()
+    }
+    #[inline]
+    fn ts_recv(&self) -> i64 {
+        self.ts_recv()
+    }
+    fn set_ts_recv(&mut self, ts: i64) {
+        self.set_ts_recv(ts);
+    }
+    #[inline]
+    fn instrument(&self) -> InstrumentId {
+        self.instrument()
+    }
+    #[inline]
+    fn place(&self) -> (u8, u8) {
+        (NOTICE, 2)
+    }
+}
 
 impl Row for Tick {
     #[inline]
@@ -170,14 +194,12 @@ impl<T: Row> Stream<T> {
     /// Rows are in time order, and a connection delivers in the order of sending (FIFO).
     fn check(&mut self, rows: &mut [T]) -> Result<(), ReplayError> {
         let (mut exchange, mut recv) = (self.last_exchange, self.last_recv);
-        let mut in_order = true;
         for row in rows.iter() {
             let (sent, heard) = (row.ts_exchange(), row.ts_recv());
-            in_order &= (sent >= exchange) & (heard >= recv) & (heard >= sent);
+            if sent < exchange || heard < recv || heard < sent {
+                return self.mend(rows);
+            }
             (exchange, recv) = (sent, heard);
-        }
-        if !in_order {
-            (exchange, recv) = self.mend(rows)?;
         }
         (self.last_exchange, self.last_recv) = (exchange, recv);
         Ok(())
@@ -185,7 +207,7 @@ impl<T: Row> Stream<T> {
 
     /// Delays rows that would overtake others; refuses what cannot be mended.
     #[cold]
-    fn mend(&mut self, rows: &mut [T]) -> Result<(i64, i64), ReplayError> {
+    fn mend(&mut self, rows: &mut [T]) -> Result<(), ReplayError> {
         let (mut exchange, mut recv) = (self.last_exchange, self.last_recv);
         for (at, row) in rows.iter_mut().enumerate() {
             if row.ts_exchange() < exchange {
@@ -202,7 +224,8 @@ impl<T: Row> Stream<T> {
             }
             recv = row.ts_recv();
         }
-        Ok((exchange, recv))
+        (self.last_exchange, self.last_recv) = (exchange, recv);
+        Ok(())
     }
 
     #[cold]
@@ -259,6 +282,8 @@ pub enum Source {
     Marks(Stream<MarkPrice>),
     /// Funding settlements.
     Fundings(Stream<Funding>),
+    /// Index prices, open interest, liquidations, tickers.
+    Published(Stream<Published>),
 }
 
 macro_rules! each {
@@ -270,6 +295,7 @@ macro_rules! each {
             Source::Quotes($stream) => $body,
             Source::Marks($stream) => $body,
             Source::Fundings($stream) => $body,
+            Source::Published($stream) => $body,
         }
     };
 }

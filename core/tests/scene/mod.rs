@@ -167,7 +167,7 @@ impl Strategy for Scripted {
                 format!("order {id} {}", order.status().text())
             }
             Event::Fill(fill) => format!("fill {} {}@{}", fill.order, fill.qty, fill.price),
-            Event::Position(row) => format!("position {}", port.position(*row)),
+            Event::Position(row, _) => format!("position {}", port.position(*row)),
             Event::Timer(number, due) => format!("timer {number} due {due}"),
             other => other.callback().to_owned(),
         };

@@ -1,6 +1,11 @@
-"""`veloz dst run`: whole systems under virtual time, from seeds, with faults on order.
+"""`veloz dst`: whole systems under virtual time, from seeds, with faults on order.
 
-Prints a hash of everything that crossed the wires for each seed. Two runs of one seed, plan and
+```text
+veloz dst run   --seeds 1..1000 --jobs 2     no seed may break an oracle
+veloz dst pairs --seeds 1..200  --jobs 2     each seed twice, in two processes: equal to the byte
+```
+
+Both print a hash of everything that crossed the wires for each seed. Two runs of one seed, plan and
 build print the same; a difference is a fault of VeloZ.
 """
 
@@ -14,10 +19,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from veloz.apps.dst_many import HASH_SEEDS, in_pairs, in_processes
 from veloz.environments.dst import SCENARIOS, Plan, run_seed
 from veloz.errors import DataError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from veloz.environments.dst import Outcome
 
 _FAILED = 1
@@ -32,13 +40,20 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         "process under virtual time. One seed is one history, byte for byte.",
     )
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    action = actions.add_parser("run", help="run seeds and print a hash of each")
-    action.add_argument("--seeds", metavar="A..B", required=True, help="first and last, or one")
-    action.add_argument("--plan", metavar="FILE", type=Path, help="faults to inject, JSON")
-    action.add_argument(
-        "--scenario", choices=sorted(SCENARIOS), default="ping-pong", help="what is run"
-    )
-    action.add_argument("--json", action="store_true", help="print one JSON object")
+    for name, what in (
+        ("run", "run seeds and print a hash of each"),
+        ("pairs", "run each seed twice, in two processes with two hash seeds, and compare"),
+    ):
+        action = actions.add_parser(name, help=what)
+        action.add_argument("--seeds", metavar="A..B", required=True, help="first and last, or one")
+        action.add_argument("--plan", metavar="FILE", type=Path, help="faults to inject, JSON")
+        action.add_argument(
+            "--scenario", choices=sorted(SCENARIOS), default="ping-pong", help="what is run"
+        )
+        action.add_argument(
+            "--jobs", metavar="N", type=int, default=1, help="processes at once; 1 if not given"
+        )
+        action.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -48,42 +63,78 @@ def run(args: argparse.Namespace) -> int:
         0 if nothing is wrong with any, 1 otherwise.
 
     Raises:
-        UsageError: The seeds are not a range.
+        UsageError: The seeds are not a range, or the jobs no number.
         DataError: The plan cannot be read.
         ConfigError: The plan is not one.
+        VelozError: A process with seeds of its own ended without a result.
     """
     plan = _plan(args.plan, SCENARIOS[args.scenario].faults)
+    seeds = _seeds(args.seeds)
+    if args.jobs < 1:
+        raise UsageError(f"--jobs {args.jobs}: not a number of processes", hint="write 1 or more")
+    if args.action == "pairs":
+        return _pairs(args, seeds)
     outcomes: list[Outcome] = []
-    for seed in _seeds(args.seeds):
-        outcome = run_seed(args.scenario, seed, plan)
+    for outcome in _outcomes(args, seeds, plan):
         outcomes.append(outcome)
-        print(_line(outcome), file=sys.stderr if args.json else sys.stdout)
+        _say(args, _line(outcome))
         for problem in outcome.problems:
-            print(f"      {problem}", file=sys.stderr if args.json else sys.stdout)
+            _say(args, f"      {problem}")
         if outcome.problems:
-            again = _again(args, seed)
-            print(f"      again: {again}", file=sys.stderr if args.json else sys.stdout)
+            _say(args, f"      again: {_again(args, outcome.seed)}")
     bad = sum(bool(outcome.problems) for outcome in outcomes)
     if args.json:
-        print(
-            json.dumps(
-                {
-                    "scenario": args.scenario,
-                    "seeds": len(outcomes),
-                    "failed": bad,
-                    "outcomes": [asdict(outcome) for outcome in outcomes],
-                }
-            )
-        )
+        rows = [asdict(outcome) for outcome in sorted(outcomes, key=lambda one: one.seed)]
+        shape = {"scenario": args.scenario, "seeds": len(rows), "failed": bad, "outcomes": rows}
+        print(json.dumps(shape))
     else:
-        print(f"{len(outcomes)} seeds, {bad} with problems")
+        events = [outcome.parcels for outcome in outcomes]
+        print(f"{len(outcomes)} seeds, {bad} with problems; {_span(events)} events a seed")
     return _FAILED if bad else 0
+
+
+def _outcomes(args: argparse.Namespace, seeds: range, plan: Plan | None) -> Iterator[Outcome]:
+    if args.jobs == 1:
+        return (run_seed(args.scenario, seed, plan) for seed in seeds)
+    return in_processes(args.scenario, seeds, args.plan, args.jobs)
+
+
+def _pairs(args: argparse.Namespace, seeds: range) -> int:
+    different: list[dict[str, object]] = []
+    events: list[int] = []
+    for first, second in in_pairs(args.scenario, seeds, args.plan, args.jobs):
+        events.append(first.parcels)
+        same = first == second
+        _say(args, f"{_line(first)}  {'equal' if same else 'DIFFERENT'}")
+        if not same:
+            _say(args, _line(second))
+            _say(args, f"      again: {_again(args, first.seed)}")
+            different.append({"seed": first.seed, "outcomes": [asdict(first), asdict(second)]})
+    equal = len(seeds) - len(different)
+    if args.json:
+        shape = {
+            "scenario": args.scenario,
+            "pairs": len(seeds),
+            "equal": equal,
+            "hash_seeds": list(HASH_SEEDS),
+            "least_events": min(events),
+            "different": different,
+        }
+        print(json.dumps(shape))
+    else:
+        print(f"{equal} of {len(seeds)} pairs are equal; {_span(events)} events a seed")
+    return _FAILED if different else 0
+
+
+def _say(args: argparse.Namespace, line: str) -> None:
+    """One line, at once: a seed may take a while, and many take hours."""
+    print(line, file=sys.stderr if args.json else sys.stdout, flush=True)
 
 
 def _again(args: argparse.Namespace, seed: int) -> str:
     """The one command that runs a seed again."""
     plan = f" --plan {args.plan}" if args.plan else ""
-    return f"veloz dst run --seeds {seed} --scenario {args.scenario}{plan}"
+    return f"veloz dst {args.action} --seeds {seed} --scenario {args.scenario}{plan}"
 
 
 def _seeds(text: str) -> range:
@@ -110,3 +161,7 @@ def _line(outcome: Outcome) -> str:
         f"seed {outcome.seed:<6} wire {outcome.wire[:16]}  disks {outcome.disks[:16]}  "
         f"{outcome.parcels} parcels  {outcome.virtual_s:.1f} s  {faults} faults"
     )
+
+
+def _span(events: list[int]) -> str:
+    return f"{min(events)} to {max(events)}"

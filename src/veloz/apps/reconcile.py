@@ -82,7 +82,7 @@ def _day_ns(args: argparse.Namespace) -> int | None:
 
 
 async def _ask(args: argparse.Namespace, day_ns: int | None) -> Reconciliation:
-    from veloz.apps.run import addresses
+    from veloz.apps.run import addresses, home_folder
     from veloz.environments.reconcile import reconcile
     from veloz.net.real import real_doors
     from veloz.secrets import read_credential
@@ -91,7 +91,13 @@ async def _ask(args: argparse.Namespace, day_ns: int | None) -> Reconciliation:
     hosts = addresses(args)
     async with real_doors() as doors:
         return await reconcile(
-            credential, hosts, doors, markets=args.market, folder=args.folder, day_ns=day_ns
+            credential,
+            hosts,
+            doors,
+            home=home_folder(),
+            markets=args.market,
+            folder=args.folder,
+            day_ns=day_ns,
         )
 
 

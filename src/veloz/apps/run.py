@@ -111,6 +111,10 @@ def _add_live(parser: argparse.ArgumentParser) -> None:
         "--adopt", action="store_true",
         help="take over the venue's balances and positions where the journal differs",
     )  # fmt: skip
+    live.add_argument(
+        "--record-market", action="store_true",
+        help="keep what was heard beside the journal, for `veloz verify`; on paper it always is",
+    )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
@@ -235,6 +239,7 @@ def _settings(args: argparse.Namespace) -> tuple[TradingSettings, Credential | N
         fill=parse_fill([part for text in args.fill for part in text.split(",")]),
         seed=parse_seed(args.seed),
         limits=parse_limits(_pairs(args.limits)),
+        records_market=args.record_market,
         adopts=args.adopt,
     )
     return settings, credential
@@ -319,7 +324,8 @@ def plan_text(plan: dict[str, Any]) -> str:
     ]
     for row in plan["strategies"]:
         values = ", ".join(f"{name}={value}" for name, value in row["parameters"].items())
-        lines.append(f"strategy    {row['name']} on {row['market']}: {', '.join(row['symbols'])}")
+        where = ", ".join(row["markets"])
+        lines.append(f"strategy    {row['name']} on {where}: {', '.join(row['symbols'])}")
         lines.append(f"            {values}")
         lines.append(f"            at the end: {_STOPS[row['stop_policy']]}")
     limits = ", ".join(f"{name}={value}" for name, value in plan["limits"].items())
@@ -369,6 +375,8 @@ def _tell_text(name: str, fields: dict[str, Any]) -> None:
 
 
 _WORDS = {
+    "instrument_changed": "the venue has changed {change}",
+    "silent": "the venue asked for silence on {market}: nothing is sent for {seconds:.0f} s",
     "recovered": "recovered {batches} batches of the journal, up to {sequence}",
     "doubted": "{orders} orders on {market} were under way: the venue is asked",
     "adopted": "took over {differences} differences on {market}",
@@ -380,6 +388,8 @@ _WORDS = {
     "stopping": "stopping",
     "not_wound_down": "{open} orders are still open",
     "failed": "failed: {why}",
+    "rescued": "the venue was asked to cancel all orders; of {cancelled} it did, of {left} nobody "
+    "knows",
 }
 
 

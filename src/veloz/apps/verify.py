@@ -62,8 +62,8 @@ def run(args: argparse.Namespace) -> int:
         DataError: The folder is not a run's, or data or strategy are gone.
         CheckFailed: What went in has changed, so that what comes out cannot be compared.
     """
-    if _is_paper_run(args.run_folder):
-        return _verify_paper(args)
+    if _is_trading_run(args.run_folder):
+        return _verify_trading(args)
     recipe = read_recipe(args.run_folder, data=args.data, strategy=args.strategy)
     with tempfile.TemporaryDirectory(prefix="veloz-verify-") as elsewhere:
         again = _run_elsewhere(recipe, Path(elsewhere))
@@ -91,28 +91,22 @@ def run(args: argparse.Namespace) -> int:
     return 0 if difference is None else _FAILED
 
 
-# -- paper runs --------------------------------------------------------------------------------
+# -- paper and live runs -----------------------------------------------------------------------
 
 
-def _is_paper_run(folder: Path) -> bool:
-    """True if `veloz run --env paper` made the folder; it is checked as a backtest's if not."""
+def _is_trading_run(folder: Path) -> bool:
+    """True if `veloz run` made the folder; it is checked as a backtest's if not."""
     try:
         host = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    is_ours = isinstance(host, dict) and str(host.get("format", "")).startswith("veloz.trading/")
-    if is_ours and host["settings"]["environment"] != "paper":
-        raise DataError(
-            f"{folder} is a live run: the market it heard is not recorded",
-            hint="check it with `veloz journal verify` and `veloz reconcile`",
-        )
-    return is_ours
+    return isinstance(host, dict) and str(host.get("format", "")).startswith("veloz.trading/")
 
 
-def _verify_paper(args: argparse.Namespace) -> int:
-    """Recovers a paper run, and runs its strategies again on what was heard."""
+def _verify_trading(args: argparse.Namespace) -> int:
+    """Recovers a paper or live run, and runs its strategies again on what was heard."""
     recipe = {
-        "paper": str(args.run_folder.resolve()),
+        "trading": str(args.run_folder.resolve()),
         "strategy": None if args.strategy is None else str(Path(args.strategy).resolve()),
     }
     with tempfile.TemporaryDirectory(prefix="veloz-verify-") as elsewhere:
@@ -123,6 +117,7 @@ def _verify_paper(args: argparse.Namespace) -> int:
             "equal": law["holds"],
             "difference": law["difference"],
             "batches": law["sequence"],
+            "first": law["first"],
             "recovered": law["recovered"],
             "verified": law["verified"],
             "recorded": law["recorded"],
@@ -131,9 +126,10 @@ def _verify_paper(args: argparse.Namespace) -> int:
         }
         print(json.dumps(shape))
     elif law["holds"]:
+        since = f" from {law['first']} on" if law["first"] > 1 else ""
         print(
-            f"equal: the journal recovers to the same state, and its {law['sequence']} batches "
-            f"come again byte for byte under hash seed {law['hash_seed']} and a clock "
+            f"equal: the journal recovers to the same state, and its {law['sequence']} batches"
+            f"{since} come again byte for byte under hash seed {law['hash_seed']} and a clock "
             f"{_SHIFT_S / 86_400:.1f} days ahead"
         )
     else:
@@ -142,11 +138,11 @@ def _verify_paper(args: argparse.Namespace) -> int:
     return 0 if law["holds"] else _FAILED
 
 
-def _paper_again(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """Does a paper run again in the fresh process."""
+def _trading_again(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Does a paper or live run again in the fresh process."""
     from dataclasses import asdict
 
-    from veloz.environments.paper import check_law
+    from veloz.environments.law import check_law
     from veloz.net.real import RealFiles
 
     folder = Path(recipe["paper"])
@@ -301,8 +297,8 @@ def again() -> int:
     from veloz.environments.backtest import Session
     from veloz.environments.settings import settings_of
 
-    if "paper" in recipe:
-        return _told(lambda: _paper_again(recipe))
+    if "trading" in recipe:
+        return _told(lambda: _trading_again(recipe))
     config = recipe["config"]
     try:
         session = Session(

@@ -12,6 +12,7 @@ import json
 import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from itertools import chain
@@ -25,7 +26,7 @@ from veloz._core import Backtest
 from veloz.environments.heard import Progress, RowCounter, warm_up_of
 from veloz.environments.instruments import core_row
 from veloz.environments.loading import made_strategy
-from veloz.environments.marks import is_dense, with_marks
+from veloz.environments.marks import is_dense, with_index, with_marks
 from veloz.environments.run import Run, RunFacts
 from veloz.environments.settings import (
     BY_SYMBOL,
@@ -56,6 +57,14 @@ if TYPE_CHECKING:
     from veloz.storage.instruments import Instrument
 
     Columns = Mapping[str, npt.NDArray[np.int64]]
+
+PUBLISHED = {
+    "index": ("index", "mark"),
+    "open_interest": ("open_interest",),
+    "liquidations": ("liquidation",),
+    "tickers": ("ticker",),
+}
+"""Subscriptions to what moves no order and no money, and the stored kinds that can serve them."""
 
 
 def backtest(  # noqa: PLR0913 - what decides a run is said by name, in one call
@@ -242,6 +251,7 @@ class Session:
                     "sample_every_ns": settings.sample_every_ns,
                     "leverage": [self._leverage(i) for i in self.instruments],
                     "limits": self._limits(),
+                    "hedge": type(self.strategy).position_mode == "hedge",
                     "build": __version__,
                     "check_identity": settings.check_identity,
                 },
@@ -315,6 +325,16 @@ class Session:
             if self.source.instrument(symbol).kind != "spot":
                 has = set(self.source.kinds(symbol))
                 yield from self._carry(symbol, has, wants_marks="marks" in kinds)
+        for symbol, kinds in self._wanted.items():
+            for kind in (kind for kind in kinds if kind in PUBLISHED):
+                has = set(self.source.kinds(symbol))
+                stored = next(stored for stored in PUBLISHED[kind] if stored in has)
+                span = self._carry_range()
+                self._read.append((symbol, stored, *span))
+                pieces = _perhaps_none(self.source.chunks(symbol, stored, *span))
+                if kind == "index":
+                    pieces = (with_index(piece) for piece in pieces)
+                yield _Feed(kind, symbol, stored, pieces)
 
     def _feed(self, kind: str, symbol: str, stored: str) -> _Feed:
         self._read.append((symbol, stored, self.start, self.end))
@@ -397,7 +417,7 @@ class Session:
         spans = [
             self.source.span(symbol, kind)
             for symbol, kind, _, _ in self._read
-            if kind not in {"mark", "funding"}
+            if kind not in {"mark", "funding", *chain.from_iterable(PUBLISHED.values())}
         ]
         if not spans:
             return self.start, self.end
@@ -496,6 +516,12 @@ class Session:
         )
 
 
+def _perhaps_none(pieces: Iterator[Columns]) -> Iterator[Columns]:
+    """Pieces of a kind that may have no row in the range: a day without a liquidation."""
+    with suppress(NoRows):
+        yield from pieces
+
+
 def _known(symbol: str, source: Source) -> None:
     """Refuses a symbol that the data do not hold.
 
@@ -536,6 +562,7 @@ def _level(symbol: str, kinds: Mapping[str, Sequence[int]], source: Source) -> s
     """
     has = set(source.kinds(symbol))
     needs = {
+        **{kind: set(stored) for kind, stored in PUBLISHED.items()},
         "marks": {"mark"},
         "books": {"tick"},
         "trades": {"tick", "trade", "agg_trade"},

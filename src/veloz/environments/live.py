@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from veloz.environments.trading.account import check_rights
 from veloz.environments.trading.addresses import bind
-from veloz.environments.trading.connection import Budgets, signer_of
-from veloz.environments.trading.lifetime import Home, Stop
+from veloz.environments.trading.connection import signer_of
+from veloz.environments.trading.lifetime import Home, Identity, Stop
 from veloz.environments.trading.run import TradingRun
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from veloz._core import BinanceSigner
     from veloz.environments.trading.settings import TradingSettings
     from veloz.net.doors import Doors
     from veloz.secrets import Credential
 
-__all__ = ["live"]
+__all__ = ["live", "signer_for", "trade"]
 
 
 async def live(
@@ -54,10 +55,42 @@ async def live(
         ConfigError: The key, the addresses or a setting is wrong, or another engine trades.
         VelozError: It could not start, or a failure ended it.
     """
-    bind(credential, settings.hosts)
-    signer = signer_of(credential)
-    await check_rights(settings.hosts.get("spot"), doors, Budgets(doors), signer)
+    signer = signer_for(settings, credential)
     run = TradingRun(
-        settings, doors, home, signer=signer, confirm=confirm, tell=tell, is_alone=is_alone
+        settings,
+        doors,
+        home,
+        signer=signer,
+        identity=Identity.of(credential.environment, credential.api_key),
+        confirm=confirm,
+        tell=tell,
+        is_alone=is_alone,
     )
-    return await run.run(stop)
+    return await trade(run, doors, signer, stop)
+
+
+def signer_for(settings: TradingSettings, credential: Credential) -> BinanceSigner:
+    """What signs with a key, if it belongs where the run trades.
+
+    Raises:
+        ConfigError: It belongs elsewhere, or cannot sign.
+    """
+    bind(credential, settings.hosts)
+    return signer_of(credential)
+
+
+async def trade(run: TradingRun, doors: Doors, signer: BinanceSigner, stop: Stop) -> dict[str, Any]:
+    """Looks at what the key may do, then trades until it is asked to stop.
+
+    Raises:
+        ConfigError: The key could take money away, or a setting is wrong.
+        VelozError: The run could not start, or a failure ended it.
+    """
+    try:
+        spot = run.settings.hosts.get("spot")
+        if spot is not None:
+            run.tell_silence(spot)
+        await check_rights(spot, doors, run.budgets, signer)
+        return await run.run(stop)
+    finally:
+        run.budgets.close()

@@ -24,6 +24,13 @@ def is_dense(times: npt.NDArray[np.int64]) -> bool:
     return len(times) > 1 and int(times[-1] - times[0]) <= MARK_GAP_NS * (len(times) - 1)
 
 
+def with_index(rows: Columns) -> Columns:
+    """The index prices among index rows or mark rows; marks without one are left out."""
+    known = rows["index"] > 0
+    names = ("ts_exchange", "ts_recv", "index")
+    return {name: np.ascontiguousarray(rows[name][known]) for name in names if name in rows}
+
+
 def with_marks(funding: Columns, marks: Columns) -> Columns:
     """Settlements with the last mark at or before each, where they have none of their own."""
     at = np.searchsorted(marks["ts_exchange"], funding["ts_exchange"], side="right") - 1

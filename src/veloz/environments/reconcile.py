@@ -63,6 +63,7 @@ async def reconcile(
     hosts: Mapping[Market, Hosts],
     doors: Doors,
     *,
+    home: Path,
     markets: Sequence[Market],
     folder: Path | None = None,
     day_ns: int | None = None,
@@ -73,6 +74,7 @@ async def reconcile(
         credential: The key; reading is enough.
         hosts: Where the venue is.
         doors: The world.
+        home: Where the shares of the venue's limits are kept, for all processes of this user.
         markets: Which accounts to look at, without a run.
         folder: A run's; it may be trading meanwhile.
         day_ns: Start of a day, UTC, of which a statement is wanted.
@@ -83,11 +85,12 @@ async def reconcile(
         FeedError: The venue does not answer.
     """
     bind(credential, hosts)
-    signer, budgets = signer_of(credential), Budgets(doors)
+    signer, budgets = signer_of(credential), Budgets(doors, home, is_engine=False)
     tables = None if folder is None else _tables(doors, folder)
     names: Sequence[Market] = markets if tables is None else tables.markets
     connections: dict[Market, MarketConnection] = {
-        name: MarketConnection(hosts[name], doors, budgets.of(name), signer) for name in names
+        name: MarketConnection(hosts[name], doors, budgets.of(hosts[name]), signer)
+        for name in names
     }
     accounts: dict[str, Any] = {}
     for name, connection in connections.items():

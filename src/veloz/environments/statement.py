@@ -67,6 +67,7 @@ async def statement(
 
 def _booked(day_ns: int, segments: Sequence[bytes], tables: Tables) -> Figures:
     figures: Figures = defaultdict(Decimal)
+    markets: dict[tuple[int, int], str] = {}
     for segment in segments:
         fills: dict[str, Any] = columns_of(segment, "Fill")
         for at in range(len(fills["trade_id"])):
@@ -76,6 +77,7 @@ def _booked(day_ns: int, segments: Sequence[bytes], tables: Tables) -> Figures:
             if is_adopted or not day_ns <= int(fills["ts_exchange"][at]) < day_ns + DAY_NS:
                 continue
             market, symbol = tables.markets[int(fills["account"][at])], row["venue_symbol"]
+            markets[int(fills["order"][at]), int(fills["trade_id"][at])] = market
             figures[market, "trades", symbol] += 1
             qty = Decimal(int(fills["qty"][at])).scaleb(-row["qty_scale"])
             figures[market, "volume", symbol] += qty
@@ -86,6 +88,15 @@ def _booked(day_ns: int, segments: Sequence[bytes], tables: Tables) -> Figures:
                 # The wallet books whole units; what is below goes by neither book.
                 unit = Decimal(1).scaleb(-ASSET_SCALE)
                 figures[market, "realised", row["settle"]] += realised.quantize(unit, ROUND_DOWN)
+        try:
+            late: dict[str, Any] = columns_of(segment, "FillFee")
+        except KeyError:
+            continue  # written before there was such a record
+        for at in range(len(late["trade_id"])):
+            of = markets.get((int(late["order"][at]), int(late["trade_id"][at])))
+            if of is not None:
+                fee = Decimal(int(late["fee"][at])).scaleb(-ASSET_SCALE)
+                figures[of, "fees", tables.assets[int(late["fee_asset"][at])]] += fee
     return figures
 
 

@@ -40,6 +40,7 @@ from veloz.storage.kinds import (
     TICK_EMPTY,
     TICK_LAST,
     bar_kind,
+    kind_named,
 )
 from veloz.storage.symbols import parse_symbol
 from veloz.strategy.durations import parse_duration_ns
@@ -343,6 +344,39 @@ class StrategyTest:
                     "next_funding_ns": 0,
                 }
             )
+        return self._changed()
+
+    def published(
+        self,
+        kind: str,
+        rows: Iterable[Mapping[str, Number]],
+        *,
+        symbol: str | None = None,
+        every: str = "1s",
+    ) -> StrategyTest:
+        """Feeds what a venue publishes beside: `published("liquidation", [{"side": -1, …}])`.
+
+        Args:
+            kind: "index", "open_interest", "liquidation" or "ticker".
+            rows: Columns of each row by name, as a catalogue has them, without times.
+            symbol: Which instrument.
+            every: Time from one to the next.
+        """
+        name = self._symbol(symbol)
+        price, qty = self._scales(name)
+        stored = kind_named(kind)
+        series = self._series.setdefault((name, kind), [])
+        for row in rows:
+            at = self._tick_on(name, kind, parse_duration_ns(every))
+            values = {"ts_exchange": at, "ts_recv": at}
+            for column, value in row.items():
+                if column in stored.prices:
+                    values[column] = price(value)
+                elif column in stored.qtys:
+                    values[column] = qty(value)
+                else:
+                    values[column] = int(value) if column == "side" else _exact(value, MARK_SCALE)
+            series.append(values)
         return self._changed()
 
     def funding(

@@ -44,7 +44,11 @@ class Level:
 
     def ghosts(self) -> Decimal:
         """What the replayed market offers here."""
-        return sum((e.qty for e in self.entries if isinstance(e, Ghost)), ZERO)
+        total = ZERO
+        for entry in self.entries:
+            if isinstance(entry, Ghost):
+                total += entry.qty
+        return total
 
     def shown(self) -> Decimal:
         """What the public sees here."""
@@ -146,6 +150,14 @@ class BookSide:
             del self._counts[price]
             del self.order_prices[bisect_left(self.order_prices, price)]
 
+    def top(self) -> tuple[Decimal, Decimal] | None:
+        """The best price at which the public sees something, and how much; None while empty."""
+        for price in reversed(self.prices) if self.side is Side.BUY else self.prices:
+            qty = self.levels[price].shown()
+            if qty:
+                return price, qty
+        return None
+
     def walk(self) -> Iterator[Level]:
         """The levels, best first; the side must not change under way."""
         for price in reversed(self.prices) if self.side is Side.BUY else self.prices:
@@ -216,7 +228,7 @@ class Book:
     def changes(self) -> dict[Side, list[tuple[Decimal, Decimal]]]:
         """Levels that differ from what was published, best first; they are published now."""
         found: dict[Side, list[tuple[Decimal, Decimal]]] = {Side.BUY: [], Side.SELL: []}
-        for side, price in sorted(self.touched, key=lambda item: (item[0].value, item[1])):
+        for side, price in sorted(self.touched):  # a side is its word: BUY, then SELL
             level = self.side(side).levels.get(price)
             qty = level.shown() if level is not None else ZERO
             known = self.published[side]

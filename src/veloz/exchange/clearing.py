@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 from decimal import Decimal
 
@@ -31,6 +32,8 @@ from veloz.exchange.words import (
     SymbolStatus,
     WorkingType,
 )
+
+LAST_PLACE = ONE.scaleb(-COST_DECIMALS)
 
 
 class Clearing:
@@ -245,24 +248,26 @@ class Clearing:
         """What does not add up, by market and asset or symbol; empty if all does."""
         wrong: dict[tuple[Market, str], Decimal] = {}
         for market in Market:
-            ledgers = self.floor.ledgers(market)
-            for asset in {name for ledger in ledgers for name in ledger.cross}:
-                total = sum((_value(ledger, asset) for ledger in ledgers), ZERO)
+            totals: dict[str, Decimal] = defaultdict(Decimal)
+            held: dict[str, Decimal] = defaultdict(Decimal)
+            for ledger in self.floor.ledgers(market):
+                _add_up(ledger, totals, held)
+            for asset, total in totals.items():
                 dust = self.floor.dust.get((market, asset), ZERO)
                 off = total + dust - self.floor.inflow.get((market, asset), ZERO)
                 parts = self.floor.parts.get((market, asset), 0)
-                if off or abs(dust) > parts * ONE.scaleb(-COST_DECIMALS):
+                if off or abs(dust) > parts * LAST_PLACE:
                     wrong[market, asset] = off or dust
-            for symbol in self.floor.listings[market] if market in CONTRACTS else ():
-                held = sum(
-                    (x.holding(symbol, leg).qty for x in ledgers for leg in PositionSide), ZERO
-                )
-                if held:
-                    wrong[market, symbol] = held
+            wrong |= {(market, symbol): qty for symbol, qty in held.items() if qty}
         return wrong
 
 
-def _value(ledger: Ledger, asset: str) -> Decimal:
-    """Wallet, what positions have cost, and dust: what trades only move between ledgers."""
-    costs = sum((h.cost - h.rounding for _, _, h in ledger.held(asset)), ZERO)
-    return ledger.wallet(asset) - costs
+def _add_up(ledger: Ledger, totals: dict[str, Decimal], held: dict[str, Decimal]) -> None:
+    """Wallets, what positions have cost, and dust: what trades only move between ledgers."""
+    for asset, money in ledger.cross.items():
+        totals[asset] += money
+    for (symbol, _), holding in ledger.holdings.items():
+        listing = ledger.listings[symbol]
+        if listing.market is not Market.SPOT:
+            totals[listing.settle] += holding.isolated - holding.cost + holding.rounding
+            held[symbol] += holding.qty

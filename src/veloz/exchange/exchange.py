@@ -34,7 +34,7 @@ from veloz.exchange.model import (
     PreventedMatch,
     Window,
 )
-from veloz.exchange.wiring import call
+from veloz.exchange.wiring import call, look
 from veloz.exchange.words import (
     IncomeKind,
     MarginType,
@@ -63,7 +63,7 @@ class Exchange(Markets):
         """Opens an account with all three markets; opening it again changes nothing."""
         self._floor.open_account(account)
 
-    @call
+    @look
     def accounts(self) -> tuple[str, ...]:
         """The names of all accounts."""
         return tuple(self._floor.accounts)
@@ -75,7 +75,7 @@ class Exchange(Markets):
         """Sets an account's commission rates; for all symbols of the market without `symbol`."""
         self._floor.account(account).rates[market, symbol] = (maker, taker)
 
-    @call
+    @look
     def fees(self, account: str, market: Market, symbol: str) -> tuple[Decimal, Decimal]:
         """The maker and taker rates that hold for an account and symbol."""
         holder = self._floor.account(account)
@@ -276,14 +276,14 @@ class Exchange(Markets):
         found = self._queries.order_list(account, list_id, client_list_id)
         return self._changing.cancel_list(account, symbol, found)
 
-    @call
+    @look
     def order_list(
         self, account: str, *, list_id: int | None = None, client_list_id: str | None = None
     ) -> OrderList:
         """One list."""
         return self._queries.order_list(account, list_id, client_list_id)
 
-    @call
+    @look
     def order_lists(
         self, account: str, window: Window | None = None, *, only_open: bool = False
     ) -> list[OrderList]:
@@ -322,7 +322,7 @@ class Exchange(Markets):
             for algo in self._triggers.cancel_all(account, self._floor.instrument(market, symbol))
         ]
 
-    @call
+    @look
     def algo_order(
         self,
         account: str,
@@ -334,7 +334,7 @@ class Exchange(Markets):
         """One conditional order."""
         return copy(self._queries.algo(account, market, algo_id, client_algo_id))
 
-    @call
+    @look
     def algo_orders(
         self,
         account: str,
@@ -349,24 +349,24 @@ class Exchange(Markets):
 
     # What an account can ask.
 
-    @call
+    @look
     def order(self, account: str, key: OrderKey) -> Order:
         """One order, open or not; by client id the latest that had it."""
         return self._queries.order(account, key)
 
-    @call
+    @look
     def open_orders(self, account: str, market: Market, symbol: str | None = None) -> list[Order]:
         """Open orders, oldest first."""
         return self._queries.open_orders(account, market, symbol)
 
-    @call
+    @look
     def all_orders(
         self, account: str, market: Market, symbol: str, window: Window | None = None
     ) -> list[Order]:
         """Orders of any status, oldest first; `window.from_id` is an order id."""
         return self._queries.all_orders(account, market, symbol, window)
 
-    @call
+    @look
     def fills(
         self,
         account: str,
@@ -379,30 +379,30 @@ class Exchange(Markets):
         """An account's executions, oldest first; `window.from_id` is a trade id."""
         return self._queries.fills(account, market, symbol, window, order_id)
 
-    @call
+    @look
     def amendments(self, account: str, key: OrderKey) -> list[Amendment]:
         """The changes of an order, oldest first."""
         return self._queries.amendments(account, key)
 
-    @call
+    @look
     def prevented_matches(
         self, account: str, symbol: str, order_id: int | None = None
     ) -> list[PreventedMatch]:
         """What self-trade prevention kept from trading (spot)."""
         return self._queries.prevented(account, symbol, order_id)
 
-    @call
+    @look
     def account(self, account: str, market: Market) -> AccountView:
         """Balances, or wallets and positions."""
         return self._queries.account(account, market)
 
-    @call
+    @look
     def positions(self, account: str, market: Market, symbol: str | None = None) -> list[Position]:
         """Positions of contracts; with a symbol also the flat ones."""
         with_flat = symbol is not None
         return self._queries.positions(account, market, symbol, with_flat=with_flat)
 
-    @call
+    @look
     def income(
         self,
         account: str,
@@ -422,7 +422,7 @@ class Exchange(Markets):
         """Changes a contract's leverage."""
         self._holders.set_leverage(account, market, symbol, leverage)
 
-    @call
+    @look
     def leverage(self, account: str, market: Market, symbol: str) -> int:
         """A contract's leverage."""
         self._floor.instrument(market, symbol)
@@ -435,7 +435,7 @@ class Exchange(Markets):
         """Changes cross or isolated; refused with open orders or a position, or NO_CHANGE."""
         self._holders.set_margin_type(account, market, symbol, margin_type)
 
-    @call
+    @look
     def margin_type(self, account: str, market: Market, symbol: str) -> MarginType:
         """Cross or isolated."""
         self._floor.instrument(market, symbol)
@@ -447,7 +447,7 @@ class Exchange(Markets):
         """Long and short legs, for usdm and coinm together; refused unless flat in both."""
         self._holders.set_hedge(account, on=on)
 
-    @call
+    @look
     def hedge_mode(self, account: str) -> bool:
         """True if the account keeps long and short legs."""
         return self._floor.account(account).hedge

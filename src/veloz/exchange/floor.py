@@ -231,18 +231,16 @@ class Floor:
 
     def ticker(self, instrument: Instrument) -> BookTicker:
         """Best bid and ask with their quantities."""
-        sides: list[Decimal] = []
-        for side in (Side.BUY, Side.SELL):
-            rows = instrument.book.depth(side, 1)
-            sides += rows[0] if rows else (ZERO, ZERO)
+        bid, bid_qty = instrument.book.bids.top() or (ZERO, ZERO)
+        ask, ask_qty = instrument.book.asks.top() or (ZERO, ZERO)
         listing = instrument.listing
         return BookTicker(
             listing.market,
             listing.symbol,
             instrument.book.last_update_id,
-            sides[0],
-            sides[1],
-            sides[2],
-            sides[3],
+            bid,
+            bid_qty,
+            ask,
+            ask_qty,
             self.now_ns(),
         )

@@ -16,7 +16,7 @@ from veloz.exchange.model import (
     Window,
 )
 from veloz.exchange.queries import rows_of
-from veloz.exchange.wiring import Wiring, call
+from veloz.exchange.wiring import Wiring, call, look
 from veloz.exchange.words import (
     Market,
     Side,
@@ -48,36 +48,36 @@ class Markets(Wiring):
         """Halts or resumes a symbol."""
         self._clearing.set_status(self._floor.instrument(market, symbol), status)
 
-    @call
+    @look
     def listings(self, market: Market) -> tuple[Listing, ...]:
         """Everything listed in a market, in the order of listing."""
         return tuple(self._floor.listings[market].values())
 
-    @call
+    @look
     def listing(self, market: Market, symbol: str) -> Listing:
         """One symbol's limits."""
         return self._floor.instrument(market, symbol).listing
 
     # Public data.
 
-    @call
+    @look
     def depth(self, market: Market, symbol: str, limit: int = 1000) -> Depth:
         """The book: replayed liquidity and the orders of all accounts together."""
         book = self._floor.instrument(market, symbol).book
         bids, asks = book.depth(Side.BUY, limit), book.depth(Side.SELL, limit)
         return Depth(market, symbol, book.last_update_id, bids, asks, self._floor.now_ns())
 
-    @call
+    @look
     def book_ticker(self, market: Market, symbol: str) -> BookTicker:
         """Best bid and ask."""
         return self._floor.ticker(self._floor.instrument(market, symbol))
 
-    @call
+    @look
     def trades(self, market: Market, symbol: str, window: Window | None = None) -> list[Print]:
         """The newest trades, or those from `window.from_id`, oldest first."""
         return self._floor.instrument(market, symbol).tape.rows(window or Window())
 
-    @call
+    @look
     def klines(
         self, market: Market, symbol: str, interval: str, window: Window | None = None
     ) -> list[Kline]:
@@ -85,23 +85,23 @@ class Markets(Wiring):
         tape = self._floor.instrument(market, symbol).tape
         return tape.klines(interval, window or Window(), self._floor.now_ns())
 
-    @call
+    @look
     def last_price(self, market: Market, symbol: str) -> Decimal | None:
         """Price of the last trade; None before the first."""
         return self._floor.instrument(market, symbol).tape.last_price
 
-    @call
+    @look
     def average_price(self, market: Market, symbol: str) -> Decimal | None:
         """Mean trade price of the listing's `avg_price_mins`; last price if none traded."""
         instrument = self._floor.instrument(market, symbol)
         return instrument.tape.average(self._floor.now_ns())
 
-    @call
+    @look
     def mark_price(self, market: Market, symbol: str) -> MarkPrice:
         """Mark, index and funding of a contract."""
         return self._clearing.mark_price(self._floor.instrument(market, symbol))
 
-    @call
+    @look
     def funding_history(
         self, market: Market, symbol: str, window: Window | None = None
     ) -> list[FundingPrint]:
@@ -109,7 +109,7 @@ class Markets(Wiring):
         rows = self._floor.instrument(market, symbol).fundings
         return rows_of(rows, window, lambda r: r.ts, lambda r: r.ts)
 
-    @call
+    @look
     def open_interest(self, market: Market, symbol: str) -> Decimal:
         """Sum of all long positions of a contract."""
         self._floor.instrument(market, symbol)
@@ -158,7 +158,7 @@ class Markets(Wiring):
 
     # The exchange's own books.
 
-    @call
+    @look
     def imbalance(self) -> dict[tuple[Market, str], Decimal]:
         """What does not add up, by market and asset: empty, unless the ledger is wrong (O16).
 
@@ -173,7 +173,7 @@ class Markets(Wiring):
         self._floor.fund[market].deposit(asset, amount)
         self._floor.inflow[market, asset] += amount
 
-    @call
+    @look
     def insurance_fund(self, market: Market, asset: str) -> Decimal:
         """What the insurance fund has; negative if it paid more than it took."""
         return self._floor.fund[market].wallet(asset)

@@ -386,8 +386,11 @@ class Matching:
         for side in (Side.BUY, Side.SELL):
             own, other = instrument.book.side(side), instrument.book.side(side.opposite)
             while own.order_prices:
-                order, level = own.best_order(), other.best_ghost()
-                if order is None or level is None or not other.reaches(level.price, order.price):
+                order, best = own.best_order(), other.best()
+                if order is None or best is None or not other.reaches(best, order.price):
+                    break
+                level = other.best_ghost()
+                if level is None or not other.reaches(level.price, order.price):
                     break
                 ghost = next(e for e in level.entries if isinstance(e, Ghost))
                 qty = min(order.visible_qty, ghost.qty)

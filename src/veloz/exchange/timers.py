@@ -18,11 +18,13 @@ class Timers:
         """Calls `act` when the clock has reached a time."""
         heappush(self._queue, (due_ns, next(self._numbers), act))
 
-    def pop_due(self, now_ns: int) -> Callable[[], None] | None:
-        """The next thing that is due; None if nothing is."""
-        if self._queue and self._queue[0][0] <= now_ns:
-            return heappop(self._queue)[2]
-        return None
+    def is_due(self, now_ns: int) -> bool:
+        """Whether something is due."""
+        return bool(self._queue) and self._queue[0][0] <= now_ns
+
+    def pop(self) -> Callable[[], None]:
+        """Takes the next thing out."""
+        return heappop(self._queue)[2]
 
     def next_due(self) -> int | None:
         """When the next thing will be due; None if nothing waits."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import random as chance
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from decimal import localcontext
+from collections.abc import Callable, Iterable, Mapping
+from decimal import getcontext, setcontext
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -40,12 +39,51 @@ Part = TypeVar("Part", bound="Wiring")
 def call(
     method: Callable[Concatenate[Part, Arguments], Answer],
 ) -> Callable[Concatenate[Part, Arguments], Answer]:
-    """Makes a method a call: exact arithmetic, what is due before, events afterwards."""
+    """Makes a method a call: exact arithmetic, what is due before, events afterwards.
+
+    Written out, without context managers: a simulated market calls a thousand times a second.
+    """
 
     @wraps(method)
     def run(self: Part, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
-        with localcontext(EXACT), self.work():
+        if self._is_inside:  # of another call, which does all that
             return method(self, *args, **kwargs)
+        outside = getcontext()
+        setcontext(self._exact)
+        self._is_inside = True
+        try:
+            try:
+                self._wake()
+                answer = method(self, *args, **kwargs)
+            finally:
+                self._settle()
+                self._is_inside = False
+            if not self._is_telling:
+                self._tell()
+            return answer
+        finally:
+            setcontext(outside)
+
+    return run
+
+
+def look(
+    method: Callable[Concatenate[Part, Arguments], Answer],
+) -> Callable[Concatenate[Part, Arguments], Answer]:
+    """Makes a method a call that changes nothing, so that nothing follows from it."""
+    whole = call(method)
+
+    @wraps(method)
+    def run(self: Part, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Answer:
+        floor = self._floor
+        if floor.outbox or self._timers.is_due(floor.now_ns()):
+            return whole(self, *args, **kwargs)
+        outside = getcontext()
+        setcontext(self._exact)
+        try:
+            return method(self, *args, **kwargs)
+        finally:
+            setcontext(outside)
 
     return run
 
@@ -70,7 +108,8 @@ class Wiring:
     ) -> None:
         self._floor = Floor(now_ns, random, dict(scales or {}))
         self._receivers: list[Callable[[Event], None]] = []
-        self._depth = 0
+        self._exact = EXACT.copy()
+        self._is_inside = False
         self._is_telling = False
         self._timers = Timers()
         self._booking = Booking(self._floor)
@@ -87,24 +126,10 @@ class Wiring:
             self._clearing.list_symbol(listing)
         self._floor.outbox.clear()
 
-    @contextmanager
-    def work(self) -> Iterator[None]:
-        """What surrounds every call: due timers before, consequences and events after."""
-        self._depth += 1
-        try:
-            if self._depth == 1:
-                self._wake()
-            yield
-        finally:
-            if self._depth == 1:
-                self._settle()
-            self._depth -= 1
-        if not self._depth and not self._is_telling:
-            self._tell()
-
     def _wake(self) -> None:
         now = self._floor.now_ns()
-        while (act := self._timers.pop_due(now)) is not None:
+        while self._timers.is_due(now):
+            act = self._timers.pop()
             act()
             self._settle()
 
@@ -120,15 +145,19 @@ class Wiring:
             self._triggers.see(instrument, WorkingType.LAST, price)
         self._triggers.finish()
         for instrument in floor.instruments.values():
-            floor.publish(instrument)
+            if instrument.book.touched:
+                floor.publish(instrument)
         self._booking.balance_events()
 
     def _tell(self) -> None:
         """Hands out events; what a receiver causes follows after what it was told."""
+        outbox = self._floor.outbox
+        if not outbox:
+            return
         self._is_telling = True
         try:
-            while self._floor.outbox:
-                event = self._floor.outbox.popleft()
+            while outbox:
+                event = outbox.popleft()
                 for receiver in list(self._receivers):
                     receiver(event)
         finally:

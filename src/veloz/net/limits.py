@@ -37,6 +37,8 @@ __all__ = ["Bucket", "Leases", "Limits", "Priority"]
 
 _NS = 1_000_000_000
 _SILENT = "silent_until_ns"
+_LOOK_AGAIN_NS = 100_000_000
+"""What another process was asked for is heard of so soon; a file is not read for every order."""
 _LEASE = 20
 """A lease is so small a part of a limit: few writes of the file, little left unused."""
 
@@ -65,6 +67,7 @@ class Bucket:
         window_s: Length of a window; it begins at whole multiples of it since the epoch.
         used: Units in the window of now.
         window: Number of that window.
+        is_shared: It is the address's, so that all processes draw from it; not an account's own.
     """
 
     name: str
@@ -72,6 +75,7 @@ class Bucket:
     window_s: int
     used: int = 0
     window: int = -1
+    is_shared: bool = True
 
 
 class Limits:
@@ -189,8 +193,10 @@ class Limits:
             is_over = is_over or bucket.used + units > most
         if is_over:
             return False
-        if self._leases is not None and not self._leases.take(buckets):
-            return False
+        if self._leases is not None:
+            shared = [(bucket, units) for bucket, units in buckets if bucket.is_shared]
+            if not self._leases.take(shared):
+                return False
         for bucket, units in buckets:
             bucket.used += units
         return True
@@ -242,6 +248,8 @@ class Leases:
     file, from which every process, the engine too, takes leases of a twentieth of the limit. If the
     file cannot be understood there is no pool: the engine trades on with its share, others wait.
 
+    A silence has a file of its own beside it, so that it outlives whoever was asked for it.
+
     Args:
         files: Where the file and its lock are.
         path: The file; beside it is a lock of the same name and `.lock`.
@@ -262,6 +270,9 @@ class Leases:
         self._files = files
         self._path = path
         self._lock = path.with_name(path.name + ".lock")
+        self._silence = path.with_name(path.name + ".silence")
+        self._silent_until_ns = 0
+        self._look_ns = 0
         self._clock = clock
         self._is_engine = is_engine
         self._share = engine_share
@@ -282,16 +293,21 @@ class Leases:
         return True
 
     def silence(self, for_s: float) -> None:
-        """Tells all processes to be silent."""
+        """Tells all processes to be silent, those that start later too."""
         until_ns = self._clock.wall_ns() + round(for_s * _NS)
-        state = self._read() or {}
-        state[_SILENT] = max(until_ns, state.get(_SILENT, 0))
-        self._files.write_atomic(self._path, json.dumps(state).encode())
+        self._silent_until_ns = max(until_ns, self._told_silence())
+        state = json.dumps({_SILENT: self._silent_until_ns})
+        self._files.write_atomic(self._silence, state.encode())
 
     def silent_s(self) -> float:
         """Seconds of silence that any process was asked for; 0 if none."""
-        until_ns = (self._read() or {}).get(_SILENT, 0)
-        return max(0.0, (until_ns - self._clock.wall_ns()) / _NS)
+        if self._clock.monotonic_ns() >= self._look_ns:
+            self._look_ns = self._clock.monotonic_ns() + _LOOK_AGAIN_NS
+            self._silent_until_ns = self._told_silence()
+        return max(0.0, (self._silent_until_ns - self._clock.wall_ns()) / _NS)
+
+    def _told_silence(self) -> int:
+        return (_figures(self._files, self._silence) or {}).get(_SILENT, 0)
 
     def _left(self, bucket: Bucket) -> int:
         window, units = self._free.get(bucket.name, (-1, 0))
@@ -331,16 +347,20 @@ class Leases:
 
     def _read(self) -> dict[str, int] | None:
         """The file; empty if there is none yet, None if it cannot be understood."""
-        try:
-            found: object = json.loads(self._files.read(self._path))
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError):
-            return None
-        if not isinstance(found, dict):
-            return None
-        items = list(found.items())  # pyright: ignore[reportUnknownArgumentType]
-        return {str(key): value for key, value in items if isinstance(value, int)}
+        return _figures(self._files, self._path)
+
+
+def _figures(files: Files, path: Path) -> dict[str, int] | None:
+    try:
+        found: object = json.loads(files.read(path))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError):
+        return None
+    if not isinstance(found, dict):
+        return None
+    items = list(found.items())  # pyright: ignore[reportUnknownArgumentType]
+    return {str(key): value for key, value in items if isinstance(value, int)}
 
 
 def _key(bucket: Bucket) -> str:

@@ -136,13 +136,14 @@ def open_journal(
     )
 
 
-def lock_account(files: Files, folder: Path, account: str) -> int:
+def lock_account(files: Files, folder: Path, account: str, called: str = "") -> int:
     """Takes an account for this process, wherever its journals are.
 
     Args:
         files: The door.
         folder: One for all engines of this user.
-        account: As `venue/name`.
+        account: What it is known by, the same whatever a person calls it.
+        called: What a person calls it; the same if nothing is said.
 
     Returns:
         A number for `Files.close`, which gives the account back; so does the process's end.
@@ -152,7 +153,7 @@ def lock_account(files: Files, folder: Path, account: str) -> int:
     """
     files.make_folder(folder)
     name = re.sub(r"[^0-9A-Za-z_.-]", "-", account)
-    return _locked(files, folder / f"account-{name}.lock", f"the account {account}")
+    return _locked(files, folder / f"account-{name}.lock", f"the account {called or account}")
 
 
 def segment_path(folder: Path, stream: str, number: int) -> Path:

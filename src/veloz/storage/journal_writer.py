@@ -20,7 +20,7 @@ import heapq
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from veloz.errors import VelozError
+from veloz.errors import DataError
 from veloz.storage.journal_resume import mark_path, read_head, segment_path
 from veloz.storage.snapshots import snapshot_bytes, write_snapshot
 
@@ -37,7 +37,7 @@ __all__ = ["JournalSealed", "JournalWriter", "Room", "Trouble"]
 _LOW, _VERY_LOW = 0.20, 0.05
 
 
-class JournalSealed(VelozError):
+class JournalSealed(DataError):
     """A write or sync of the journal failed: nothing can be written to it any more, for ever."""
 
 

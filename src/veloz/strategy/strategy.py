@@ -35,10 +35,14 @@ if TYPE_CHECKING:
         Book,
         Fill,
         Funding,
+        IndexPrice,
+        Liquidation,
         MarkPrice,
+        OpenInterest,
         Order,
         Position,
         Quote,
+        Ticker,
         Trade,
     )
 
@@ -59,6 +63,9 @@ class Strategy(StrategyBase):
 
     stop_policy: ClassVar[str] = "cancel"
     """What becomes of orders and position when it stops: "cancel", "hold" or "flatten"."""
+
+    position_mode: ClassVar[str] = "one-way"
+    """"one-way", or "hedge": a long and a short position in one contract, each with its orders."""
 
     random: random.Random
     """The strategy's dice, seeded by the run and the strategy's name."""
@@ -91,6 +98,12 @@ class Strategy(StrategyBase):
             raise ValueError(
                 f"stop_policy of {cls.__name__} is {cls.stop_policy!r}, "
                 'not "cancel", "hold" or "flatten"'
+            )
+
+        if cls.position_mode not in {"one-way", "hedge"}:
+            raise ValueError(
+                f"position_mode of {cls.__name__} is {cls.position_mode!r}, "
+                'not "one-way" or "hedge"'
             )
 
     def __init__(self, **parameters: object) -> None:
@@ -136,6 +149,18 @@ class Strategy(StrategyBase):
 
     def on_funding(self, funding: Funding) -> None:
         """A funding settlement of a `Fundings` subscription."""
+
+    def on_index(self, index: IndexPrice) -> None:
+        """An index price of an `IndexPrices` subscription."""
+
+    def on_open_interest(self, interest: OpenInterest) -> None:
+        """The contracts outstanding, of an `OpenInterests` subscription."""
+
+    def on_liquidation(self, liquidation: Liquidation) -> None:
+        """A forced order of somebody, of a `Liquidations` subscription."""
+
+    def on_ticker(self, ticker: Ticker) -> None:
+        """Rolling statistics of a `Tickers` subscription."""
 
     def on_order(self, order: Order) -> None:
         """One of the strategy's orders changed its status, quantity or price."""

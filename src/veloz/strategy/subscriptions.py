@@ -97,3 +97,31 @@ class Fundings(Subscription):
     """Funding settlements; delivered to `on_funding`."""
 
     kind = "funding"
+
+
+@dataclass(frozen=True)
+class IndexPrices(Subscription):
+    """Index prices of a contract; delivered to `on_index`."""
+
+    kind = "index"
+
+
+@dataclass(frozen=True)
+class OpenInterests(Subscription):
+    """Contracts outstanding; delivered to `on_open_interest`."""
+
+    kind = "open_interest"
+
+
+@dataclass(frozen=True)
+class Liquidations(Subscription):
+    """Public notices of forced orders; delivered to `on_liquidation`."""
+
+    kind = "liquidations"
+
+
+@dataclass(frozen=True)
+class Tickers(Subscription):
+    """Statistics of a rolling window, usually 24 hours; delivered to `on_ticker`."""
+
+    kind = "tickers"

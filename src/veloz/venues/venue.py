@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AccountTerms",
     "AccountView",
+    "CashEntry",
     "Codec",
     "Difference",
     "EncodedRequest",
@@ -159,7 +160,12 @@ class VenueRequest(Protocol):
 
     @property
     def client_order_id(self) -> str:
-        """Wire id of the order; empty for a cancel-all."""
+        """Wire id of the order; empty for a cancel-all. Of one placed anew, the new one's."""
+        ...
+
+    @property
+    def replaces(self) -> str:
+        """Wire id of the order that is cancelled to place this one; empty if none is."""
         ...
 
     @property
@@ -322,6 +328,40 @@ class AccountView(Protocol):
         ...
 
 
+class CashEntry(Protocol):
+    """One line of the venue's record of money that moved."""
+
+    @property
+    def why(self) -> str:
+        """`funding`, `transfer`, `gift`, `rebate`, `insurance` or `conversion`."""
+        ...
+
+    @property
+    def asset(self) -> str:
+        """What moved."""
+        ...
+
+    @property
+    def amount(self) -> Decimal:
+        """Positive is received."""
+        ...
+
+    @property
+    def symbol(self) -> str:
+        """The venue's symbol; empty if it is about none."""
+        ...
+
+    @property
+    def at_ms(self) -> int:
+        """When at the venue."""
+        ...
+
+    @property
+    def number(self) -> int:
+        """The same whenever it is listed, and not 0."""
+        ...
+
+
 class EngineInputs(AccountView, FeedInputs, Protocol):
     """Everything that a venue's live half asks of the engine."""
 
@@ -393,6 +433,14 @@ class EngineInputs(AccountView, FeedInputs, Protocol):
 
     def opening(self, account: int, asset: str, amount: Decimal, ts_recv_ns: int) -> None:
         """What the account held of an asset before its first journal record."""
+        ...
+
+    def cash(self, account: int, entry: CashEntry, ts_recv_ns: int) -> bool:
+        """Books money that moved without a trade; an entry that was booked before is left out.
+
+        Returns:
+            False if the engine keeps no such asset.
+        """
         ...
 
     def differs(self, account: int, difference: Difference, ts_recv_ns: int) -> None:

@@ -1,15 +1,19 @@
 //! The client order id on the wire: who sent an order, and the how-manieth it was.
 //!
 //! ```text
-//!  v  EEEEEE  IIIIII    CCCCCCCCCCCC  KK      27 characters, [0-9a-zA-Z], a letter first
-//!     epoch   instance  counter       check
+//!  v  EEEEEE  IIIIII    RRR       CCCCCCCCC  KK      27 characters, [0-9a-zA-Z], a letter first
+//!     epoch   instance  revision  counter    check
 //! ```
 //!
 //! The *epoch* rises with every start of an engine and is journalled before it is used, the
 //! *instance* tells engines of one account apart, the *counter* is the order's handle: no id comes
-//! twice over restarts and engines. The digits are those of base 52 without vowels, so that no id
+//! twice over restarts and engines. The *revision* counts the orders at the venue that took the
+//! place of the first, where a change cancels and places anew. The digits are those of base 52 without vowels, so that no id
 //! holds a word that a firewall could take offence at. An id of anyone else fails the form or the
 //! check, and is an external order's.
+
+use veloz_core::desk::{Desk, WireOwner};
+use veloz_core::order::OrderId;
 
 /// Who sent an order, and the how-manieth it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -18,9 +22,16 @@ pub struct WireId {
     pub epoch: u32,
     /// Tells engines of one account apart.
     pub instance: u32,
-    /// The order's handle.
+    /// The order's handle, below [`COUNTERS`].
     pub counter: u64,
+    /// Which of the order's legs, below [`REVISIONS`].
+    pub revision: u32,
 }
+
+/// How many handles there are ids for.
+pub const COUNTERS: u64 = 52_u64.pow(9);
+/// How many legs of an order there are ids for.
+pub const REVISIONS: u32 = 52_u32.pow(3);
 
 /// Characters of an id.
 pub const LENGTH: usize = 27;
@@ -34,7 +45,8 @@ impl WireId {
         let mut out = [MARK; LENGTH];
         put(u64::from(self.epoch), &mut out[1..7]);
         put(u64::from(self.instance), &mut out[7..13]);
-        put(self.counter, &mut out[13..25]);
+        put(u64::from(self.revision), &mut out[13..16]);
+        put(self.counter, &mut out[16..25]);
         let check = check(&out[..25]);
         put(check, &mut out[25..27]);
         out
@@ -49,8 +61,18 @@ impl WireId {
         Some(WireId {
             epoch: u32::try_from(take(&text[1..7])?).ok()?,
             instance: u32::try_from(take(&text[7..13])?).ok()?,
-            counter: take(&text[13..25])?,
+            revision: u32::try_from(take(&text[13..16])?).ok()?,
+            counter: take(&text[16..25])?,
         })
+    }
+
+    /// The order of a desk that it names, and which leg of it; `None` if it is another engine's.
+    #[must_use]
+    pub fn leg(self, desk: &Desk) -> Option<(OrderId, u32)> {
+        match desk.owner_of(self.epoch, self.instance, self.counter, self.revision) {
+            WireOwner::Ours(order, leg) => Some((order, leg)),
+            WireOwner::Foreign => None,
+        }
     }
 }
 
@@ -59,6 +81,7 @@ fn put(mut number: u64, out: &mut [u8]) {
         *slot = DIGITS[(number % 52) as usize];
         number /= 52;
     }
+    debug_assert!(number == 0, "a number of an id has more digits than its place");
 }
 
 fn take(text: &[u8]) -> Option<u64> {
@@ -86,8 +109,13 @@ mod tests {
         #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..Default::default() })]
 
         #[test]
-        fn every_id_comes_back(epoch: u32, instance: u32, counter: u64) {
-            let id = WireId { epoch, instance, counter };
+        fn every_id_comes_back(
+            epoch: u32,
+            instance: u32,
+            counter in 0..COUNTERS,
+            revision in 0..REVISIONS,
+        ) {
+            let id = WireId { epoch, instance, counter, revision };
             let text = id.text();
             prop_assert!(text.len() <= 28 && text[0].is_ascii_alphabetic());
             prop_assert!(text.iter().all(u8::is_ascii_alphanumeric));
@@ -95,8 +123,12 @@ mod tests {
         }
 
         #[test]
-        fn one_wrong_character_makes_it_foreign(counter: u64, at in 0_usize..27, by in 1_u8..52) {
-            let id = WireId { epoch: 7, instance: 1, counter };
+        fn one_wrong_character_makes_it_foreign(
+            counter in 0..COUNTERS,
+            at in 0_usize..27,
+            by in 1_u8..52,
+        ) {
+            let id = WireId { epoch: 7, instance: 1, counter, revision: 0 };
             let mut text = id.text();
             let was = DIGITS.iter().position(|&digit| digit == text[at]).unwrap_or(0);
             text[at] = DIGITS[(was + usize::from(by)) % 52];
@@ -117,7 +149,9 @@ mod tests {
         {
             assert_eq!(WireId::parse(text.as_bytes()), None, "{text}");
         }
-        let id = WireId { epoch: 1, instance: 2, counter: 3 };
+        let id = WireId { epoch: 1, instance: 2, counter: 3, revision: 0 };
         assert_eq!(&id.text()[..25], b"v000001000002000000000003");
+        let id = WireId { revision: 54, ..id };
+        assert_eq!(&id.text()[..25], b"v000001000002012000000003");
     }
 }

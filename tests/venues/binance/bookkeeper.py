@@ -13,7 +13,7 @@ from veloz._core import BinanceDecoder, BinanceEncoder, BinanceUserDecoder, wire
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from veloz.venues.venue import Difference, Verdict
+    from veloz.venues.venue import CashEntry, Difference, Verdict
 
 FUTURES = {"pair": SYMBOL, "contractType": "PERPETUAL", "marginAsset": "USDT"}
 FUTURES |= {"pricePrecision": 2, "quantityPrecision": 5, "deliveryDate": 4133404800000}
@@ -27,6 +27,7 @@ class Request:
     symbol: str
     encoded: Any
     is_conditional: bool = False
+    replaces: str = ""
 
 
 @dataclass
@@ -69,6 +70,7 @@ class Bookkeeper:
         self.syncs = 0
         self.held = {"BTC": Decimal(10), "USDT": Decimal(1000)}
         self.confirmed = 0
+        self.entries: list[int] = []
 
     # What tests do.
 
@@ -208,6 +210,12 @@ class Bookkeeper:
 
     def opening(self, account: int, asset: str, amount: Decimal, ts_recv_ns: int) -> None:
         self.held[asset] = amount
+
+    def cash(self, account: int, entry: CashEntry, ts_recv_ns: int) -> bool:
+        if entry.number not in self.entries:
+            self.entries.append(entry.number)
+            self.held[entry.asset] = self.held.get(entry.asset, Decimal(0)) + entry.amount
+        return True
 
     def differs(self, account: int, difference: Difference, ts_recv_ns: int) -> None:
         self.differences.append(difference)

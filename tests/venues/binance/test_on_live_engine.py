@@ -70,13 +70,16 @@ class LivePlace(Place):
         names = [*dict.fromkeys([*money, "BTC", "ETH", "BNB", "USDT"])]
         settings = {"accounts": [self.market], "instance": 1, "epoch": 1, "leverage": [20]}
         core = self.core = LiveEngine([(name, 8) for name in names], rows, settings)
-        self.strategy = Churn()
+        self.strategy = self.make_strategy()
         self.strategy.symbol, self.strategy.qty = NAMES[self.market], float(QTY[self.market])
         self.strategy.random = Random(1)
         seat = core.add_strategy(self.strategy, "hold")
         core.listen(seat, NAMES[self.market], "books", 0)
         assert core.add_feed(self.market, [NAMES[self.market]]) == 0
         return LiveSide(core, {self.symbol: NAMES[self.market]}, self.release)
+
+    def make_strategy(self) -> Any:
+        return Churn()
 
     def release(self) -> Any:
         """Requests leave behind their journal records."""

@@ -11,6 +11,7 @@ import pytest
 from tests.venues.binance.streams import SYMBOL
 from tests.venues.binance.trading import Trader
 from veloz.net.doors import HttpResponse
+from veloz.venues.binance.income import Entry, missed
 from veloz.venues.binance.reconcile import DIFFERENCES
 from veloz.venues.venue import Freeze
 
@@ -121,6 +122,66 @@ def test_balance_that_nothing_explains_freezes_the_account() -> None:
     (difference,) = found(trader, make)
     assert rows([difference]) == [("balance", "USDT", "1000", "900.5")]
     assert difference.freeze is Freeze.ACCOUNT
+
+
+def income(trader: Trader, kind: str, amount: str, number: int, symbol: str = SYMBOL) -> None:
+    """A line of the venue's record; it is as old as the number says, in seconds."""
+    now_ms = trader.world.host("venue").clock.wall_ns() // 1_000_000
+    row = {"symbol": symbol, "incomeType": kind, "income": amount, "asset": "USDT"}
+    row |= {"time": str(now_ms - 1000 * number), "tranId": str(number), "tradeId": ""}
+    trader.till.incomes.append(row)
+
+
+def test_cash_missing_is_found_in_the_income_record_and_booked_once() -> None:
+    trader = Trader(61, "usdm")
+
+    def make() -> None:
+        income(trader, "FUNDING_FEE", "-0.25000000", 9)  # heard: it is in our books
+        income(trader, "REALIZED_PNL", "-0.50000000", 8)  # of a trade: never booked from here
+        income(trader, "FUNDING_FEE", "-0.50000000", 7)
+        income(trader, "TRANSFER", "100.00000000", 6, symbol="")
+        trader.till.held["USDT"] += Decimal("99.5")
+
+    differences = found(trader, make)
+    assert rows(differences) == [
+        ("cash_missing", f"FUNDING_FEE {SYMBOL}", "0", "-0.5"),
+        ("cash_missing", "TRANSFER USDT", "0", "100"),
+    ]
+    assert {d.freeze for d in differences} == {Freeze.NOTHING}
+    assert trader.engine.held["USDT"] == trader.till.held["USDT"]
+
+
+def test_what_two_choices_of_entries_explain_waits_for_a_person() -> None:
+    trader = Trader(62, "usdm")
+
+    def make() -> None:
+        income(trader, "FUNDING_FEE", "-0.50000000", 9)
+        income(trader, "TRANSFER", "-0.50000000", 8)
+        trader.till.held["USDT"] -= Decimal("0.5")
+
+    (difference,) = found(trader, make)
+    assert rows([difference]) == [("balance", "USDT", "1000", "999.5")]
+
+
+@pytest.mark.parametrize(
+    ("amounts", "difference", "expected"),
+    [
+        (["1", "2", "4"], "5", ["1", "4"]),
+        (["1", "2", "4"], "8", []),
+        (["1", "1", "1"], "2", ["1", "1"]),
+        (["1", "2", "3"], "3", []),  # 3, or 1 and 2
+        (["-0.1", "0.3"], "0.2", ["-0.1", "0.3"]),
+        ([str(2**n) for n in range(16)], "1", []),  # more sums than are looked at
+    ],
+)
+def test_the_only_choice_of_entries_is_what_was_missed(
+    amounts: list[str], difference: str, expected: list[str]
+) -> None:
+    entries = [
+        Entry("FUNDING_FEE", "funding", "USDT", Decimal(amount), SYMBOL, at, at + 1)
+        for at, amount in enumerate(amounts)
+    ]
+    assert [str(one.amount) for one in missed(entries, Decimal(difference))] == expected
 
 
 def test_f_e07_leverage_of_the_venue_is_what_risk_counts_with() -> None:

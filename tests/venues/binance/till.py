@@ -39,6 +39,7 @@ PATHS = {
     "GET userTrades": "trades",
     "GET account": "account",
     "GET balance": "balances",
+    "GET income": "income",
     "GET positionRisk": "positions",
     "GET symbolConfig": "symbol_config",
     "GET dual": "mode",
@@ -82,6 +83,7 @@ class Till(Venue):
         self.orders: dict[int, dict[str, Any]] = {}
         self.trades: list[dict[str, Any]] = []
         self.held = {"BTC": Decimal(10), "USDT": Decimal(1000)}
+        self.incomes: list[dict[str, str]] = []
         self.effects: dict[str, deque[str]] = {}
         self.lag_s = 0.0
         self.sends_events = True
@@ -222,6 +224,9 @@ class Till(Venue):
     def _account(self, asked: dict[str, Any]) -> Any:
         rows = [{"asset": a, "free": str(v), "locked": "0"} for a, v in self.held.items()]
         return {"balances": rows}
+
+    def _income(self, asked: dict[str, Any]) -> Any:
+        return [row for row in self.incomes if int(row["time"]) >= int(asked["startTime"])]
 
     def _balances(self, asked: dict[str, Any]) -> Any:
         return [{"asset": "USDT", "balance": str(self.held["USDT"])}]

@@ -39,7 +39,7 @@ CRASHES = ON_REQUEST | ON_FILL | ANY_TIME
 """What can be injected by `Crashes`."""
 
 _PLACING = (b'"order.place"', b'"algoOrder.place"')
-_FILLS = (b'"TRADE"',)
+_FILL = b'"TRADE"'
 
 
 class Crashes:
@@ -90,11 +90,11 @@ class Crashes:
 
     def _look(self, parcel: Parcel) -> Fate:
         process = self._living()
-        ours = self._host.name in (parcel.sender, parcel.receiver)
+        ours = parcel.receiver == self._host.name or parcel.sender == self._host.name
         if process is None or process.ended or not ours or not process.is_trading:
             return self._judge(parcel)
         if parcel.to_server and _is_order(parcel):
-            for entry in self._injector.due(self._moment("order.place"), ON_REQUEST):
+            for entry in self._injector.due(lambda: self._moment("order.place"), ON_REQUEST):
                 fate = self._at_request(entry, parcel)
                 if fate is not None:
                     return fate
@@ -121,13 +121,13 @@ class Crashes:
         return None
 
     def _at_answer(self, parcel: Parcel) -> None:
-        entry = self._ambush.pop(parcel.name, None)
+        entry = self._ambush.pop(parcel.name, None) if self._ambush else None
         if entry is not None and entry.fault == "F-H05":
             self._world.loop.call_soon(self._die, entry)
         elif entry is not None:
             self._pull_for(entry, 0)
-        if parcel.kind == "text" and any(word in parcel.payload for word in _FILLS):
-            for due in self._injector.due(self._moment("fill"), ON_FILL):
+        if _FILL in parcel.payload and parcel.kind == "text":
+            for due in self._injector.due(lambda: self._moment("fill"), ON_FILL):
                 self._pull_for(due, 0 if due.fault == "F-H07" else None)
 
     def _at_its_time(self, entry: Entry) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from veloz.environments.dst.plan import Moment, Plan
 from veloz.errors import ConfigError
-from veloz.net.simulated import Fate
+from veloz.net.simulated import UNTOUCHED, Fate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +30,9 @@ ON_DIAL = frozenset({"F-A05", "F-A10"})
 ANY_TIME = frozenset({"F-A02", "F-A03", "F-A05", "F-A09", "F-H13", "F-L01", "F-L02"})
 FAULTS = ON_FRAME | ON_REQUEST | ON_DIAL | ANY_TIME
 """What can be injected by `NetworkFaults`."""
+
+_CAN = {"text": ON_FRAME, "request": ON_REQUEST}
+_NOTHING = frozenset[str]()
 
 
 class NetworkOnly:
@@ -93,9 +96,9 @@ class NetworkFaults:
         if parcel.kind == "response" and parcel.name in self._muted:
             self._muted.discard(parcel.name)
             return Fate(copies=0)
-        can = {"text": ON_FRAME, "request": ON_REQUEST}.get(parcel.kind, frozenset[str]())
-        fate = Fate()
-        for entry in self._injector.due(_moment(self._now_ms(), parcel), can):
+        fate = UNTOUCHED
+        can = _CAN.get(parcel.kind, _NOTHING)
+        for entry in self._injector.due(lambda: _moment(self._now_ms(), parcel), can):
             self._injector.injected[entry.fault] += 1
             if entry.fault == "F-A02":
                 fate = Fate(cut="before")
@@ -112,7 +115,7 @@ class NetworkFaults:
     def _refuse(self, dial: Dial) -> FailedAt | None:
         """Looks at every dial."""
         now_ms = self._now_ms()
-        for entry in self._injector.due(Moment(now_ms, f"{dial.kind}.connect"), ON_DIAL):
+        for entry in self._injector.due(lambda: Moment(now_ms, f"{dial.kind}.connect"), ON_DIAL):
             self._start_refusing(entry)
         refusing = self._refusing
         return refusing.failed_at if refusing is not None and now_ms < refusing.until_ms else None

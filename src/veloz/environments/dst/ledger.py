@@ -6,16 +6,15 @@ The oracles compare it with the exchange's own ledger. Nothing here asks the eng
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from veloz._core import JournalReader
+from veloz.environments.dst.process import FOLDER
+from veloz.environments.trading.tables import TABLES, Tables, market_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from veloz.environments.dst.process import Seat
     from veloz.net.simulated import Disk
 
 __all__ = ["BookedFill", "JournalLedger", "read_ledger"]
@@ -53,31 +52,39 @@ class JournalLedger:
 
     Attributes:
         fills: In the order of booking.
-        placed: Where each order's command is: name of the segment, end of its batch in bytes.
+        placed: Where the command of each order and leg is: name of the segment, end of its batch in
+            bytes.
         refused: Handles of orders that a risk rule refused.
         counts: Records by type.
         segments: Names, in order.
+        booked: Place in `fills` of each order's trade.
+        tables: What the rows in it mean.
     """
 
+    tables: Tables
+
     fills: list[BookedFill] = field(default_factory=list[BookedFill])
-    placed: dict[int, tuple[str, int]] = field(default_factory=dict[int, tuple[str, int]])
+    placed: dict[tuple[int, int], tuple[str, int]] = field(
+        default_factory=dict[tuple[int, int], tuple[str, int]]
+    )
     refused: set[int] = field(default_factory=set[int])
     counts: Counter[str] = field(default_factory=Counter[str])
     segments: list[str] = field(default_factory=list[str])
+    booked: dict[tuple[int, int], int] = field(default_factory=dict[tuple[int, int], int])
 
 
-def read_ledger(disk: Disk, seats: Sequence[Seat], assets: Sequence[str]) -> JournalLedger:
+def read_ledger(disk: Disk) -> JournalLedger:
     """Reads every segment on the disk.
 
     Args:
         disk: The engine's.
-        seats: The instruments by row.
-        assets: Names by row.
 
     Raises:
         ValueError: A segment is no journal.
+        DataError: The tables cannot be read.
     """
-    found = JournalLedger()
+    path = FOLDER / TABLES
+    found = JournalLedger(Tables.of(disk.read(path), str(path)))
     for name, image in disk.images():
         if not name.endswith(".vj") or not any(image[:16]):
             continue  # the segment that was made ahead
@@ -89,37 +96,38 @@ def read_ledger(disk: Disk, seats: Sequence[Seat], assets: Sequence[str]) -> Jou
             rows, offset = reader.records(offset, 1)
             end = reader.whole_bytes() if offset is None else offset
             for row in rows:
-                _take(found, row, name, end, seats, assets)
+                _take(found, row, name, end)
     return found
 
 
-def _take(
-    found: JournalLedger,
-    row: dict[str, Any],
-    name: str,
-    end: int,
-    seats: Sequence[Seat],
-    assets: Sequence[str],
-) -> None:
+def _take(found: JournalLedger, row: dict[str, Any], name: str, end: int) -> None:
     kind = row["record"]
     found.counts[kind] += 1
     if kind == "PlaceCommand":
-        found.placed[row["order"]] = (name, end)
+        found.placed[row["order"], 0] = (name, end)
+    elif kind == "OrderLeg":
+        found.placed.setdefault((row["order"], row["leg"]), (name, end))
     elif kind == "Refused" and row["request"] == 0:
         found.refused.add(row["order"])
     elif kind == "Fill":
-        found.fills.append(_fill(row, seats, assets))
+        found.booked[row["order"], row["trade_id"]] = len(found.fills)
+        found.fills.append(_fill(row, found.tables))
+    elif kind == "FillFee":
+        at = found.booked[row["order"], row["trade_id"]]
+        fee = Decimal(row["fee"]).scaleb(-8)
+        asset = found.tables.assets[int(row["fee_asset"])]
+        found.fills[at] = replace(found.fills[at], fee=fee, fee_asset=asset)
 
 
-def _fill(row: dict[str, Any], seats: Sequence[Seat], assets: Sequence[str]) -> BookedFill:
-    seat = seats[row["instrument"]]
+def _fill(row: dict[str, Any], tables: Tables) -> BookedFill:
+    instrument = tables.instruments[row["instrument"]]
     return BookedFill(
-        seat.market,
-        seat.venue_symbol,
+        market_of(instrument["symbol"]),
+        instrument["venue_symbol"],
         row["trade_id"],
         "BUY" if row["side"] > 0 else "SELL",
-        Decimal(row["price"]).scaleb(-seat.row["price_scale"]),
-        Decimal(row["qty"]).scaleb(-seat.row["qty_scale"]),
+        Decimal(row["price"]).scaleb(-instrument["price_scale"]),
+        Decimal(row["qty"]).scaleb(-instrument["qty_scale"]),
         Decimal(row["fee"]).scaleb(-8),
-        assets[int(row["fee_asset"])],
+        tables.assets[int(row["fee_asset"])],
     )

@@ -44,10 +44,10 @@ class Tape:
 
     def step(self, now_ns: int) -> None:
         """One row."""
-        depth = self._exchange.depth(self._listing.market, self._listing.symbol, 1)
+        best = self._exchange.book_ticker(self._listing.market, self._listing.symbol)
         self.times.append(now_ns)
-        self.bids.append(float(depth.bids[0][0]) if depth.bids else 0.0)
-        self.asks.append(float(depth.asks[0][0]) if depth.asks else 0.0)
+        self.bids.append(float(best.bid))
+        self.asks.append(float(best.ask))
 
     def had(self, seen: Sighting) -> bool:
         """True if both prices were the best not long before."""
@@ -89,6 +89,7 @@ class Observers:
         self._account = account
         self._seats = seats
         self._shown: dict[int, set[str]] = {}
+        self._came: set[tuple[Market, str]] = set()
         self._life: EngineProcess | None = None
 
     def look(self, process: EngineProcess, injected: Counter[str]) -> None:
@@ -135,13 +136,22 @@ class Observers:
         self._shown[number] = names
 
     def _exists(self, market: Market, symbol: str, name: str) -> bool:
-        key = OrderKey(market, symbol, client_order_id=name)
-        try:
-            self._exchange.order(self._account, key)
-        except Refusal:
-            pass
-        else:
+        """Whether the order ever came to the venue: what once did is not asked for again."""
+        if (market, name) in self._came:
             return True
+        if self._is_order(market, symbol, name) or self._is_algo(market, name):
+            self._came.add((market, name))
+            return True
+        return False
+
+    def _is_order(self, market: Market, symbol: str, name: str) -> bool:
+        try:
+            self._exchange.order(self._account, OrderKey(market, symbol, client_order_id=name))
+        except Refusal:
+            return False
+        return True
+
+    def _is_algo(self, market: Market, name: str) -> bool:
         if market is Market.SPOT:
             return False
         try:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from veloz._core import parse_wire_id
 from veloz.environments.dst.detection import detected, undetectable
 from veloz.environments.dst.ledger import BookedFill, read_ledger
 from veloz.exchange.model import Window
@@ -74,7 +75,7 @@ class Evidence:
     ledger: JournalLedger = field(init=False)
 
     def __post_init__(self) -> None:
-        ledger = read_ledger(self.disk, self.run.seats, self.run.assets)
+        ledger = read_ledger(self.disk)
         object.__setattr__(self, "ledger", ledger)
         self.run.noticed["engine.external"] = ledger.counts["ExternalOrder"]
 
@@ -86,8 +87,7 @@ def judge(evidence: Evidence) -> dict[str, list[str]]:
 
 def _fills_there(e: Evidence) -> list[BookedFill]:
     rows: list[BookedFill] = []
-    for seat in e.run.seats:
-        floor_ns = e.run.adopted_ms.get(seat.market, 0) * 1_000_000
+    for seat, floor_ns in zip(e.run.seats, e.ledger.tables.adopted_ns, strict=True):
         for fill in e.exchange.fills(e.account, Market(seat.market), None, _ALL):
             if fill.ts < floor_ns:
                 continue  # in the balances that were taken over
@@ -145,8 +145,14 @@ def one_order_per_intent(e: Evidence) -> list[str]:
             found.append(f"{name} on {market} is an order that nobody gave")
     sent = Counter(row.client_order_id for row in e.witness.sent)
     found += [f"{name} was sent {count} times" for name, count in sent.items() if count > 1]
-    handles = Counter(e.run.released.values())
-    return found + [f"intent {h} has {n} client ids" for h, n in handles.items() if n > 1]
+    # An order that was placed anew has one client id for each leg.
+    handles = Counter((handle, _leg(name)) for name, handle in e.run.released.items())
+    return found + [f"intent {h} has {n} client ids" for (h, _), n in handles.items() if n > 1]
+
+
+def _leg(client_id: str) -> int:
+    parsed = parse_wire_id(client_id)
+    return parsed[3] if parsed else 0
 
 
 def _orders_there(e: Evidence, market: Market, symbol: str) -> list[Order]:
@@ -185,7 +191,7 @@ def journal_before_wire(e: Evidence) -> list[str]:
     for sent in e.witness.sent:
         name = sent.client_order_id
         handle = e.run.released.get(name)
-        place = e.ledger.placed.get(handle) if handle is not None else None
+        place = e.ledger.placed.get((handle, _leg(name))) if handle is not None else None
         if place is None:
             found.append(f"{name} was on the wire and its order is not in the journal")
             continue
@@ -217,9 +223,7 @@ def honesty(e: Evidence) -> list[str]:
 
 def limits_hold(e: Evidence) -> list[str]:
     """O9: nothing beyond the limit of one order was on the wire. No kill switch is used here."""
-    most = {
-        seat.market: Decimal(seat.max_units).scaleb(-seat.row["qty_scale"]) for seat in e.run.seats
-    }
+    most = {seat.market: seat.most for seat in e.run.seats}
     return [
         f"{sent.client_order_id} of {sent.qty} was on the wire, the limit is {most[sent.market]}"
         for sent in e.witness.sent

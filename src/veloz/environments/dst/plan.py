@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, cast
 from veloz.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Set
     from random import Random
 
 __all__ = ["Entry", "Injector", "Moment", "Plan", "When"]
@@ -211,39 +211,42 @@ class Injector:
         self._plan = plan
         self._random = random
         self._known = sorted(known)
-        self._fired: set[int] = set()
         self._matched: Counter[int] = Counter()
+        # What is asked at each moment, in the order of the plan; of what fires once, what has not.
+        self._awaiting = {
+            number: entry
+            for number, entry in enumerate(plan.entries)
+            if entry.when.rate_per_1k_events is not None or not _is_timed(entry.when)
+        }
 
     def timed(self) -> list[Entry]:
         """Entries that wait for a time and nothing else: the world sets timers for them."""
         return [entry for entry in self._plan.entries if _is_timed(entry.when)]
 
-    def due(self, moment: Moment, can: Iterable[str]) -> list[Entry]:
+    def due(self, moment: Callable[[], Moment], can: Set[str]) -> list[Entry]:
         """What is to be injected now.
 
         Args:
-            moment: What has happened.
+            moment: What has happened; asked for only if an entry looks at it, for most do not.
             can: Faults that make sense at such a moment; others stay due.
         """
         self.events += 1
-        able = set(can)
         chosen: list[Entry] = []
         if self.is_stopped:
             return chosen
-        for number, entry in enumerate(self._plan.entries):
-            if entry.when.rate_per_1k_events is not None:
-                drawn = self._by_chance(entry, moment, able)
-                chosen += [drawn] if drawn is not None else []
-            elif (
-                number not in self._fired
-                and entry.fault in able
-                and not _is_timed(entry.when)
-                and self._holds(entry.when, moment)
-            ):
+        fired: list[int] = []
+        for number, entry in self._awaiting.items():
+            rate = entry.when.rate_per_1k_events
+            if rate is not None:
+                if self._random.random() < rate / 1000:
+                    chosen += self._by_chance(entry, moment(), can)
+            elif entry.fault in can and self._holds(entry.when, moment()):
                 self._matched[number] += 1
                 if self._matched[number] >= (entry.when.nth or 1):
-                    self._fired.add(number)
+                    fired.append(number)
                     chosen.append(entry)
+        for number in fired:
+            del self._awaiting[number]
         return chosen
 
     def stop(self) -> None:
@@ -261,15 +264,15 @@ class Injector:
         ]
         return sorted(silent)
 
-    def _by_chance(self, entry: Entry, moment: Moment, able: set[str]) -> Entry | None:
-        rate = entry.when.rate_per_1k_events or 0.0
-        if self._random.random() >= rate / 1000 or not self._holds(entry.when, moment):
-            return None
+    def _by_chance(self, entry: Entry, moment: Moment, can: Set[str]) -> list[Entry]:
+        """What an entry does whose chance has come: one thing or nothing."""
+        if not self._holds(entry.when, moment):
+            return []
         if entry.fault != "*":
-            return entry if entry.fault in able else None
+            return [entry] if entry.fault in can else []
         only: list[str] = list(entry.args.get("only", "ABCDEFGHIJKLMN"))
-        pool = [fault for fault in self._known if fault in able and fault[2] in only]
-        return Entry(self._random.choice(pool), entry.when, {}) if pool else None
+        pool = [fault for fault in self._known if fault in can and fault[2] in only]
+        return [Entry(self._random.choice(pool), entry.when, {})] if pool else []
 
     def _holds(self, when: When, moment: Moment) -> bool:
         return (

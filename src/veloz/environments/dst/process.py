@@ -1,92 +1,55 @@
-"""The engine's process in a world: it boots from its disk, trades three markets, and can die.
+"""The engine's process in a world: what `veloz run --env live` runs, on a machine that can die.
 
 ```text
- boot ─► journal opened ─► recover ─► sessions of three markets ─► reconciled ─► strategies start
- die  ─► the doors are dead, the tasks are gone; what is left is the disk
+ start ─► admit the key ─► TradingRun: journal, recovery, account, strategies    as users run it
+ die   ─► the doors are dead, the tasks are gone; what is left is the disk
 ```
 
-The frame callback comes to a `Port`, which calls the engine and then `settle`: journal first, then
-the requests whose batch is released. A newcomer expects a failed journal to be repaired here.
-Nothing is: the process ends, and who started it starts it again.
+Nothing of the run is built here. `WatchedRun` adds taps: what crossed a place is noted there for
+the oracles, and passes on unchanged.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-from collections import Counter, deque
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from veloz._core import BinanceSigner, LiveEngine, binance_verdict
-from veloz.net.backoff import Backoff
-from veloz.net.limits import Leases
-from veloz.storage.journal_resume import open_journal, segment_path
-from veloz.storage.journal_tail import door_tail
-from veloz.storage.journal_writer import JournalSealed, JournalWriter, Room
-from veloz.venues.binance.budget import BinanceBudget
-from veloz.venues.binance.codec import BinanceCodec
-from veloz.venues.binance.feed import BinanceFeed
-from veloz.venues.binance.gateway import BinanceGateway
-from veloz.venues.binance.line import LineTimes
-from veloz.venues.binance.live_side import LiveSide
-from veloz.venues.binance.reconcile import Reconciler
-from veloz.venues.binance.resolve import Resolver
-from veloz.venues.binance.rest import BinanceRest
-from veloz.venues.binance.user_stream import BinanceUserStream
-from veloz.venues.binance.venue_clock import VenueClock
-from veloz.venues.binance.ws_api import SessionTimes
-from veloz.venues.venue import AccountTerms
+from veloz.environments.dst.traders import DICERS, Dicer
+from veloz.environments.live import signer_for, trade
+from veloz.environments.trading.lifetime import Home, Stop
+from veloz.environments.trading.run import TradingRun
+from veloz.environments.trading.settings import Rhythm, TradingSettings
+from veloz.environments.trading.settings import Seat as Seated
+from veloz.secrets import Credential
+from veloz.storage.journal_tail import DoorTail
+from veloz.storage.journal_writer import Room
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Sequence
+    from collections.abc import Callable
+    from decimal import Decimal
 
-    from veloz._core import LiveRequest
-    from veloz.net.doors import Doors
+    from veloz._core import LiveEngine, LiveRequest
+    from veloz.environments.trading.connection import MarketConnection
+    from veloz.net.doors import Doors, Files, Threads
     from veloz.net.simulated import Host
     from veloz.net.simulated.disk import Keep
     from veloz.storage.journal_resume import Opened
-    from veloz.storage.journal_writer import Trouble
-    from veloz.strategy import Strategy
+    from veloz.storage.journal_tail import MakeTail, Policy, Tail
     from veloz.venues.binance.hosts import Hosts, Market
 
-__all__ = ["ACCOUNT", "FOLDER", "MARKETS", "EngineProcess", "Run", "Seat"]
+__all__ = ["FOLDER", "MARKETS", "EngineProcess", "Run", "Seat", "WatchedRun"]
 
-ACCOUNT = "binance/simulated"
-FOLDER = Path("/run")
+FOLDER = Path("/runs/one")
 MARKETS: tuple[Market, ...] = ("spot", "usdm", "coinm")
-LIMITS = Path("/limits")
-LEVERAGE = 20
 
-_ADOPTED = "adopted"
-_BEAT_S = 0.02
-_SNAPSHOT_S = 10.0
+_HOME = Path("/home/veloz")
+_ACCOUNT = "binance/simulated"
 _ROOM = Room(1 << 18, 1 << 15)
 # Connections are replaced and accounts compared within a short run, not within a day.
-_SESSION = SessionTimes(age_s=40.0, retire_s=5.0)
-_LINE = LineTimes(age_s=45.0)
-_RECONCILE_S = 20.0
-
-# The calls of the sessions that are inputs of the engine: each is followed by `settle`.
-_INPUTS = (
-    "frame",
-    "rest_body",
-    "history_body",
-    "stale",
-    "fresh",
-    "user_frame",
-    "answered",
-    "refused",
-    "not_sent",
-    "unknown",
-    "lapsed",
-    "found",
-    "absent",
-    "fills",
-    "synced",
-    "unsynced",
-)
+_RHYTHM = Rhythm(reconcile_s=20.0, save_s=5.0, snapshot_s=10.0, connection_age_s=40.0)
 
 
 @dataclass(frozen=True)
@@ -97,15 +60,13 @@ class Seat:
         market: Which.
         symbol: Ours.
         venue_symbol: The venue's.
-        row: The instrument as the engine takes it.
-        max_units: The most of one order, in quantity units.
+        most: The most of one order.
     """
 
     market: Market
     symbol: str
     venue_symbol: str
-    row: dict[str, Any]
-    max_units: int
+    most: Decimal
 
 
 @dataclass
@@ -117,11 +78,13 @@ class Run:
         api_key: Of the account.
         secret: Of the account.
         seats: In the order of the accounts.
-        strategies: Makes the strategies of a new process, in the order of the seats.
+        seed: Of the strategies' dice; each life has others.
         released: Order handle by client order id, of every request that was let go.
         hashes: State hash behind a batch, noted while processes lived.
-        adopted_ms: Venue time at which an account was taken over; earlier trades are in it.
         noticed: What processes counted, by `part.word`, all lives together.
+        told: What processes told of themselves, as text.
+        reports: Private frames that engines took, by account, all lives together.
+        strategies: Those of all lives.
         on_snapshot: Called just before a snapshot is written.
         is_quiet: True from when no strategy gives orders any more.
     """
@@ -130,174 +93,114 @@ class Run:
     api_key: str
     secret: str
     seats: list[Seat]
-    strategies: Callable[[], Sequence[Strategy]]
+    seed: int
     released: dict[str, int] = field(default_factory=dict[str, int])
     hashes: dict[int, str] = field(default_factory=dict[int, str])
-    adopted_ms: dict[str, int] = field(default_factory=dict[str, int])
     noticed: Counter[str] = field(default_factory=Counter[str])
+    told: list[str] = field(default_factory=list[str])
+    reports: list[tuple[int, bytes]] = field(default_factory=list[tuple[int, bytes]])
+    strategies: list[Dicer] = field(default_factory=list[Dicer])
     on_snapshot: Callable[[], None] = lambda: None
     is_quiet: bool = False
 
-    @property
-    def assets(self) -> list[str]:
-        """Every asset that an account can hold."""
-        names = [seat.row[key] for seat in self.seats for key in ("base", "quote", "settle")]
-        return list(dict.fromkeys([*names, "BNB"]))
+    def settings(self, life: int) -> TradingSettings:
+        """What a user would have said."""
+        return TradingSettings(
+            environment="live",
+            seats=tuple(Seated(DICERS[row.market], {"symbol": row.symbol}) for row in self.seats),
+            folder=FOLDER,
+            hosts=self.hosts,
+            account=_ACCOUNT,
+            seed=self.seed * 1000 + life,
+            limits={"max_order_qty": {row.symbol: row.most for row in self.seats}},
+            rhythm=_RHYTHM,
+        )
 
 
-class Port(LiveSide):
-    """One market's sessions on the engine: every input is followed by `settle`."""
+class _NotedTail(DoorTail):
+    """The end of the journal; each batch is noted once it is written."""
 
-    def __init__(self, process: EngineProcess, account: int, symbols: dict[str, str]) -> None:
-        super().__init__(process.engine, symbols, lambda: process.leaving(account))
-        self._settle = process.settle
-        self._process = process
-        for name in _INPUTS:
-            setattr(self, name, self._then(getattr(self, name)))
+    note: Callable[[int], None]
 
-    def _then(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        def taken(*args: Any) -> Any:
-            result = call(*args)
-            self._settle()
-            return result
+    def append(self, frames: bytes, sequence: int) -> None:
+        """As `DoorTail.append`."""
+        super().append(frames, sequence)
+        self.note(sequence)
+
+
+def _noted_tail(files: Files, threads: Threads, note: Callable[[int], None]) -> MakeTail:
+    def make(
+        policy: Policy,
+        path: Path,
+        number: int,
+        mark: Path,
+        sequence: int,
+        heard: Callable[[OSError | None], None],
+    ) -> Tail:
+        tail = _NotedTail(files, threads, policy, heard)
+        tail.note = note
+        tail.start(path, number, mark, sequence)
+        return tail
+
+    return make
+
+
+class WatchedRun(TradingRun):
+    """The run that users start, with taps where oracles look on.
+
+    Attributes:
+        watch: Keeps what is seen.
+        recovered_to: Batch and hash that recovery came to; None before.
+    """
+
+    watch: Run
+    recovered_to: tuple[int, str] | None = None
+
+    def _recover(self, opened: Opened) -> dict[str, Any]:
+        found = super()._recover(opened)
+        if found:
+            self.recovered_to = (int(found["sequence"]), self.engine.state_hash())
+        return found
+
+    def _wire(self) -> None:
+        super()._wire()
+        self.shell.released = self._noting(self.shell.released)
+        for port in self.ports.values():
+            port.user_frame = self._keeping(port.user_frame)
+        self.writer.snapshot = self._announcing(self.writer.snapshot)
+        for seated in self.made:
+            strategy = seated.strategy
+            if isinstance(strategy, Dicer):
+                strategy.is_quiet = lambda: self.watch.is_quiet
+                self.watch.strategies.append(strategy)
+
+    def _noting(self, take: Callable[..., list[LiveRequest]]) -> Callable[..., list[LiveRequest]]:
+        def taken(account: int) -> list[LiveRequest]:
+            found = take(account)
+            for request in found:
+                if request.client_order_id:
+                    self.watch.released[request.client_order_id] = request.order
+            return found
 
         return taken
 
-    def _tell(self, kind: str, now_ns: int, account: int, **fields: object) -> None:
-        super()._tell(kind, now_ns, account, **fields)
-        self._settle()
+    def _keeping(self, take: Callable[..., int]) -> Callable[..., int]:
+        def kept(account: int, payload: bytes | memoryview, ts_recv_ns: int) -> int:
+            self.watch.reports.append((account, bytes(payload)))
+            return take(account, payload, ts_recv_ns)
 
+        return kept
 
-@dataclass(frozen=True)
-class _Restored:
-    """An order of an earlier process of which nobody knows what became."""
+    def _announcing(self, write: Callable[..., Any]) -> Callable[..., Any]:
+        def announced(sequence: int, chain: bytes, state: bytes) -> Any:
+            self.watch.on_snapshot()
+            return write(sequence, chain, state)
 
-    client_order_id: str
-    symbol: str
-    is_conditional: bool
-    number: int = 0
-    kind: str = "place"
-    encoded: Any = None
-
-
-class MarketSide:
-    """The sessions of one market."""
-
-    def __init__(self, process: EngineProcess, account: int, seat: Seat) -> None:
-        run, doors = process.run, process.doors
-        where = run.hosts[seat.market]
-        self.seat = seat
-        self.account = account
-        self.doors = doors
-        self.clock = VenueClock(doors)
-        # Over a restart too: a new process keeps the silence that the old one was asked for.
-        family = "spot" if seat.market == "spot" else "futures"
-        shared = Leases(doors.files, LIMITS / family, doors.clock, is_engine=True)
-        self.budget = BinanceBudget(seat.market, doors.clock, shared)
-        codec = BinanceCodec(seat.market, BinanceSigner(run.api_key, run.secret), binance_verdict)
-        self.rest = BinanceRest(where, doors, self.budget, self.clock, codec=codec)
-        self.port = Port(process, account, {seat.venue_symbol: seat.symbol})
-        port, rest, clock = self.port, self.rest, self.clock
-        self.feed = BinanceFeed(
-            where, doors, port, account, rest=rest, time=clock, pace=self._pace, times=_LINE
-        )
-        self.resolver = Resolver(doors, rest, clock, port, account)
-        self.gateway = BinanceGateway(
-            where,
-            doors,
-            port,
-            account,
-            codec=codec,
-            rest=rest,
-            budget=self.budget,
-            time=clock,
-            resolver=self.resolver,
-            pace=self._pace(),
-            on_done=lambda: self.stream.expect_event(),
-            session_times=_SESSION,
-        )
-        symbol = seat.venue_symbol
-        self.reconciler = Reconciler(
-            doors,
-            rest,
-            clock,
-            port,
-            account,
-            terms=AccountTerms({symbol: LEVERAGE}, {symbol: "cross"}),
-            symbols=lambda: [symbol],
-            after=self.gateway.pump,
-            every_s=_RECONCILE_S,
-        )
-        self.stream = BinanceUserStream(
-            where,
-            doors,
-            port,
-            account,
-            codec=codec,
-            rest=rest,
-            time=clock,
-            watcher=self.reconciler,
-            pace=self._pace(),
-            after=self.gateway.pump,
-            times=_SESSION,
-        )
-        self.feed.subscribe(_streams(seat))
-
-    @property
-    def is_ready(self) -> bool:
-        """True once the account was reconciled and orders can leave."""
-        return self.reconciler.rounds > 0 and self.gateway.is_open
-
-    def tasks(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
-        """What runs while the process lives, by name."""
-        return [
-            ("feed", self.feed.run()),
-            ("gateway", self.gateway.run()),
-            ("user stream", self.stream.run()),
-            ("resolver", self.resolver.run()),
-            ("reconciler", self.reconciler.run()),
-            ("clock", self.clock.run(self.rest)),
-        ]
-
-    def counts(self) -> list[tuple[str, dict[str, int]]]:
-        """What happened here so far, by part."""
-        found = {"fills": self.reconciler.fills_found, "rounds": self.reconciler.rounds}
-        for difference in self.reconciler.differences:
-            found[difference.kind] = found.get(difference.kind, 0) + 1
-        books = {"refetched": max(0, self.feed.books.fetched_total - 1)}
-        return [
-            ("feed", self.feed.counts),
-            ("books", books),
-            ("budget", {"silences": self.budget.limits.refusals}),
-            ("gateway", self.gateway.counts),
-            ("session", self.gateway.session_counts),
-            ("session", self.stream.session_counts),
-            ("user", self.stream.counts),
-            ("resolver", self.resolver.counts),
-            ("reconciler", found),
-        ]
-
-    def restore_doubts(self, engine: LiveEngine) -> None:
-        """Asks about every order whose request an earlier process left without an answer."""
-        now_ms = self.clock.now_ms()
-        for row in engine.view("orders", self.account):
-            if row["status"] in {"unknown", "new"} and not row["origin"]:
-                conditional = row["type"] in {"stop", "stop_limit"}
-                restored = _Restored(row["client_order_id"], self.seat.venue_symbol, conditional)
-                self.resolver.doubt(restored, now_ms, 3_000)
-
-    def _pace(self) -> Backoff:
-        return Backoff(self.doors.clock, self.doors.random, first_s=0.2, most_s=5.0)
-
-
-def _streams(seat: Seat) -> list[str]:
-    name = seat.venue_symbol.lower()
-    prints = "trade" if seat.market == "spot" else "aggTrade"
-    return [f"{name}@depth@100ms", f"{name}@{prints}", f"{name}@bookTicker"]
+        return announced
 
 
 class EngineProcess:
-    """One life of the engine. Make it, `boot` it, and make another when it is dead.
+    """One life of the engine. Make it, `start` it, and make another when it is dead.
 
     Args:
         host: Its machine.
@@ -305,72 +208,57 @@ class EngineProcess:
 
     Attributes:
         ended: Why it ended; empty while it lives.
-        recovered: Batches and hash that recovery came to; None before.
-        noticed: What it noticed of its own disk and life, by word.
-        is_trading: True once the strategies were started.
+        over: Set when it has ended.
+        trading: The run in it; None before the key was admitted.
     """
 
     def __init__(self, host: Host, run: Run) -> None:
         self.run = run
         self.ended = ""
-        self.recovered: tuple[int, str] | None = None
-        self.noticed: Counter[str] = Counter()
-        self.is_trading = False
         self.over = asyncio.Event()
-        self.sides: list[MarketSide] = []
+        self.trading: WatchedRun | None = None
         self.doors: Doors = host.boot()
         self._host = host
-        self._outboxes: list[deque[LiveRequest]] = [deque() for _ in run.seats]
-        self._tasks: list[asyncio.Task[None]] = []
-        self._is_settling = False
-        self._is_due = False
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def engine(self) -> LiveEngine:
+        """The engine; the run has made it."""
+        assert self.trading is not None  # noqa: S101 - asked for while `is_trading`
+        return self.trading.engine
+
+    @property
+    def is_trading(self) -> bool:
+        """True once the strategies were started."""
+        return self.trading is not None and self.trading.is_started and not self.ended
+
+    @property
+    def recovered(self) -> tuple[int, str] | None:
+        """Batch and hash that recovery came to."""
+        return None if self.trading is None else self.trading.recovered_to
+
+    @property
+    def connections(self) -> list[MarketConnection]:
+        """The sessions, in the order of the accounts."""
+        return [] if self.trading is None else list(self.trading.connections.values())
 
     def start(self) -> None:
         """Begins its life; `ended` says why it is over, `over` is set then."""
-        self._start([("boot", self._boot())], "engine")
+        self._task = asyncio.create_task(self._live(), name="engine")
+        self._task.add_done_callback(self._ended)
 
-    async def _boot(self) -> None:
-        """Recovers, connects, reconciles; the strategies start once all accounts are known."""
-        files = self.doors.files
-        files.make_folder(FOLDER)
-        files.make_folder(LIMITS)
-        is_new = _ADOPTED not in files.list(FOLDER)
-        if is_new:  # what a death in the middle of taking over has left is no beginning
-            for name in files.list(FOLDER):
-                files.remove(FOLDER / name)
-        opened = open_journal(files, FOLDER, account=ACCOUNT)
-        self.engine = self._engine(opened)
-        if opened.readers:
-            self._recover(opened)
-        self.writer = JournalWriter(
-            files,
-            self.doors.threads,
-            opened,
-            make_tail=door_tail(files, self.doors.threads),
-            policy="group",
-            room=_ROOM,
-            on_trouble=self._trouble,
+    async def _live(self) -> None:
+        run, doors = self.run, self.doors
+        settings = run.settings(self._host.boots)
+        credential = Credential(
+            "simulated", "binance", "simulated", run.api_key, run.secret, private_key=""
         )
-        self.noticed["cut_tails"] += bool(opened.cut_bytes)
-        for account, seat in enumerate(self.run.seats):
-            side = MarketSide(self, account, seat)
-            self.sides.append(side)
-            while not await side.clock.ask(side.rest):  # noqa: ASYNC110 - the answer counts
-                await asyncio.sleep(0.5)
-            if is_new:
-                await side.reconciler.adopt()
-                self.run.adopted_ms[seat.market] = side.reconciler.not_before_ms
-        if is_new:
-            durable = asyncio.Event()
-            self.writer.when_released(self.engine.journal_sequence, durable.set)
-            await durable.wait()
-            told = json.dumps(self.run.adopted_ms).encode()
-            files.write_atomic(FOLDER / _ADOPTED, told)
-        adopted = json.loads(files.read(FOLDER / _ADOPTED))
-        for side in self.sides:
-            side.reconciler.not_before_ms = adopted[side.seat.market]
-            self._start(side.tasks(), side.seat.market)
-        self._start([("beat", self._beat()), ("tend", self._tend())], "engine")
+        tail = _noted_tail(doors.files, doors.threads, self._note)
+        home = Home(_HOME, tail, _ROOM)
+        signer = signer_for(settings, credential)
+        self.trading = WatchedRun(settings, doors, home, signer=signer, tell=self._tell)
+        self.trading.watch = run
+        await trade(self.trading, doors, signer, Stop())
 
     def die(self, why: str, *, power: bool = False, keep: Keep = "chance") -> None:
         """The process is killed, or its machine loses power.
@@ -383,13 +271,16 @@ class EngineProcess:
         if self.ended:
             return
         self.ended = why
+        self._say(why)
         self.harvest()
         if power:
             self._host.lose_power(keep=keep)
         else:
             self._host.kill()
-        for task in self._tasks:
-            task.cancel()
+        if self.trading is not None and hasattr(self.trading, "shell"):
+            self.trading.shell.close()  # the dead set no timers
+        if self._task is not None:
+            self._task.cancel()
         self.over.set()
 
     def pulled(self) -> None:
@@ -403,161 +294,58 @@ class EngineProcess:
 
     async def gone(self) -> None:
         """Waits until nothing of the process runs any more."""
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
 
     def harvest(self) -> None:
         """Keeps what this life counted."""
-        total = self.run.noticed
-        parts: list[tuple[str, dict[str, int]]] = [("engine", self.noticed)]
-        for side in self.sides:
-            parts += side.counts()
-        for part, counts in parts:
-            for word, count in counts.items():
-                total[f"{part}.{word}"] += count
-
-    # What follows an input.
+        for connection in self.connections:
+            for part, counts in _counts(connection):
+                for word, count in counts.items():
+                    self.run.noticed[f"{part}.{word}"] += count
 
     def settle(self) -> None:
-        """Journal, then requests; within itself it is done once more."""
-        if self._is_settling:
-            self._is_due = True
-            return
-        if self.ended:
-            return
-        self._is_settling = True
-        try:
-            self._drain()
-        except (JournalSealed, OSError) as failure:
-            self._fail(str(failure))
-        finally:
-            self._is_settling = False
+        """What follows an input, once more."""
+        if self.trading is not None:
+            self.trading.shell.settle()
 
-    def leaving(self, account: int) -> list[LiveRequest]:
-        """Takes the requests of an account that may leave now."""
-        outbox, released = self._outboxes[account], self.writer.released_sequence
-        ready: list[LiveRequest] = []
-        while outbox and outbox[0].sequence <= released:
-            ready.append(outbox.popleft())
-        if self.ended:
-            return []
-        return ready
+    def _note(self, sequence: int) -> None:
+        self.run.hashes[sequence] = self.engine.state_hash()
 
-    def _drain(self) -> None:
-        engine, writer = self.engine, self.writer
-        while True:
-            self._is_due = False
-            if frames := engine.journal_pending():
-                self.run.hashes[engine.journal_sequence] = engine.state_hash()
-                writer.append(frames, engine.journal_sequence)
-            for request in engine.take_requests():
-                self._let_go(request)
-            for side in self.sides:
-                if self._outboxes[side.account]:
-                    side.gateway.pump()
-            if not self._is_due:
-                return
+    def _tell(self, name: str, fields: dict[str, Any]) -> None:
+        self._say(f"{name} {fields}")
+        self.run.noticed[f"engine.{fields['kind'] if name == 'journal' else name}"] += 1
 
-    def _let_go(self, request: LiveRequest) -> None:
-        refusal = request.refusal
-        if not refusal and request.kind == "place" and not self.writer.takes_orders:
-            refusal = "the journal has no room for new orders"
-            self.noticed["no_room"] += 1
-        if refusal:
-            self.engine.not_sent(request.number, refusal, self.doors.clock.wall_ns())
-            self._is_due = True
-            return
-        if request.client_order_id:
-            self.run.released[request.client_order_id] = request.order
-        self._outboxes[request.account].append(request)
-        account = request.account
-        self.writer.when_released(request.sequence, lambda: self._pump(account))
-
-    def _pump(self, account: int) -> None:
-        if len(self.sides) > account and not self._is_settling:
-            self.sides[account].gateway.pump()
-
-    # The process.
-
-    def _engine(self, opened: Opened) -> LiveEngine:
-        run = self.run
-        settings = {
-            "accounts": [seat.market for seat in run.seats],
-            "instance": 1,
-            "epoch": opened.epoch,
-            "account": ACCOUNT,
-            "leverage": [LEVERAGE for _ in run.seats],
-            "limits": {"max_order_qty": [seat.max_units for seat in run.seats]},
-        }
-        engine = LiveEngine(
-            [(name, 8) for name in run.assets], [dict(seat.row) for seat in run.seats], settings
-        )
-        for account, strategy in enumerate(run.strategies()):
-            seat = run.seats[account]
-            row = engine.add_strategy(strategy, "hold", account)
-            engine.add_feed(seat.market, [seat.symbol])
-            engine.listen(row, seat.symbol, "books", 0)
-        return engine
-
-    def _recover(self, opened: Opened) -> None:
-        files, count = self.doors.files, len(opened.readers)
-        numbers = range(opened.segment - count + 1, opened.segment + 1)
-        segments = [files.read(segment_path(FOLDER, "trading", number)) for number in numbers]
-        state = None if opened.snapshot is None else opened.snapshot.state
-        told = self.engine.recover(segments, state)
-        self.recovered = (told["sequence"], self.engine.state_hash())
-
-    def _start(self, coroutines: list[tuple[str, Coroutine[Any, Any, None]]], part: str) -> None:
-        for name, coroutine in coroutines:
-            task = asyncio.create_task(coroutine, name=f"{part} {name}")
-            task.add_done_callback(self._ended)
-            self._tasks.append(task)
-
-    async def _beat(self) -> None:
-        """The engine's timers; the start of the strategies once all accounts are known."""
-        clock = self.doors.clock
-        while True:
-            await asyncio.sleep(_BEAT_S)
-            if self.is_trading:
-                due_ns = self.engine.next_ns
-                if due_ns is not None and due_ns <= clock.wall_ns():
-                    self.engine.advance(clock.wall_ns())
-            elif all(side.is_ready for side in self.sides):
-                self.engine.start(clock.wall_ns())
-                self.is_trading = True
-                for side in self.sides:
-                    side.restore_doubts(self.engine)
-            self.settle()
-
-    async def _tend(self) -> None:
-        """Room ahead, the next segment, snapshots."""
-        waited_s = 0.0
-        while True:
-            await asyncio.sleep(1.0)
-            await self.writer.tend()
-            if self.writer.wants_roll:
-                self.writer.roll(self.engine.roll_journal(), self.engine.journal_sequence)
-            waited_s += 1.0
-            if waited_s >= _SNAPSHOT_S:
-                waited_s = 0.0
-                self.settle()
-                chain = bytes.fromhex(self.engine.journal_hash())
-                state = self.engine.snapshot()
-                self.run.on_snapshot()
-                await self.writer.snapshot(self.engine.journal_sequence, chain, state)
+    def _say(self, text: str) -> None:
+        at_s = self.doors.clock.monotonic_ns() / 1e9
+        self.run.told.append(f"{at_s:.3f} s, life {self._host.boots}: {text}")
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        if self.ended or task.cancelled():
+        error = None if task.cancelled() else task.exception()
+        if self.ended:
             return
-        error = task.exception()
-        if error is not None or not task.get_name().endswith("boot"):
-            self._fail(f"{task.get_name()}: {error!r}")
+        # Crash-only: whatever ended the run, the process ends and is started again.
+        self.die(f"the run ended: {error!r}")
 
-    def _trouble(self, trouble: Trouble) -> None:
-        self.noticed[trouble.kind] += 1
-        if trouble.kind == "sealed":
-            self._fail(trouble.detail)
 
-    def _fail(self, why: str) -> None:
-        """Crash-only: whatever fails, the process ends and is started again."""
-        self.noticed["failed"] += 1
-        self.die(why)
+def _counts(connection: MarketConnection) -> list[tuple[str, dict[str, int]]]:
+    """What happened on one market so far, by part."""
+    found: list[tuple[str, dict[str, int]]] = [
+        ("budget", {"silences": connection.budget.limits.refusals})
+    ]
+    if connection.feed is not None:
+        refetched = max(0, connection.feed.books.fetched_total - 1)
+        found += [("feed", connection.feed.counts), ("books", {"refetched": refetched})]
+    gateway, stream = connection.gateway, connection.stream
+    if gateway is not None and stream is not None:
+        found += [("gateway", gateway.counts), ("session", gateway.session_counts)]
+        found += [("user", stream.counts), ("session", stream.session_counts)]
+    if connection.resolver is not None:
+        found.append(("resolver", connection.resolver.counts))
+    reconciler = connection.reconciler
+    if reconciler is not None:
+        rounds = {"fills": reconciler.fills_found, "rounds": reconciler.rounds}
+        for difference in reconciler.differences:
+            rounds[difference.kind] = rounds.get(difference.kind, 0) + 1
+        found.append(("reconciler", rounds))
+    return found

@@ -106,7 +106,10 @@ def run_seed(scenario: str, seed: int, plan: Plan | None = None) -> Outcome:
     injector = Injector(mine, world.dice("faults"), kind.faults)
     NetworkFaults(world, injector)
     system = kind()
-    problems = world.run(system.main(world, injector, venues))
+    try:
+        problems = world.run(system.main(world, injector, venues))
+    except Exception as error:  # what breaks the world itself is what this seed has found
+        problems = [f"the world broke: {error!r}"]
     if plan is not None:
         problems += _unproven(injector, plan, kind.detectable)
     return Outcome(

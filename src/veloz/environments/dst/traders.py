@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from veloz.errors import OrderError
 from veloz.exchange.model import OrderRequest
 from veloz.exchange.words import Market, OrderType, Refusal, Side, TimeInForce
-from veloz.strategy import Strategy
+from veloz.strategy import Books, Strategy, Symbol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,18 @@ if TYPE_CHECKING:
     from veloz.exchange.exchange import Exchange
     from veloz.exchange.listing import Listing
 
-__all__ = ["MONEY", "OTHER_MONEY", "QTYS", "Counterparty", "Dicer", "Sighting"]
+__all__ = [
+    "DICERS",
+    "MONEY",
+    "OTHER_MONEY",
+    "QTYS",
+    "CoinmDicer",
+    "Counterparty",
+    "Dicer",
+    "Sighting",
+    "SpotDicer",
+    "UsdmDicer",
+]
 
 MONEY = {
     (Market.SPOT, "USDT"): Decimal(200_000),
@@ -56,12 +67,13 @@ class Dicer(Strategy):
     """Places, amends and cancels orders of all kinds, at times that dice decide."""
 
     stop_policy = "hold"
-    symbol = ""
+    symbol = Symbol("binance:BTC/USDT", doc="What is traded.")
+    books = Books("symbol")
     market = ""
     period = "400ms"
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, **parameters: Any) -> None:
+        super().__init__(**parameters)
         self.sightings: list[Sighting] = []
         self.told_fills = 0
 
@@ -135,13 +147,35 @@ class Dicer(Strategy):
         if order.type != "limit":
             return
         smaller = max(self.unit, Decimal(str(order.qty)) - self.unit)
-        if self.market == "spot":
+        if self.market == "spot" and self.random.random() < 0.5:  # what keeps its place
             if smaller < Decimal(str(order.qty)):
                 self.amend_order(order, qty=smaller)
             return
         sign = 1 if order.side == "buy" else -1
         price = book.mid * (1 - sign * self.random.uniform(0.0002, 0.003))
         self.amend_order(order, smaller, self.round_price(self.symbol, price))
+
+
+class SpotDicer(Dicer):
+    """The one on spot; a name of its own gives it dice of its own."""
+
+    market = "spot"
+
+
+class UsdmDicer(Dicer):
+    """The one on USDT-margined contracts."""
+
+    market = "usdm"
+
+
+class CoinmDicer(Dicer):
+    """The one on coin-margined contracts."""
+
+    market = "coinm"
+
+
+DICERS: dict[str, type[Dicer]] = {"spot": SpotDicer, "usdm": UsdmDicer, "coinm": CoinmDicer}
+"""Who trades on which market."""
 
 
 @dataclass

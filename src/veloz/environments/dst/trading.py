@@ -16,37 +16,35 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from decimal import Decimal
-from random import Random
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from veloz._core import BinanceDecoder
 from veloz.environments.dst import oracles
 from veloz.environments.dst.crashes import Crashes
 from veloz.environments.dst.detection import DETECTORS, detected
 from veloz.environments.dst.joined import JOINED, mixed_plan, split
 from veloz.environments.dst.observers import Observers, Tape
 from veloz.environments.dst.process import MARKETS, EngineProcess, Run, Seat
-from veloz.environments.dst.traders import MONEY, OTHER_MONEY, QTYS, Counterparty, Dicer
+from veloz.environments.dst.traders import MONEY, OTHER_MONEY, QTYS, Counterparty
 from veloz.environments.dst.witness import Witness
-from veloz.errors import NotSent, OutcomeUnknown
 from veloz.exchange.exchange import Exchange
-from veloz.exchange.words import Market, Refusal, SymbolStatus
+from veloz.exchange.words import Market as Word
+from veloz.exchange.words import Refusal, SymbolStatus
 from veloz.venues.binance.dialect import Generator, Simulation, default_listings
 from veloz.venues.binance.hosts import Environment, hosts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from veloz.environments.dst.plan import Injector, Plan
     from veloz.exchange.listing import Listing
-    from veloz.net.doors import Doors
     from veloz.net.simulated import World
-    from veloz.strategy import Strategy
+    from veloz.venues.binance.hosts import Hosts, Market
 
 __all__ = ["SETTLE_S", "Trading", "TradingLong"]
 
 SETTLE_S = 150.0
 """Stated settling time: 33 s bound an unknown order, the rest is reconnecting and comparing."""
+
+_START_MOST_S = 300.0
+"""Without any fault a run that does not trade by then will never."""
 
 _LEAST_S = 15.0
 """What has just been broken must have time to be noticed: a silent stream takes 10 s."""
@@ -56,9 +54,6 @@ _NAMES = {
     "spot": "binance:BTC/USDT",
     "usdm": "binance:BTC/USDT:USDT",
     "coinm": "binance:BTC/USD:BTC",
-}
-_EXCHANGE_INFO = {"spot": "/api/v3/exchangeInfo", "usdm": "/fapi/v1/exchangeInfo"} | {
-    "coinm": "/dapi/v1/exchangeInfo"
 }
 _PORT = 8000
 _LOOK_S = 0.25
@@ -72,20 +67,21 @@ class Trading:
         faults: What a plan may name.
         detectable: Those that a counter tells.
         oracles: What each of O1 to O16 came to.
-        faulty_s: How long it trades under faults, in virtual seconds.
+        faulty_s: How long it trades under faults, in virtual seconds, and then until
+        least_events: So many frames and requests have crossed.
         rate: Changes and trades a second on each generated market.
     """
 
     faults: ClassVar[frozenset[str]] = JOINED
     detectable: ClassVar[frozenset[str]] = frozenset(DETECTORS)
     faulty_s = 25.0
+    least_events = 0
     rate = 5.0
 
     def __init__(self) -> None:
         self.oracles: dict[str, str] = {}
         self._process: EngineProcess | None = None
         self._recoveries: list[tuple[int, str]] = []
-        self._strategies: list[Dicer] = []
         self._broken: list[str] = []
         self._is_over = False
 
@@ -106,7 +102,7 @@ class Trading:
         venue = world.host("venue").boot()
         shape = await simulation.serve(venue.sockets, "venue.test", _PORT)
         simulation.beat()
-        run = await self._run(world, simulation, shape)
+        run = self._run(world, simulation, shape)
         account = exchange.accounts()[0]
         observers = Observers(exchange, account, run.seats)
         ports = {_PORT + number: market for number, market in enumerate(MARKETS)}
@@ -122,16 +118,20 @@ class Trading:
             asyncio.create_task(self._supervise(world, run, crashes), name="supervisor"),
             asyncio.create_task(self._look(observers, injector, simulation), name="observer"),
         ]
-        while len(run.adopted_ms) < len(MARKETS):  # noqa: ASYNC110 - virtual time
-            await asyncio.sleep(0.1)  # what happens before an account is taken over is in it
+        # what happens before an account is taken over is in it
+        async with asyncio.timeout(_START_MOST_S):
+            while not self._is_trading():  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
         simulation.faults.load(venue_plan)
         await asyncio.sleep(self.faulty_s)
+        while world.network.crossed < self.least_events:  # noqa: ASYNC110 - virtual time
+            await asyncio.sleep(1.0)
         self._quieten(world, injector, simulation, run)
-        unsettled = await self._settle()
-        observers.sightings = [seen for one in self._strategies for seen in one.sightings]
+        unsettled = await self._settle(world, witness)
+        observers.sightings = [seen for one in run.strategies for seen in one.sightings]
         problems = [f"{t.get_name()} ended: {t.exception()!r}" for t in tasks if t.done()]
         problems += self._broken
-        if self._process is not None and not self._process.ended:
+        if self._is_trading():
             problems += self._judge(world, injector, simulation, run, witness, observers, unsettled)
         else:
             problems.append("no process lives that could be judged")
@@ -156,46 +156,21 @@ class Trading:
             simulation.drivers.append(Counterparty(exchange, listing, other, dice))
             if market != "spot":
                 for name in exchange.accounts():
-                    exchange.set_leverage(name, Market(market), listing.symbol, _LEVERAGE)
+                    exchange.set_leverage(name, Word(market), listing.symbol, _LEVERAGE)
         return simulation
 
-    async def _run(self, world: World, simulation: Simulation, shape: dict[str, Any]) -> Run:
+    def _run(self, world: World, simulation: Simulation, shape: dict[str, Any]) -> Run:
         """What every process of the engine is told: where, with which key, what to trade."""
         key = simulation.accounts[0]
-        doors = world.host("setup").boot()
         seats: list[Seat] = []
-        where = {}
+        where: dict[Market, Hosts] = {}
         for market in MARKETS:
             there = shape[market]
-            where[market] = hosts(
-                market,
-                Environment.SIMULATED,
-                overrides={
-                    "rest": there["rest"],
-                    "streams": there["ws"],
-                    "ws_api": there["ws_api"],
-                },
-            )
-            url = there["rest"] + _EXCHANGE_INFO[market]
-            decoder = BinanceDecoder(market)
-            decoder.add_exchange_info(await _asked(doors, url))
-            row = next(r for r in decoder.instruments if r["venue_symbol"] == _SYMBOLS[market])
-            most = int((Decimal(QTYS[market]) * 10).scaleb(row["qty_scale"]))
-            seats.append(Seat(market, _NAMES[market], _SYMBOLS[market], dict(row), most))
-
-        def strategies() -> Sequence[Strategy]:
-            made: list[Dicer] = []
-            for seat in seats:
-                strategy = Dicer()
-                strategy.symbol, strategy.market = seat.symbol, seat.market
-                strategy.is_quiet = lambda: run.is_quiet
-                strategy.random = Random(f"{world.seed} {seat.market} {len(self._strategies)}")  # noqa: S311
-                made.append(strategy)
-            self._strategies += made
-            return made
-
-        run = Run(where, key.api_key, key.secret, seats, strategies)
-        return run
+            given = {"rest": there["rest"], "streams": there["ws"], "ws_api": there["ws_api"]}
+            where[market] = hosts(market, Environment.SIMULATED, overrides=given)
+            most = Decimal(QTYS[market]) * 10
+            seats.append(Seat(market, _NAMES[market], _SYMBOLS[market], most))
+        return Run(where, key.api_key, key.secret, seats, world.seed)
 
     # The process.
 
@@ -211,6 +186,9 @@ class Trading:
             self._note(process)
             run.noticed["engine.restarts"] += 1
             await asyncio.sleep(dice.uniform(0.2, 2.0))
+
+    def _is_trading(self) -> bool:
+        return self._process is not None and self._process.is_trading
 
     def _note(self, process: EngineProcess) -> None:
         if process.recovered is not None:
@@ -250,11 +228,15 @@ class Trading:
         with suppress(Refusal):  # open positions keep the mode: the difference stays, and is shown
             exchange.set_hedge_mode(exchange.accounts()[0], on=False)
 
-    async def _settle(self) -> list[str]:
-        """Waits until all is definite; what is not in time."""
+    async def _settle(self, world: World, witness: Witness) -> list[str]:
+        """Waits until all is definite; what is not in time.
+
+        The time begins when the venue may be asked again: a ban lasts for two minutes, or four.
+        """
         left = ["it was not looked"]
         waited_s = 0.0
-        while waited_s < SETTLE_S:
+        asked_s = max(0.0, (witness.silent_until_ns - world.loop.now_ns) / 1e9)
+        while waited_s < SETTLE_S + asked_s:
             await asyncio.sleep(3.0)
             waited_s += 3.0
             left = self._open_ends()
@@ -266,24 +248,27 @@ class Trading:
 
     async def _compare(self) -> bool:
         process = self._process
-        if process is None or process.ended:
+        if process is None or not process.is_trading:
             return False
-        rounds = [await side.reconciler.once() for side in process.sides]
-        return all(rounds) and not any(side.reconciler.differences for side in process.sides)
+        parts = [one.reconciler for one in process.connections if one.reconciler is not None]
+        rounds = [await part.once() for part in parts]
+        return all(rounds) and not any(part.differences for part in parts)
 
     def _open_ends(self) -> list[str]:
         process = self._process
-        if process is None or process.ended or not process.is_trading:
+        if process is None or not process.is_trading:
             return ["the engine is not trading again"]
         found: list[str] = []
-        for number, side in enumerate(process.sides):
-            market = side.seat.market
-            if side.resolver.open:
-                found.append(f"{side.resolver.open} requests of {market} are in doubt")
+        for number, connection in enumerate(process.connections):
+            market, resolver = connection.market, connection.resolver
+            if resolver is not None and resolver.open:
+                found.append(f"{resolver.open} requests of {market} are in doubt")
             for row in process.engine.view("orders", number):
                 if row["status"] in {"unknown", "new"}:
                     found.append(f"{row['client_order_id']} on {market} is {row['status']}")
-            found += [f"{market} differs: {one}" for one in side.reconciler.differences]
+            if connection.reconciler is not None:
+                rows = connection.reconciler.differences
+                found += [f"{market} differs: {one}" for one in rows]
         parked = process.engine.view("parked")
         return found + ([f"reports are parked: {parked}"] if parked else [])
 
@@ -335,22 +320,13 @@ class Trading:
 
 
 class TradingLong(Trading):
-    """The same for so long that more than 10,000 events cross the wires."""
+    """The same for so long that 10,000 events cross the wires."""
 
-    faulty_s = 180.0
+    faulty_s = 120.0
+    least_events = 10_000
     rate = 8.0
 
 
-async def _asked(doors: Doors, url: str) -> bytes:
-    """A question that faults may hit, asked until it is answered."""
-    while True:
-        with suppress(NotSent, OutcomeUnknown):
-            answer = await doors.http.request("GET", url, timeout_s=5.0)
-            if answer.status == 200:
-                return answer.body
-        await asyncio.sleep(0.5)
-
-
 def _listing(exchange: Exchange, market: str) -> Listing:
-    rows = exchange.listings(Market(market))
+    rows = exchange.listings(Word(market))
     return next(row for row in rows if row.symbol == _SYMBOLS[market])

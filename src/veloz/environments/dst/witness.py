@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Sent", "Witness"]
 
-_PLACING = frozenset({"order.place", "algoOrder.place"})
-_ORDER_PATHS = ("/order", "/algoOrder", "/batchOrders")
+_PLACING = frozenset({"order.place", "order.cancelReplace", "algoOrder.place"})
+_ORDER_PATHS = ("/order", "/order/cancelReplace", "/algoOrder", "/batchOrders")
 _IDS = ("newClientOrderId", "clientAlgoId")
 _STOPPED = (418, 429)
 _UNDER_WAY_NS = 20_000_000
@@ -85,18 +85,23 @@ class Witness:
         world.network.judge = self._leaving
         world.network.wiretap = self._arrived
 
+    @property
+    def silent_until_ns(self) -> int:
+        """Virtual time until which some server has asked for silence; 0 if none ever did."""
+        return max(self._silent_until.values(), default=0)
+
     def _leaving(self, parcel: Parcel) -> Fate:
         if parcel.to_server and parcel.sender == self._host.name:
-            market = self._market(parcel)
-            self._check_silence(market, parcel)
-            for words in _orders_of(parcel):
+            market, method = self._market(parcel), _method(parcel)
+            self._check_silence(market, parcel, method)
+            for words in _orders_of(parcel, method):
                 self._note(market, words)
         return self._judge(parcel)
 
     def _note(self, market: str, words: Mapping[str, Any]) -> None:
         names = [name for name in _IDS if name in words]
         disk = self._host.disk
-        names_there = [name for name, _ in disk.images() if name.endswith(".vj")]
+        names_there = [name for name in disk.names() if name.endswith(".vj")]
         segment = names_there[-1] if names_there else ""
         # The newest may be the one that was made ahead, with nothing in it yet.
         while len(names_there) > 1 and not any(disk.head(segment, 64)):
@@ -115,8 +120,9 @@ class Witness:
 
     def _arrived(self, at_ns: int, parcel: Parcel) -> None:
         self.parcels += 1
+        head = parcel.head.encode()
         for canary in self._canaries:
-            if canary in parcel.payload or canary in parcel.head.encode():
+            if canary in parcel.payload or canary in head:
                 self.leaks.append(f"a secret crossed the wire in a {parcel.kind} at {at_ns} ns")
         if parcel.receiver != self._host.name:
             return
@@ -141,15 +147,15 @@ class Witness:
             until = at_ns + int(after_s * 1e9)
             self._silent_until[market] = max(until, self._silent_until.get(market, 0))
 
-    def _check_silence(self, market: str, parcel: Parcel) -> None:
+    def _check_silence(self, market: str, parcel: Parcel, method: str) -> None:
         now_ns = self._world.loop.now_ns
-        is_request = parcel.kind == "request" or _method(parcel)
+        is_request = parcel.kind == "request" or method
         # The venue counts in whole seconds: what comes in the last one is not held against anyone.
         if now_ns < self._silent_from.get(market, 0):
             return
         if is_request and now_ns < self._silent_until.get(market, 0) - 1_000_000_000:
             left_s = (self._silent_until[market] - now_ns) / 1e9
-            what = parcel.head.split("?", 1)[0] or _method(parcel)
+            what = parcel.head.split("?", 1)[0] or method
             self.breaches.append(f"{what} left for {market} {left_s:.1f} s before it may")
 
     def _market(self, parcel: Parcel) -> str:
@@ -166,17 +172,17 @@ class Witness:
         return self._of_link.get(parcel.name, "")
 
 
-def _orders_of(parcel: Parcel) -> list[Mapping[str, Any]]:
+def _orders_of(parcel: Parcel, method: str) -> list[Mapping[str, Any]]:
     """The orders that a parcel asks for."""
     if parcel.kind == "request":
-        method, _, rest = parcel.head.partition(" ")
+        verb, _, rest = parcel.head.partition(" ")
         path, _, query = rest.split("\n", 1)[0].partition("?")
-        if method != "POST" or not path.endswith(_ORDER_PATHS):
+        if verb != "POST" or not path.endswith(_ORDER_PATHS):
             return []
         words = dict(parse_qsl(f"{query}&{parcel.payload.decode('latin-1')}"))
         batch = words.get("batchOrders")
         return json.loads(batch) if batch else [words]
-    if parcel.kind != "text" or _method(parcel) not in _PLACING:
+    if method not in _PLACING:
         return []
     params: object = json.loads(parcel.payload).get("params")
     return [cast("Mapping[str, Any]", params)] if isinstance(params, dict) else []

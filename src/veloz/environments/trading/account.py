@@ -13,19 +13,23 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from veloz.environments.trading.connection import MarketConnection
+from veloz.environments.trading.engine import hedged
 from veloz.errors import ConfigError
 from veloz.venues.binance.hosts import Environment
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from veloz._core import BinanceSigner
     from veloz.environments.trading.connection import Budgets
+    from veloz.environments.trading.engine import Seated
     from veloz.environments.trading.shell import EngineShell
     from veloz.environments.trading.tables import Tables
     from veloz.net.doors import Doors
-    from veloz.venues.binance.hosts import Hosts
+    from veloz.venues.binance.hosts import Hosts, Market
     from veloz.venues.venue import Difference
 
-__all__ = ["Survey", "adopt", "adopt_differences", "check_rights", "survey"]
+__all__ = ["Survey", "adopt", "adopt_differences", "check_modes", "check_rights", "survey"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ class Survey:
         positions: (venue symbol, side, signed quantity, entry price).
         open_orders: Number by venue symbol.
         leverage: By venue symbol.
+        is_hedge: The account keeps a long and a short leg of each contract.
     """
 
     at_ms: int
@@ -45,6 +50,7 @@ class Survey:
     positions: tuple[tuple[str, str, Decimal, str], ...] = ()
     open_orders: dict[str, int] = field(default_factory=dict[str, int])
     leverage: dict[str, int] = field(default_factory=dict[str, int])
+    is_hedge: bool = False
 
     def plain(self) -> dict[str, Any]:
         """As JSON values."""
@@ -68,6 +74,7 @@ async def survey(connection: MarketConnection) -> Survey:
         tuple((row.symbol, row.side, row.qty, price) for row, price in rows),
         await connection.open_symbols(),
         await connection.leverage(),
+        await connection.is_hedge(),
     )
 
 
@@ -87,7 +94,7 @@ async def check_rights(
     """
     if spot is None or spot.environment in {Environment.TESTNET, Environment.DEMO}:
         return  # the test hosts do not have the question, and no money either
-    connection = MarketConnection(spot, doors, budgets.of(spot.market), signer)
+    connection = MarketConnection(spot, doors, budgets.of(spot), signer)
     await connection.clock.ask(connection.rest)
     answer = await connection.asked("api_restrictions")
     value: Any = answer.value()
@@ -106,6 +113,35 @@ async def check_rights(
             f"the key may take money out of the account: {', '.join(too_much)}",
             hint="make a key that may read and trade, and nothing else",
         )
+
+
+def check_modes(surveys: Mapping[Market, Survey], made: Sequence[Seated], tables: Tables) -> None:
+    """Refuses to trade an account in another position mode than strategies and journal mean.
+
+    Raises:
+        ConfigError: They differ.
+    """
+    words = {True: "hedge mode", False: "one-way mode"}
+    for market in tables.markets:
+        if market == "spot":
+            continue
+        mine = [seated.name for seated in made if market in seated.markets]
+        wanted, begun = market in hedged(made), market in tables.hedge
+        if mine and wanted != begun:
+            raise ConfigError(
+                f"the run was begun in {words[begun]} on {market}, and {mine[0]} now trades in "
+                f"{words[wanted]}",
+                hint="begin a new folder once the account is in the other mode at the venue",
+            )
+        seen = surveys.get(market)
+        if seen is not None and seen.is_hedge != begun:
+            declared = '"hedge"' if seen.is_hedge else '"one-way"'
+            raise ConfigError(
+                f"the account is in {words[seen.is_hedge]} on {market}, and "
+                f"{mine[0] if mine else 'the run'} trades in {words[begun]}",
+                hint=f"declare position_mode = {declared} on the strategy if it is written for that"
+                ", or switch the account's mode at the venue",
+            )
 
 
 def adopt(shell: EngineShell, tables: Tables, account: int, seen: Survey) -> None:

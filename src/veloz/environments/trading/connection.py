@@ -10,11 +10,15 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from veloz._core import BinanceSigner, binance_verdict
 from veloz.errors import ConfigError, FeedError, NotSent, OutcomeUnknown
 from veloz.net.backoff import Backoff
+from veloz.net.doors import Locked
+from veloz.net.limits import Leases
 from veloz.venues.binance import listings
 from veloz.venues.binance.budget import BinanceBudget
 from veloz.venues.binance.capabilities import CAPABILITIES
@@ -22,15 +26,18 @@ from veloz.venues.binance.codec import BinanceCodec
 from veloz.venues.binance.dead_man import Countdown, LocalWatchdog
 from veloz.venues.binance.feed import BinanceFeed
 from veloz.venues.binance.gateway import BinanceGateway
+from veloz.venues.binance.line import LineTimes
 from veloz.venues.binance.reconcile import Reconciler
 from veloz.venues.binance.resolve import Resolver
 from veloz.venues.binance.rest import BinanceRest
 from veloz.venues.binance.user_stream import BinanceUserStream
 from veloz.venues.binance.venue_clock import VenueClock
+from veloz.venues.binance.ws_api import SessionTimes
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
     from decimal import Decimal
+    from pathlib import Path
 
     from veloz.environments.trading.port import EnginePort
     from veloz.environments.trading.settings import Rhythm
@@ -46,18 +53,56 @@ _NO_RIGHTS = (-2014, -2015, -1022)
 
 
 class Budgets:
-    """The venue's limits: spot has its own, the futures markets share theirs."""
+    """The venue's limits: spot has its own, the futures markets share theirs.
 
-    def __init__(self, doors: Doors) -> None:
+    Weight is shared with all other processes of this user that ask the same address, by a small
+    file of leases in the home folder; a silence that the venue asked for is kept there too, so that
+    a restart in the middle of it stays silent. The first engine has the larger part.
+
+    Args:
+        doors: The world.
+        folder: The home folder.
+        is_engine: Whether this process trades, and may have the engine's part if it is free.
+    """
+
+    def __init__(self, doors: Doors, folder: Path, *, is_engine: bool) -> None:
         self._doors = doors
+        self._folder = folder
+        self._is_engine = is_engine
         self._made: dict[str, BinanceBudget] = {}
+        self._held: list[int] = []
 
-    def of(self, market: Market) -> BinanceBudget:
-        """The limits of a market."""
-        name = "spot" if market == "spot" else "futures"
-        if name not in self._made:
-            self._made[name] = BinanceBudget(market, self._doors.clock)
-        return self._made[name]
+    def of(self, hosts: Hosts) -> BinanceBudget:
+        """The limits of a market at an address."""
+        family = "spot" if hosts.market == "spot" else "futures"
+        if family not in self._made:
+            where = re.sub(r"[^0-9A-Za-z.]+", "-", f"{urlsplit(hosts.rest).netloc} {hosts.proxy}")
+            path = self._folder / f"limits-{family}-{where}"
+            self._doors.files.make_folder(self._folder)
+            leases = Leases(
+                self._doors.files, path, self._doors.clock, is_engine=self._is_first(path)
+            )
+            self._made[family] = BinanceBudget(hosts.market, self._doors.clock, leases)
+        return self._made[family]
+
+    def silent_s(self, hosts: Hosts) -> float:
+        """Seconds of silence that the venue has asked for at a market's address; 0 if none."""
+        return self.of(hosts).limits.silent_s
+
+    def close(self) -> None:
+        """Gives the engine's part back."""
+        for held in self._held:
+            self._doors.files.close(held)
+        self._held.clear()
+
+    def _is_first(self, path: Path) -> bool:
+        if not self._is_engine:
+            return False
+        try:
+            self._held.append(self._doors.files.lock(path.with_name(path.name + ".engine")))
+        except Locked:
+            return False
+        return True
 
 
 def signer_of(credential: Credential) -> BinanceSigner:
@@ -83,6 +128,9 @@ class MarketConnection:
         doors: The world.
         budget: The venue's limits.
         signer: The key; None for public data only.
+
+    Attributes:
+        account_number: The venue's own name of the account, once its balances were asked for.
     """
 
     def __init__(
@@ -90,6 +138,7 @@ class MarketConnection:
     ) -> None:
         self.market: Market = hosts.market
         self.hosts = hosts
+        self.budget = budget
         self.clock = VenueClock(doors)
         codec = None if signer is None else BinanceCodec(hosts.market, signer, binance_verdict)
         self.rest = BinanceRest(hosts, doors, budget, self.clock, codec=codec)
@@ -100,8 +149,8 @@ class MarketConnection:
         self.stream: BinanceUserStream | None = None
         self.countdown: Countdown | None = None
         self.watchdog: LocalWatchdog | None = None
+        self.account_number = ""
         self._doors = doors
-        self._budget = budget
         self._codec = codec
 
     # Asking.
@@ -117,7 +166,7 @@ class MarketConnection:
                 break
             await asyncio.sleep(0.5)
         answer = await self.asked("exchange_info")
-        self._budget.read_limits(answer.value())
+        self.budget.read_limits(answer.value())
         return answer.body
 
     async def asked(self, name: str, params: dict[str, str] | None = None) -> RestAnswer:
@@ -155,6 +204,7 @@ class MarketConnection:
         offers = CAPABILITIES[self.market]
         answer = await self.asked("balances" if offers.has_positions else "account")
         held = listings.balances(answer)
+        self.account_number = listings.account_number(answer)
         if held is None:
             raise FeedError(f"the balances of {self.market} cannot be read")
         return held
@@ -179,6 +229,15 @@ class MarketConnection:
         rows = listings.positions(await self.asked(name)) or []
         return {row.symbol: row.leverage for row in rows if row.leverage}
 
+    async def is_hedge(self) -> bool:
+        """True if the account keeps a long and a short leg of each contract."""
+        if not CAPABILITIES[self.market].has_positions:
+            return False
+        value: Any = (await self.asked("position_mode")).value()
+        if not isinstance(value, dict) or not isinstance(value.get("dualSidePosition"), bool):
+            raise FeedError(f"the position mode of {self.market} cannot be read")
+        return value["dualSidePosition"]
+
     async def open_symbols(self) -> dict[str, int]:
         """Number of open orders by venue symbol."""
         names = ["open_orders"]
@@ -190,9 +249,25 @@ class MarketConnection:
                 count[row.symbol] = count.get(row.symbol, 0) + 1
         return count
 
+    async def cancel_all(self, symbol: str) -> bool:
+        """Cancels every order of a venue symbol; True if the venue says that none is left."""
+        names = ["cancel_all"]
+        if CAPABILITIES[self.market].has_algo_orders:
+            names.append("cancel_all_algo")
+        is_done = True
+        for name in names:
+            try:
+                answer = await self.rest.call(name, {"symbol": symbol})
+            except (NotSent, OutcomeUnknown):
+                is_done = False
+            else:
+                # -2011: there was nothing to cancel
+                is_done = is_done and (answer.status == 200 or answer.error()[0] == -2011)
+        return is_done
+
     # Trading.
 
-    def wire_feed(self, port: EnginePort, feed: int) -> BinanceFeed:
+    def wire_feed(self, port: EnginePort, feed: int, rhythm: Rhythm) -> BinanceFeed:
         """Makes the market-data half."""
         self.feed = BinanceFeed(
             self.hosts,
@@ -202,6 +277,7 @@ class MarketConnection:
             rest=self.rest,
             time=self.clock,
             pace=self._pace,
+            times=LineTimes(age_s=rhythm.connection_age_s),
         )
         return self.feed
 
@@ -224,11 +300,12 @@ class MarketConnection:
             account,
             codec=self._codec,
             rest=rest,
-            budget=self._budget,
+            budget=self.budget,
             time=clock,
             resolver=resolver,
             pace=self._pace(),
             on_done=self._expect,
+            session_times=SessionTimes(age_s=rhythm.connection_age_s),
         )
         reconciler = self.reconciler = Reconciler(
             doors,
@@ -253,6 +330,7 @@ class MarketConnection:
             watcher=reconciler,
             pace=self._pace(),
             after=gateway.pump,
+            times=SessionTimes(age_s=rhythm.connection_age_s, retire_s=5.0),
         )
         if rhythm.countdown_s > 0 and CAPABILITIES[self.market].has_countdown:
             self.countdown = Countdown(rest, port, account, countdown_s=rhythm.countdown_s)

@@ -25,7 +25,14 @@ if TYPE_CHECKING:
     from veloz.strategy import Strategy
     from veloz.venues.binance.hosts import Market
 
-__all__ = ["Seated", "add_feeds", "make_engine", "make_strategies", "seat_strategies"]
+__all__ = [
+    "Seated",
+    "add_feeds",
+    "hedged",
+    "make_engine",
+    "make_strategies",
+    "seat_strategies",
+]
 
 
 @dataclass(frozen=True)
@@ -36,18 +43,27 @@ class Seated:
         loaded: Its class and file.
         strategy: The object.
         wanted: Kinds of data by symbol, with the intervals of bars.
-        market: The one market that it trades on.
+        markets: Where it trades: each market has an account of its own.
     """
 
     loaded: LoadedStrategy
     strategy: Strategy
     wanted: dict[str, dict[str, tuple[int, ...]]]
-    market: Market
+    markets: tuple[Market, ...]
 
     @property
     def name(self) -> str:
         """The class's."""
         return type(self.strategy).__name__
+
+    @property
+    def is_hedge(self) -> bool:
+        """True if it trades the long and the short leg of a contract apart."""
+        return type(self.strategy).position_mode == "hedge"
+
+    def of(self, market: Market) -> dict[str, dict[str, tuple[int, ...]]]:
+        """What it wants of one market."""
+        return {name: kinds for name, kinds in self.wanted.items() if market_of(name) == market}
 
 
 def make_strategies(seats: Sequence[Seat]) -> list[Seated]:
@@ -55,22 +71,40 @@ def make_strategies(seats: Sequence[Seat]) -> list[Seated]:
 
     Raises:
         StrategyError: One cannot be loaded.
-        ConfigError: A parameter is wrong, or one wants several markets.
+        ConfigError: A parameter is wrong, one wants no data at all, or two that share an account
+            want different position modes.
     """
     made: list[Seated] = []
     for seat in seats:
         loaded, strategy = made_strategy(seat.target, seat.parameters)
         wanted = wanted_data(strategy)
-        markets: list[Market] = [market_of(symbol) for symbol in wanted]
-        markets = list(dict.fromkeys(markets))
-        if len(markets) != 1:
+        traded: list[Market] = [market_of(symbol) for symbol in wanted]
+        markets = tuple(dict.fromkeys(traded))
+        if not markets:
             raise ConfigError(
-                f"{type(strategy).__name__} wants data of {' and '.join(markets)}: a strategy "
-                "trades on one market",
-                hint="run one strategy for each market; several may run at once",
+                f"{type(strategy).__name__} wants no market data, so nothing says where it trades",
+                hint="declare a subscription for each symbol, e.g. quotes = vz.Quotes(symbol)",
             )
-        made.append(Seated(loaded, strategy, wanted, markets[0]))
+        made.append(Seated(loaded, strategy, wanted, markets))
+    _check_modes(made)
     return made
+
+
+def hedged(made: Sequence[Seated]) -> set[Market]:
+    """The futures markets whose accounts are traded in hedge mode."""
+    return {m for seated in made if seated.is_hedge for m in seated.markets if m != "spot"}
+
+
+def _check_modes(made: Sequence[Seated]) -> None:
+    """An account is in one mode, whoever trades on it."""
+    for market in hedged(made):
+        for seated in made:
+            if market in seated.markets and not seated.is_hedge:
+                raise ConfigError(
+                    f"{seated.name} trades {market} with one position a contract, and another "
+                    "strategy of the run in hedge mode: an account is in one of them",
+                    hint='say position_mode = "hedge" on both, or run them on two accounts',
+                )
 
 
 def make_engine(
@@ -90,6 +124,7 @@ def make_engine(
     """
     given: dict[str, Any] = {
         "accounts": list(tables.markets),
+        "hedge": [market in tables.hedge for market in tables.markets],
         "instance": instance,
         "epoch": epoch,
         "limits": _limits(settings, tables),
@@ -139,8 +174,11 @@ def seat_strategies(
                     hint="start in a new folder to trade it",
                 )
         strategy.random = random.Random(f"{seed} {seated.name}")  # noqa: S311 - a strategy's dice
-        account = tables.account_of(seated.market)
+        account = tables.account_of(seated.markets[0])
         row = int(engine.add_strategy(strategy, type(strategy).stop_policy, account))
+        for market in seated.markets[1:]:
+            for instrument in tables.rows(market):
+                engine.route(row, instrument["symbol"], tables.account_of(market))
         for symbol, kinds in seated.wanted.items():
             for kind, intervals in kinds.items():
                 for interval in intervals or (0,):

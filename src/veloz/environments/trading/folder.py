@@ -4,7 +4,7 @@
 RUN/tables.json        assets, instruments and accounts, as the journal names them
     run.json           settings and strategies; at the end figures and hashes
     trading-*.vj …     the journal, its sync mark and its snapshots
-    market-000001.vj   what was heard, of a paper run
+    market-*.vj        what was heard, a file a start: of a paper run, of a live one if it records
 HOME/account-….epoch   the last epoch of the account's client ids, wherever its runs are
 ```
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from veloz.storage.journal_tail import MakeTail
     from veloz.storage.journal_writer import Room
 
-__all__ = ["Home", "Stop"]
+__all__ = ["Home", "Identity", "Stop"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,33 @@ class Home:
     folder: Path
     make_tail: MakeTail = native_tail
     room: Room | None = None
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Whose account is traded, whatever its key file is called.
+
+    Attributes:
+        environment: Where the key was issued.
+        key: A digest of the key's public half.
+    """
+
+    environment: str
+    key: str
+
+    @staticmethod
+    def of(environment: str, api_key: str) -> Identity:
+        """That of a key."""
+        return Identity(environment, hashlib.blake2b(api_key.encode(), digest_size=8).hexdigest())
+
+    @property
+    def name(self) -> str:
+        """What locks and epochs are named by."""
+        return f"binance/{self.environment}-key-{self.key}"
+
+    def account(self, market: str, number: str) -> str:
+        """The same of an account by the venue's own number of it: it may have several keys."""
+        return f"binance/{self.environment}-{market}-{number}"
 
 
 @dataclass

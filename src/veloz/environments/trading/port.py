@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, cast
 
-from veloz.venues.binance.live_side import ended_algo_order, external_order
+from veloz.venues.binance.live_side import cash_fields, ended_algo_order, external_order
 from veloz.venues.venue import AccountTerms, Difference, Freeze
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from veloz.environments.trading.shell import EngineShell
     from veloz.environments.trading.tables import Tables
     from veloz.venues.binance.hosts import Market
-    from veloz.venues.venue import VenueRequest, Verdict
+    from veloz.venues.venue import CashEntry, VenueRequest, Verdict
 
 __all__ = ["EnginePort"]
 
@@ -63,6 +63,7 @@ class EnginePort:
         self._engine = shell.engine
         self._account = tables.account_of(market)
         self._assets = set(tables.assets)
+        self._is_hedge = market in tables.hedge
         self._named = tables.named(market)
         self._strategies = list(strategies)
         self._tell = tell
@@ -198,6 +199,14 @@ class EnginePort:
         fields: dict[str, Any] = {"asset": asset, "amount": amount, "ts_exchange": ts_recv_ns}
         self._shell.input("cash", account=account, why="transfer", **fields)
 
+    def cash(self, account: int, entry: CashEntry, ts_recv_ns: int) -> bool:
+        """Books an entry of the venue's income record that no event told of."""
+        del ts_recv_ns
+        if entry.asset not in self._assets:
+            return False
+        self._shell.input("cash", account=account, **cash_fields(entry, self._named))
+        return True
+
     def positions(self, account: int) -> Mapping[tuple[str, str], Decimal]:
         """Signed quantity by venue symbol and side."""
         return self._engine.positions(account)
@@ -209,7 +218,7 @@ class EnginePort:
     @property
     def terms(self) -> AccountTerms:
         """How the account is meant to be set; margin types are as the venue has them."""
-        return AccountTerms(self._leverage, {})
+        return AccountTerms(self._leverage, {}, self._is_hedge)
 
     def confirmed_ns(self, account: int) -> int:
         """Venue time of what is booked."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from veloz.environments.trading.engine import hedged
 from veloz.environments.trading.tables import Tables, tables_of
+from veloz.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,7 +19,30 @@ if TYPE_CHECKING:
     from veloz.venues.binance.hosts import Market
     from veloz.venues.venue import Difference
 
-__all__ = ["new_tables", "plain_difference", "plain_strategy", "plan_of"]
+__all__ = ["markets_of", "new_tables", "plain_difference", "plain_strategy", "plan_of"]
+
+
+def markets_of(made: Sequence[Seated], known: Tables | None) -> list[Market]:
+    """The markets of a run, in the order of its accounts.
+
+    Args:
+        made: The strategies.
+        known: The tables of the journal; None for a run that begins.
+
+    Raises:
+        ConfigError: A strategy trades where the journal has no account.
+    """
+    every: list[Market] = [market for seated in made for market in seated.markets]
+    traded = dict.fromkeys(every)
+    if known is None:
+        return list(traded)
+    missing = [market for market in traded if market not in known.markets]
+    if missing:
+        raise ConfigError(
+            f"the run was begun without {missing[0]}",
+            hint="start in a new folder to trade there too",
+        )
+    return list(known.markets)
 
 
 def new_tables(
@@ -37,7 +63,8 @@ def new_tables(
         leverage |= {
             rows[name]["symbol"]: times for name, times in seen.leverage.items() if name in rows
         }
-    return tables_of(listings, symbols, held, leverage, settings.fees())
+    tables = tables_of(listings, symbols, held, leverage, settings.fees())
+    return replace(tables, hedge=tuple(name for name in listings if name in hedged(made)))
 
 
 def plan_of(
@@ -57,7 +84,8 @@ def plan_of(
         "strategies": [
             {
                 "name": seated.name,
-                "market": seated.market,
+                "markets": list(seated.markets),
+                "position_mode": type(seated.strategy).position_mode,
                 "symbols": list(seated.wanted),
                 "parameters": parameters_of(seated),
                 "stop_policy": type(seated.strategy).stop_policy,

@@ -31,6 +31,7 @@ class RecoveredRequest:
         symbol: The venue's.
         is_conditional: It waits, or waited, for a trigger.
         order: The engine's handle.
+        leg: Which of the orders at the venue that took its place in turn.
         number: Zero: only the order's state is wanted.
         kind: Of the request.
     """
@@ -39,8 +40,10 @@ class RecoveredRequest:
     symbol: str
     is_conditional: bool
     order: int
+    leg: int = 0
     number: int = 0
     kind: str = "place"
+    replaces: str = ""
 
     @property
     def encoded(self) -> Any:
@@ -54,13 +57,20 @@ class RecoveredRequest:
         symbols = {row["symbol"]: row["venue_symbol"] for row in tables.instruments}
         return [
             RecoveredRequest(
-                row["client_order_id"],
+                name,
                 symbols[row["symbol"]],
                 str(row["type"]).startswith(_CONDITIONAL),
                 row["order"],
+                leg,
             )
             for row in engine.view("orders", account)
             if row["order"] in ids
+            # Of one that was to be placed anew, both the old and the new one are asked about.
+            for name, leg in (
+                (row["client_order_id"], row["leg"]),
+                (row["awaited_id"], row["awaited_leg"]),
+            )
+            if name is not None
         ]
 
 
@@ -94,6 +104,7 @@ async def settle_recovered(
                     "absent",
                     order=request.order,
                     request=asked,
+                    leg=request.leg,
                     evidence="the order was open past the deadline",
                     ts_exchange=answer.ts_recv_ns,
                 )

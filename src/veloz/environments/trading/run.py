@@ -18,9 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 from veloz import __version__
 from veloz.environments.backtest import engine_digest
-from veloz.environments.heard import warm_up_of
-from veloz.environments.trading import streams
-from veloz.environments.trading.account import adopt, adopt_differences, survey
+from veloz.environments.trading.account import (
+    adopt,
+    adopt_differences,
+    check_modes,
+    survey,
+)
 from veloz.environments.trading.connection import Budgets, MarketConnection
 from veloz.environments.trading.engine import (
     Seated,
@@ -30,9 +33,11 @@ from veloz.environments.trading.engine import (
     seat_strategies,
 )
 from veloz.environments.trading.folder import FORMAT, RUN, raise_epoch, write_json
-from veloz.environments.trading.lifetime import Home, Stop
+from veloz.environments.trading.lifetime import Home, Identity, Stop
+from veloz.environments.trading.listening import Listening
 from veloz.environments.trading.port import EnginePort
 from veloz.environments.trading.preparing import (
+    markets_of,
     new_tables,
     plain_difference,
     plain_strategy,
@@ -43,12 +48,12 @@ from veloz.environments.trading.shell import EngineShell
 from veloz.environments.trading.tables import TABLES, Listing, Tables
 from veloz.environments.trading.tape import MarketTape
 from veloz.environments.trading.upkeep import Upkeep
-from veloz.errors import ConfigError, FeedError, VelozError
+from veloz.errors import ConfigError, DataError, FeedError, VelozError
 from veloz.storage.journal_resume import lock_account, open_journal
 from veloz.storage.journal_writer import JournalSealed, JournalWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Sequence
 
     from veloz._core import BinanceSigner
     from veloz.environments.trading.account import Survey
@@ -56,7 +61,7 @@ if TYPE_CHECKING:
     from veloz.net.doors import Doors
     from veloz.storage.journal_resume import Opened
     from veloz.storage.journal_writer import Trouble
-    from veloz.venues.binance.hosts import Market
+    from veloz.venues.binance.hosts import Hosts, Market
     from veloz.venues.venue import Difference
 
 __all__ = ["TradingRun"]
@@ -72,6 +77,7 @@ class TradingRun:
         doors: The world.
         home: Where locks are.
         signer: The key of a live run.
+        identity: Whose it is.
         confirm: Live: shown the plan, says whether to go on.
         tell: Told of events.
         is_alone: True if the process does nothing else: its collector is frozen.
@@ -84,6 +90,7 @@ class TradingRun:
         home: Home,
         *,
         signer: BinanceSigner | None = None,
+        identity: Identity | None = None,
         confirm: Callable[[dict[str, Any]], bool] = lambda _plan: True,
         tell: Callable[[str, dict[str, Any]], None] = lambda _name, _fields: None,
         is_alone: bool = False,
@@ -93,9 +100,11 @@ class TradingRun:
         self.connections: dict[Market, MarketConnection] = {}
         self.ports: dict[Market, EnginePort] = {}
         self.is_started = False
+        self.budgets = Budgets(doors, home.folder, is_engine=not settings.is_paper)
         self._doors = doors
         self._home = home
         self._signer = signer
+        self._identity = identity
         self._confirm = confirm
         self._tell = tell
         self._is_alone = is_alone
@@ -122,24 +131,36 @@ class TradingRun:
         files = self._doors.files
         files.make_folder(self._home.folder)
         with contextlib.ExitStack() as held:
-            if not self.settings.is_paper:
-                lock = lock_account(files, self._home.folder, self.settings.account)
-                held.callback(files.close, lock)
+            held.callback(self.budgets.close)
+            if self._identity is not None:
+                self._take_account(held, self._identity.name)
             opened = self._open()
             journal_lock = contextlib.ExitStack()
             held.enter_context(journal_lock)
             journal_lock.callback(files.close, opened.lock)
-            self.tables, surveys = await self._prepare(opened)
+            self.tables, surveys = await self._prepare(opened, held)
             journal_lock.pop_all()  # the writer gives it back from here on
             self._make(opened)
             try:
-                await self._until_stopped(opened, surveys, stop)
-                return await self._end(stop)
+                try:
+                    await self._until_stopped(opened, surveys, stop)
+                    return await self._end(stop)
+                except RuntimeError as failure:
+                    if not self.engine.poison:
+                        raise
+                    self.shell.die(str(failure))
+                    return await self._end(stop)
             except BaseException:
                 await self._abandon()
                 raise
 
     # -- before the engine -------------------------------------------------------------------
+
+    def _take_account(self, held: contextlib.ExitStack, name: str) -> None:
+        """Locks an account to the end of the run, by what it is and not by its file's name."""
+        files = self._doors.files
+        lock = lock_account(files, self._home.folder, name, self.settings.account)
+        held.callback(files.close, lock)
 
     def _open(self) -> Opened:
         settings = self.settings
@@ -154,41 +175,54 @@ class TradingRun:
             )
         return opened
 
-    async def _prepare(self, opened: Opened) -> tuple[Tables, dict[Market, Survey]]:
+    async def _prepare(
+        self, opened: Opened, held: contextlib.ExitStack
+    ) -> tuple[Tables, dict[Market, Survey]]:
         """Asks the venue what it lists and what the account holds; a person confirms."""
-        settings = self.settings
-        budgets = Budgets(self._doors)
-        markets: list[Market] = list(dict.fromkeys(seated.market for seated in self.made))
+        settings, path = self.settings, self.settings.folder / TABLES
         known: Tables | None = None
         if opened.sequence:
-            path = settings.folder / TABLES
             known = Tables.of(self._doors.files.read(path), str(path))
-            missing = [market for market in markets if market not in known.markets]
-            if missing:
-                raise ConfigError(
-                    f"the run was begun without {missing[0]}",
-                    hint="start in a new folder to trade there too",
-                )
-            markets = list(known.markets)
-        listings: dict[Market, Listing] = {}
-        for market in markets:
-            hosts = settings.hosts.get(market)
-            if hosts is None:
-                raise ConfigError(f"no addresses are given for {market}")
-            budget = budgets.of(market)
-            connection = MarketConnection(hosts, self._doors, budget, self._signer)
-            self.connections[market] = connection
-            listings[market] = Listing(market, await connection.greet())
+        listings = await self._connect(markets_of(self.made, known))
         surveys: dict[Market, Survey] = {}
         if not settings.is_paper:
             surveys = {name: await survey(one) for name, one in self.connections.items()}
-        tables = known or new_tables(settings, self.made, listings, surveys)
-        plan = plan_of(settings, self.made, tables, surveys, opened.sequence)
-        if not settings.is_paper and not self._confirm(plan):
-            raise ConfigError("the run was not confirmed", hint="give --yes to confirm in a script")
+        for market, connection in self.connections.items():
+            if self._identity is not None and connection.account_number:
+                # Another key of the same account is the same account.
+                name = self._identity.account(market, connection.account_number)
+                self._take_account(held, name)
         if known is None:
-            self._doors.files.write_atomic(settings.folder / TABLES, tables.text())
+            tables = new_tables(settings, self.made, listings, surveys)
+        else:
+            wanted = {symbol for seated in self.made for symbol in seated.wanted}
+            now_ns = self._doors.clock.wall_ns()
+            tables, changes = known.renewed(listings, wanted, settings.fees(), now_ns)
+            for change in changes:
+                self._tell("instrument_changed", {"change": change})
+        if not settings.is_paper:
+            check_modes(surveys, self.made, tables)
+            if not self._confirm(plan_of(settings, self.made, tables, surveys, opened.sequence)):
+                raise ConfigError(
+                    "the run was not confirmed", hint="give --yes to confirm in a script"
+                )
+        if known != tables:
+            self._doors.files.write_atomic(path, tables.text())
         return tables, surveys
+
+    async def _connect(self, markets: Sequence[Market]) -> dict[Market, Listing]:
+        """Makes the connections, and learns what each market lists."""
+        listings: dict[Market, Listing] = {}
+        for market in markets:
+            hosts = self.settings.hosts.get(market)
+            if hosts is None:
+                raise ConfigError(f"no addresses are given for {market}")
+            self.tell_silence(hosts)
+            budget = self.budgets.of(hosts)
+            connection = MarketConnection(hosts, self._doors, budget, self._signer)
+            self.connections[market] = connection
+            listings[market] = Listing(market, await connection.greet())
+        return listings
 
     # -- the engine --------------------------------------------------------------------------
 
@@ -205,14 +239,17 @@ class TradingRun:
             on_trouble=self._trouble,
         )
         try:
-            epoch = raise_epoch(doors.files, self._home.folder, settings.account, opened.epoch)
+            name = settings.account if self._identity is None else self._identity.name
+            epoch = raise_epoch(doors.files, self._home.folder, name, opened.epoch)
             instance = doors.random.getrandbits(32)
-            records = settings.is_paper or (settings.records_market and not opened.sequence)
+            records = settings.is_paper or settings.records_market
             engine = self.engine = make_engine(
                 settings, self.tables, epoch=epoch, instance=instance, records=records
             )
             add_feeds(engine, self.tables)
-            self.tape = MarketTape(doors.files, settings.folder) if records else None
+            self.tape = None
+            if records:
+                self.tape = MarketTape(doors.files, settings.folder, self._tape_ended)
             accounts = len(self.tables.markets)
             self.shell = EngineShell(engine, doors, writer, self.tape, accounts)
             self._rows = seat_strategies(engine, self.made, self.tables, settings.seed)
@@ -236,16 +273,19 @@ class TradingRun:
     def _wire(self) -> None:
         by_market: dict[Market, list[int]] = {market: [] for market in self.tables.markets}
         for seated, row in zip(self.made, self._rows, strict=True):
-            by_market[seated.market].append(row)
+            for market in seated.markets:
+                by_market[market].append(row)
         for number, (market, connection) in enumerate(self.connections.items()):
             port = EnginePort(self.shell, self.tables, market, by_market[market], self._differs)
             self.ports[market] = port
-            connection.wire_feed(port, number)
+            connection.wire_feed(port, number, self.settings.rhythm)
             if not self.settings.is_paper:
                 symbols = list(self.tables.named(market))
                 gateway = connection.wire_account(port, number, symbols, self.settings.rhythm)
                 self.shell.outboxes[number].pump = gateway.pump
         self.upkeep = Upkeep(self)
+        self.listening = Listening(self)
+        self.shell.on_listens = self.listening.changed
 
     def _write_run(self, epoch: int) -> None:
         self._host = {
@@ -265,7 +305,7 @@ class TradingRun:
         self, opened: Opened, surveys: dict[Market, Survey], stop: Stop
     ) -> None:
         for market, connection in self.connections.items():
-            self._spawn(f"clock of {market}", connection.clock_task())
+            self.spawn(f"clock of {market}", connection.clock_task())
         if self.settings.is_paper:
             self._deposit()
         else:
@@ -273,8 +313,9 @@ class TradingRun:
         if stop.asked.is_set() or self.shell.fatal:
             return
         self._start()
-        await self._subscribe(stop)
-        self._spawn("upkeep", self.upkeep.run())
+        await self.listening.begin(stop)
+        self.spawn("subscriptions", self.listening.run())
+        self.spawn("upkeep", self.upkeep.run())
         if self._is_alone:
             self.upkeep.freeze_collector()
         await self._first_of(stop)
@@ -309,7 +350,7 @@ class TradingRun:
         self._doors.files.write_atomic(self.settings.folder / TABLES, self.tables.text())
         for market, connection in self.connections.items():
             for name, task in connection.account_tasks():
-                self._spawn(f"{name} of {market}", task)
+                self.spawn(f"{name} of {market}", task)
         await self._wait_synced(stop)
         if self.settings.adopts and opened.sequence:
             await self._adopt_differences()
@@ -318,9 +359,11 @@ class TradingRun:
         limit_s = self.settings.rhythm.synced_most_s
         until_ns = self._doors.clock.monotonic_ns() + int(limit_s * 1e9)
         while not all(port.is_synced for port in self.ports.values()):
-            self._look_at_tasks()
+            self.look_at_tasks()
             if stop.asked.is_set() or self.shell.fatal:
                 return
+            if any(one.budget.limits.silent_s for one in self.connections.values()):
+                until_ns += int(_POLL_S * 1e9)  # what the venue asked us to wait is no failure
             if self._doors.clock.monotonic_ns() > until_ns:
                 waiting = [name for name, port in self.ports.items() if not port.is_synced]
                 raise FeedError(
@@ -358,35 +401,12 @@ class TradingRun:
             if doubted:
                 self._tell("doubted", {"market": market, "orders": len(doubted)})
                 port = self.ports[market]
-                self._spawn(
+                self.spawn(
                     f"recovered orders of {market}",
                     settle_recovered(self.shell, port, connection, self.tables, number),
                     may_end=True,
                 )
         self._tell("started", {"strategies": [seated.name for seated in self.made]})
-
-    async def _subscribe(self, stop: Stop) -> None:
-        """Streams, then bars joined to their history, then everything."""
-        for market, connection in self.connections.items():
-            if connection.feed is None:
-                continue
-            mine = [seated for seated in self.made if seated.market == market]
-            names = streams.wanted(market, mine, self.tables, is_paper=self.settings.is_paper)
-            connection.feed.subscribe(names)
-            self._spawn(f"market data of {market}", connection.feed.run())
-            for venue_symbol, interval, bars in streams.bars(mine, self.tables, _bars_needed):
-                warming = asyncio.ensure_future(
-                    connection.feed.warm_up(venue_symbol, interval, bars)
-                )
-                while not warming.done():
-                    await asyncio.wait({warming}, timeout=_POLL_S)
-                    if stop.asked.is_set() or self.shell.fatal:
-                        warming.cancel()
-                        return
-                    self._look_at_tasks()
-                count = warming.result()
-                told = {"symbol": venue_symbol, "interval": interval, "bars": count}
-                self._tell("warmed_up", told)
 
     async def _first_of(self, stop: Stop) -> None:
         """Waits for the first reason to end."""
@@ -398,7 +418,7 @@ class TradingRun:
                 done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
                 if done & {asked, fatal}:
                     return
-                self._look_at_tasks()
+                self.look_at_tasks()
         finally:
             asked.cancel()
             fatal.cancel()
@@ -409,10 +429,11 @@ class TradingRun:
         if self.shell.fatal:
             await self._rescue()
             await self._abandon()
-            raise VelozError(
-                f"the run ended: {self.shell.fatal}",
-                hint="look at the cause, then start again in the same folder: it recovers",
-            )
+            kind = VelozError if self.engine.poison else DataError
+            hint = "look at the cause, then start again in the same folder: it recovers"
+            if self.settings.is_paper:
+                hint = "look at the cause, then start again in a new folder"
+            raise kind(f"the run ended: {self.shell.fatal}", hint=hint)
         self._tell("stopping", {})
         is_clean = True
         if self.is_started:
@@ -422,8 +443,11 @@ class TradingRun:
             self.shell.settle()
             is_clean = await self._wound_down(stop)
         left = await self._last_reconciliation(stop)
+        await self._cancel_tasks()
+        self.shell.close()
+        # Only now does nothing follow any more: the hash is of the journal's last batch.
         outcome = self.upkeep.outcome() | {"wound_down": is_clean, "differences": left}
-        await self._close()
+        self._close()
         outcome["seconds"] = round((self._doors.clock.monotonic_ns() - self._began_ns) / 1e9, 3)
         write_json(self._doors.files, self.settings.folder / RUN, self._host | {"end": outcome})
         self._tell("ended", outcome)
@@ -471,16 +495,12 @@ class TradingRun:
             await asyncio.sleep(2.0)
             return
         for account, connection in enumerate(self.connections.values()):
-            if connection.gateway is None:
-                continue
-            symbols = {symbol for symbol, _ in self.engine.open_orders(account).values()}
-            for symbol in sorted(symbols):
-                with contextlib.suppress(VelozError):
-                    await connection.rest.call("cancel_all", {"symbol": symbol})
+            if connection.gateway is not None:
+                symbols = {symbol for symbol, _ in self.engine.open_orders(account).values()}
+                left = [one for one in sorted(symbols) if not await connection.cancel_all(one)]
+                self._tell("rescued", {"cancelled": sorted(symbols - set(left)), "left": left})
 
-    async def _close(self) -> None:
-        await self._cancel_tasks()
-        self.shell.close()
+    def _close(self) -> None:
         self.shell.write()
         rest = self.engine.roll_journal()
         sequence = int(self.engine.journal_sequence)
@@ -505,13 +525,14 @@ class TradingRun:
 
     # -- pieces ------------------------------------------------------------------------------
 
-    def _spawn(
+    def spawn(
         self, name: str, coroutine: Coroutine[Any, Any, None], *, may_end: bool = False
     ) -> None:
+        """Starts a part of the run."""
         task = asyncio.create_task(coroutine, name=name)
         self._tasks[task] = "" if may_end else name
 
-    def _look_at_tasks(self) -> None:
+    def look_at_tasks(self) -> None:
         """A part that has ended ends the run; those that may end are forgotten."""
         for task, name in list(self._tasks.items()):
             if not task.done():
@@ -523,6 +544,9 @@ class TradingRun:
 
     def _differs(self, difference: Difference) -> None:
         self._tell("differs", plain_difference(difference))
+
+    def _tape_ended(self, why: str) -> None:
+        self._tell("journal", {"kind": "market", "detail": why})
 
     def _trouble(self, trouble: Trouble) -> None:
         self._tell("journal", {"kind": trouble.kind, "detail": trouble.detail})
@@ -544,14 +568,15 @@ class TradingRun:
         self._failure = failure
         self._stop.asked.set()
 
+    def tell_silence(self, hosts: Hosts) -> None:
+        """Says that nothing is asked before the venue's silence is over, if there is one."""
+        seconds = self.budgets.silent_s(hosts)
+        if seconds > 0:
+            self._tell("silent", {"market": hosts.market, "seconds": round(seconds, 1)})
+
     def tell(self, name: str, fields: dict[str, Any]) -> None:
         """Tells of an event."""
         self._tell(name, fields)
-
-
-def _bars_needed(seated: Seated) -> int:
-    needed = [int(row["bars_needed"]) for row in warm_up_of(seated.strategy)]
-    return max(needed, default=0)
 
 
 def _segments(doors: Doors, opened: Opened) -> list[str]:

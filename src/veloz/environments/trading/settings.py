@@ -45,6 +45,8 @@ class Rhythm:
         stop_most_s: How long a graceful stop waits for orders and positions to end.
         doubt_most_s: The same while the venue is asked about requests without an answer.
         countdown_s: The venue cancels orders so long after the last sign of life; 0 for never.
+        connection_age_s: Age at which each connection is replaced by a new one; None draws it, some
+            time before the venue would cut the connection at 24 h.
     """
 
     reconcile_s: float = 300.0
@@ -55,6 +57,7 @@ class Rhythm:
     stop_most_s: float = 15.0
     doubt_most_s: float = 60.0
     countdown_s: float = 60.0
+    connection_age_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,8 @@ class TradingSettings:
         fill: Paper: choices of the matching simulator.
         seed: Of all dice.
         limits: Risk limits by name.
-        records_market: The market is recorded beside the journal; a paper run always does.
+        records_market: The market is recorded beside the journal, so that the run can be verified;
+            a paper run always does.
         adopts: Takes over the venue's balances and positions where they differ from the journal.
         rhythm: When the loop does things by itself.
     """
@@ -123,6 +127,7 @@ class TradingSettings:
             "fill": list(self.fill),
             "seed": self.seed,
             "limits": {name: _plain(value) for name, value in sorted(self.limits.items())},
+            "records_market": self.is_paper or self.records_market,
         }
 
 

@@ -83,6 +83,7 @@ class EngineShell:
         heard: Set when `fatal` is.
         inputs_total: Inputs so far.
         last_input_ns: When the last one came, monotonic.
+        on_listens: Called in the event in which strategies began or ended subscriptions.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class EngineShell:
         self.heard = asyncio.Event()
         self.inputs_total = 0
         self.last_input_ns = 0
+        self.on_listens: Callable[[], None] = lambda: None
         self.outboxes = [Outbox() for _ in range(accounts)]
         self._clock = doors.clock
         self._monotonic_ns = doors.clock.monotonic_ns
@@ -123,8 +125,14 @@ class EngineShell:
                 self._settle()
             except (JournalSealed, OSError) as failure:
                 self.die(str(failure))
+            except RuntimeError as failure:
+                if not self.engine.poison:
+                    raise
+                self.die(str(failure))
             finally:
                 self._is_settling = False
+        if self.engine.has_listens:
+            self.on_listens()
         if self.engine.next_ns != self._armed_ns:
             self._arm()
 
@@ -135,8 +143,12 @@ class EngineShell:
             self.heard.set()
 
     def input(self, kind: str, **fields: Any) -> None:
-        """Gives the engine one decoded input; see `LiveEngine.input`."""
-        self.engine.input(kind, self.now_ns(), **fields)
+        """Gives the engine one decoded input; see `LiveEngine.input`. A poisoned one takes none."""
+        try:
+            self.engine.input(kind, self.now_ns(), **fields)
+        except RuntimeError as failure:
+            self.die(str(failure))
+            return
         self.settle()
 
     def now_ns(self) -> int:

@@ -4,60 +4,56 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from veloz.strategy.durations import format_duration
+from veloz.environments.trading.tables import market_of
+from veloz.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterable
 
-    from veloz.environments.trading.engine import Seated
     from veloz.environments.trading.tables import Tables
     from veloz.venues.binance.hosts import Market
 
-__all__ = ["bars", "wanted"]
+__all__ = ["Want", "wanted"]
+
+Want = tuple[int, str, str, int]
+"""A subscription: the strategy's row, the symbol, the kind of data, the length of bars in ns."""
 
 
-def wanted(market: Market, made: Sequence[Seated], tables: Tables, *, is_paper: bool) -> list[str]:
+def wanted(market: Market, wants: Iterable[Want], tables: Tables, *, is_paper: bool) -> list[str]:
     """The streams of a market, bars left out: those come with their history.
 
     Args:
         market: Which.
-        made: Its strategies.
-        tables: The run's.
+        wants: What strategies hear now, in all markets.
+        tables: The run's; all that is traded is in them.
         is_paper: The simulated venue needs the book and every trade of what is traded.
+
+    Raises:
+        ConfigError: A strategy asks for something that the venue has no stream of.
     """
     prints = "@trade" if market == "spot" else "@aggTrade"
+    for _, symbol, kind, _ in wants:
+        if kind == "open_interest":
+            raise ConfigError(
+                f"open interest of {symbol} is asked for, and Binance has no stream of it",
+                hint="take the OpenInterests subscription away; backtests have it from data",
+            )
     by_kind = {
         "trades": (prints,),
         "quotes": ("@bookTicker",),
         "books": ("@depth@100ms", prints),
         "marks": ("@markPrice@1s",),
+        "index": ("@markPrice@1s",),
+        "tickers": ("@ticker",),
+        "liquidations": ("@forceOrder",),
     }
-    names: dict[str, None] = {}
-    for seated in made:
-        for symbol, kinds in seated.wanted.items():
-            lower = _venue_symbol(tables, symbol).lower()
-            # A price to judge orders by is needed, whatever the strategy looks at.
-            always = by_kind["books"] if is_paper else by_kind["quotes"]
-            asked = [word for kind in kinds for word in by_kind.get(kind, ())]
-            names |= dict.fromkeys(f"{lower}{word}" for word in (*always, *asked))
+    # A price to judge orders by is needed, whatever the strategies look at.
+    always = by_kind["books"] if is_paper else by_kind["quotes"]
+    rows = {row["symbol"]: row["venue_symbol"].lower() for row in tables.rows(market)}
+    names = {f"{lower}{word}": None for lower in rows.values() for word in always}
+    for _, symbol, kind, _ in wants:
+        if market_of(symbol) == market:
+            names |= dict.fromkeys(f"{rows[symbol]}{word}" for word in by_kind.get(kind, ()))
     if market != "spot":
-        for row in tables.rows(market):
-            names[f"{row['venue_symbol'].lower()}@markPrice@1s"] = None
+        names |= {f"{lower}@markPrice@1s": None for lower in rows.values()}
     return list(names)
-
-
-def bars(
-    made: Sequence[Seated], tables: Tables, needed: Callable[[Seated], int]
-) -> list[tuple[str, str, int]]:
-    """(venue symbol, interval, bars of history) of every kind of bar that is asked for."""
-    found: dict[tuple[str, str], int] = {}
-    for seated in made:
-        for symbol, kinds in seated.wanted.items():
-            for interval_ns in kinds.get("bars", ()):
-                key = (_venue_symbol(tables, symbol), format_duration(interval_ns))
-                found[key] = max(found.get(key, 0), needed(seated))
-    return [(*key, count) for key, count in found.items()]
-
-
-def _venue_symbol(tables: Tables, symbol: str) -> str:
-    return next(row["venue_symbol"] for row in tables.instruments if row["symbol"] == symbol)

@@ -5,8 +5,10 @@
  start again    tables.json ─────────────────────────────────────────► engine
 ```
 
-A journal names instruments by row, in the units of its tables. So a run keeps the tables that it
-began with: what the venue has changed since needs a new run.
+A journal names instruments by row, in the units of its tables. So a run keeps the rows and units
+that it began with. Ticks, lots and other filters are taken over at each start as the venue has them
+then: the new version of an instrument is in the header of the journal's next segment, with the
+instant from which on it holds, and the old one is kept here.
 """
 
 from __future__ import annotations
@@ -18,11 +20,12 @@ from typing import TYPE_CHECKING, Any, cast
 from veloz._core import BinanceDecoder
 from veloz.environments.instruments import core_row
 from veloz.errors import ConfigError, DataError
+from veloz.storage.decimals import text
 from veloz.storage.importers.captures import listed_instrument
 from veloz.storage.symbols import did_you_mean, parse_symbol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from veloz.environments.settings import BacktestSettings
     from veloz.venues.binance.hosts import Market
@@ -55,6 +58,8 @@ class Tables:
         markets: The market of each account, by row.
         leverage: By row of the instruments.
         adopted_ns: When the venue's balances and positions were taken over, by account; 0 never.
+        hedge: The markets whose accounts keep two legs a contract.
+        earlier: Versions of instruments that the venue has replaced, oldest first.
     """
 
     assets: tuple[str, ...]
@@ -62,6 +67,8 @@ class Tables:
     markets: tuple[Market, ...]
     leverage: tuple[int, ...]
     adopted_ns: tuple[int, ...] = ()
+    hedge: tuple[Market, ...] = ()
+    earlier: tuple[dict[str, Any], ...] = ()
 
     def account_of(self, market: Market) -> int:
         """The row of a market's account."""
@@ -84,6 +91,43 @@ class Tables:
         known = self.adopted_ns
         return replace(self, adopted_ns=(*known[:account], at_ns, *known[account + 1 :]))
 
+    def renewed(
+        self,
+        listings: Mapping[Market, Listing],
+        wanted: Collection[str],
+        fees: BacktestSettings,
+        at_ns: int,
+    ) -> tuple[Tables, list[str]]:
+        """The same with the filters that the venue has now.
+
+        Args:
+            listings: By market.
+            wanted: Symbols of ours that are traded: they must be listed.
+            fees: What the user says of fees.
+            at_ns: From when on a new version holds.
+
+        Returns:
+            The tables, and a sentence for each instrument that was changed.
+
+        Raises:
+            ConfigError: A symbol is not listed any more, or the journal's units cannot express its
+                new filters.
+        """
+        rows, earlier, told = list(self.instruments), list(self.earlier), list[str]()
+        for number, known in enumerate(rows):
+            symbol = known["symbol"]
+            listing = listings[market_of(symbol)]
+            if symbol not in wanted and not listing.is_trading(symbol):
+                continue
+            now = in_units_of(known, listing.row(symbol, fees))
+            changed = [name for name in now if name not in _STAMPS and now[name] != known.get(name)]
+            if changed:
+                earlier.append(known)
+                rows[number] = now | {"valid_from_ns": at_ns}
+                what = ", ".join(f"{name} {known.get(name)} → {now[name]}" for name in changed)
+                told.append(f"{symbol}: {what}")
+        return replace(self, instruments=tuple(rows), earlier=tuple(earlier)), told
+
     def text(self) -> bytes:
         """As a file holds them."""
         shape = {
@@ -92,24 +136,28 @@ class Tables:
             "markets": self.markets,
             "leverage": self.leverage,
             "adopted_ns": self.adopted_ns,
+            "hedge": self.hedge,
+            "earlier": self.earlier,
         }
         return json.dumps(shape, indent=1).encode() + b"\n"
 
     @staticmethod
-    def of(text: bytes, name: str) -> Tables:
-        """The tables that `text` wrote.
+    def of(content: bytes, name: str) -> Tables:
+        """The tables of a file that `text` gave.
 
         Raises:
             DataError: The file is damaged.
         """
         try:
-            shape = json.loads(text)
+            shape = json.loads(content)
             return Tables(
                 tuple(shape["assets"]),
                 tuple(shape["instruments"]),
                 tuple(shape["markets"]),
                 tuple(shape["leverage"]),
                 tuple(shape["adopted_ns"]),
+                tuple(shape.get("hedge", ())),
+                tuple(shape.get("earlier", ())),
             )
         except (ValueError, KeyError, TypeError) as damage:
             raise DataError(
@@ -136,6 +184,10 @@ class Listing:
         self.by_symbol = {str(row["symbol"]): row for row in rows}
         self.by_venue_symbol = {str(row["venue_symbol"]): row for row in rows}
 
+    def is_trading(self, symbol: str) -> bool:
+        """True if it is listed and trades now."""
+        return self.by_symbol.get(symbol, {}).get("status") == "trading"
+
     def row(self, symbol: str, fees: BacktestSettings) -> dict[str, Any]:
         """One instrument as the engine takes it.
 
@@ -152,6 +204,41 @@ class Listing:
             raise ConfigError(f"{symbol} does not trade now: its status is {found['status']}")
         stated = listed_instrument(found, "the venue's exchangeInfo")
         return core_row(stated, fees)[0]
+
+
+_STAMPS = ("valid_from_ns", "origin")
+_UNITS = ("kind", "base", "quote", "settle", "multiplier", "venue_symbol")
+_PRICES = ("tick", "min_price", "max_price")
+_QUANTITIES = ("lot", "min_qty", "max_qty", "market_max_qty", "market_lot")
+
+
+def in_units_of(known: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row in the scales of another version of its instrument.
+
+    Raises:
+        ConfigError: It is worth something else, or those scales are too coarse for it.
+    """
+    symbol, shown = known["symbol"], dict(row)
+    for name in _UNITS:
+        if row[name] != known[name]:
+            raise ConfigError(
+                f"{symbol} has another {name} at the venue than in the journal: {row[name]}, "
+                f"not {known[name]}",
+                hint="begin a new folder",
+            )
+    for scale, names in (("price_scale", _PRICES), ("qty_scale", _QUANTITIES)):
+        by = known[scale] - row[scale]
+        for name in names:
+            value, rest = (row[name] * 10**by, 0) if by >= 0 else divmod(row[name], 10**-by)
+            if rest:
+                raise ConfigError(
+                    f"the venue's {name} of {symbol} is now {text(row[name], row[scale])}, finer "
+                    f"than the {known[scale]} decimals of the journal",
+                    hint="begin a new folder; positions and balances are taken over",
+                )
+            shown[name] = value
+        shown[scale] = known[scale]
+    return shown
 
 
 def tables_of(

@@ -169,7 +169,7 @@ class Upkeep:
         seated = self._run.made[number]
         return {
             "name": seated.name,
-            "market": seated.market,
+            "markets": list(seated.markets),
             "stop_policy": type(seated.strategy).stop_policy,
             "is_stopped_by_error": self._run.rows[number] in self._told,
         }
@@ -207,7 +207,8 @@ class Upkeep:
     def _take_snapshot(self) -> None:
         if self._run.settings.is_paper or (self._snapshot and not self._snapshot.done()):
             return  # a paper run is never gone on with
-        self._run.shell.settle()
+        # What strategies were told before it is in no snapshot: so they save first.
+        self._save()
         sequence = int(self._engine.journal_sequence)
         chain, state = bytes.fromhex(self._engine.journal_hash()), self._engine.snapshot()
         self._snapshot = asyncio.ensure_future(self._write_snapshot(sequence, chain, state))

@@ -21,7 +21,7 @@ import errno
 import os
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from veloz.net.doors import Locked
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from random import Random
 
-__all__ = ["Disk", "PowerLost"]
+__all__ = ["Disk", "PowerLost", "ProcessFiles"]
 
 PAGE = 4096
 SECTOR = 512
@@ -141,6 +141,10 @@ class Disk:
     def images(self) -> list[tuple[str, bytes]]:
         """Names and contents of all files, by name, for hashes and traces; no call of a program."""
         return [(name, bytes(self._files[name].seen)) for name in sorted(self._files)]
+
+    def names(self) -> list[str]:
+        """Those of `images`; no call of a program."""
+        return sorted(self._files)
 
     def head(self, name: str, size: int) -> bytes:
         """The first bytes of a file, by the name of `images`; no call of a program."""
@@ -365,6 +369,26 @@ class Disk:
                     file.durable[page * PAGE : ends] = file.seen[page * PAGE : ends]
         file.seen[:] = file.durable
         file.dirty.clear()
+
+
+class ProcessFiles:
+    """The disk as one process has it: what the process does after its death does nothing.
+
+    Args:
+        disk: The machine's.
+
+    Attributes:
+        is_up: False once the process is gone; from then on every call raises `PowerLost`.
+    """
+
+    def __init__(self, disk: Disk) -> None:
+        self.is_up = True
+        self._disk = disk
+
+    def __getattr__(self, name: str) -> Any:
+        if not self.is_up:
+            raise PowerLost("the process is gone")
+        return getattr(self._disk, name)
 
 
 def _fit(image: bytearray, size: int) -> None:

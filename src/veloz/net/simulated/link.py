@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from veloz.net.doors import HttpRequest, Listener, Site
     from veloz.net.simulated.network import Network, SimulatedServer
 
-__all__ = ["End", "Fate", "Link", "Parcel"]
+__all__ = ["UNTOUCHED", "End", "Fate", "Link", "Parcel"]
 
 _CLOSING_S = 10.0
 """How long an end waits for the answer to its close, as the real doors do."""
@@ -65,6 +65,10 @@ class Fate:
     overtaken: bool = False
     cut: Literal["before", "inside", "after"] | None = None
     payload: bytes | None = None
+
+
+UNTOUCHED = Fate()
+"""What becomes of nearly every parcel: it arrives, once, as it was sent."""
 
 
 class End:
@@ -170,11 +174,14 @@ class End:
             return
         link, network = self._link, self._link.network
         peer = link.other(self)
-        self._counts[kind] = self._counts.get(kind, 0) + 1
-        parcel = Parcel(
-            self.name, kind, payload, self._counts[kind], self.is_client, self.host, peer.host
-        )
+        self._counts[kind] = number = self._counts.get(kind, 0) + 1
+        parcel = Parcel(link.name, kind, payload, number, self.is_client, self.host, peer.host)
         fate = network.judge(parcel)
+        if fate is UNTOUCHED:
+            self._free_ns = max(network.loop.now_ns + network.one_way_ns(), self._free_ns)
+            if not peer.is_gone:  # who is gone hears nothing again, so nothing need arrive
+                network.loop.call_at_ns(self._free_ns, peer.arrive, parcel)
+            return
         if fate.cut == "before":
             link.cut("reset by the peer")
             return

@@ -13,6 +13,9 @@ rounded back to it, so that no error adds up. Timers of one instant fire in the 
 were set. Tasks and futures hash by their number, since asyncio keeps them in sets and would else
 cancel them in the order of their addresses.
 
+`busy` makes time pass between its rounds, as on a machine with other things to do: timers then ring
+late, and what arrived meanwhile is read before them, as a real loop does it.
+
 Sockets, threads, processes and signals are refused with a sentence: they know another time.
 """
 
@@ -22,6 +25,7 @@ import asyncio
 import heapq
 import selectors
 import threading
+from collections import deque
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from veloz.errors import VelozError
@@ -37,6 +41,8 @@ T = TypeVar("T")
 _NS = 1_000_000_000
 _LAST_NS = 1 << 53
 """About 104 days; beyond, a float of seconds no longer tells two nanoseconds apart."""
+
+_FEW_TIMERS = 100
 
 _ROUNDS_AT_ONE_INSTANT = 200_000
 """Rounds of the loop without time passing, after which something is going round in circles."""
@@ -73,19 +79,23 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     Attributes:
         now_ns: Nanoseconds since the loop was made.
+        busy: How long the next round of callbacks keeps the loop, ns; 0 unless a test says more.
         unhandled: Exceptions of callbacks and of tasks that nobody awaits, in order.
     """
 
-    _scheduled: list[_Timer]
+    _scheduled: list[tuple[int, int, _Timer]]
+    _ready: deque[asyncio.Handle]
+    _timer_cancelled_count: int
+    _stopping: bool
 
     def __init__(self) -> None:
         self.now_ns = 0
+        self.busy: Callable[[], int] = lambda: 0
         self.unhandled: list[BaseException] = []
         self._made = 0
         self._rounds = 0
         self._home = threading.get_ident()
-        super().__init__(_NoSelector(self._nothing_ready))
-        self._clock_resolution = 1 / _NS
+        super().__init__(_NoSelector())
         self.set_task_factory(_task_factory)
         self.set_exception_handler(_remember)
 
@@ -119,7 +129,18 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
         """Sets a timer; those of one instant fire in the order in which they were set."""
-        return self.call_at_ns(round(when * _NS), callback, *args, context=context)
+        return self._set(round(when * _NS), callback, args, context, is_arrival=False)
+
+    def call_later(
+        self,
+        delay: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """Sets a timer that many seconds from now, to the nanosecond."""
+        when_ns = self.now_ns + round(delay * _NS)
+        return self._set(when_ns, callback, args, context, is_arrival=False)
 
     def call_at_ns(
         self,
@@ -128,11 +149,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         *args: Any,
         context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
-        """Sets a timer by an exact instant; one that is past fires at once."""
-        timer = _Timer(max(when_ns, self.now_ns), self._next(), callback, args, self, context)
-        heapq.heappush(self._scheduled, timer)
-        timer._scheduled = True
-        return timer
+        """Lets something arrive at an exact instant, as from a socket or a thread; at once if past.
+
+        A loop that is late reads what arrived before it rings its timers.
+        """
+        return self._set(when_ns, callback, args, context, is_arrival=True)
 
     def call_soon_threadsafe(
         self,
@@ -149,30 +170,88 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def create_future(self) -> asyncio.Future[Any]:
         """A future whose place in a set is the same in every run."""
-        return _Future(loop=self)
+        future = _Future(loop=self)
+        self._made += 1
+        future.number = self._made
+        return future
 
     def _next(self) -> int:
         self._made += 1
         return self._made
 
-    def _nothing_ready(self, timeout: float | None) -> None:
-        """Takes the place of waiting for sockets: moves the time, or says why it cannot."""
-        if timeout is not None and timeout <= 0:
-            self._rounds += 1
-            if self._rounds > _ROUNDS_AT_ONE_INSTANT:
-                raise StandsStill(
-                    f"time stands at {self.time():.9f} s after {self._rounds} rounds of callbacks; "
-                    f"these tasks are there: {_who_waits(self)}",
-                    hint="one of them loops without waiting",
-                )
-            return
+    def _set(
+        self,
+        when_ns: int,
+        callback: Callable[..., object],
+        args: tuple[Any, ...],
+        context: contextvars.Context | None,
+        *,
+        is_arrival: bool,
+    ) -> _Timer:
+        when_ns = max(when_ns, self.now_ns)
+        timer = _Timer(when_ns, callback, args, self, context)
+        timer.is_arrival = is_arrival
+        heapq.heappush(self._scheduled, (when_ns, self._next(), timer))
+        return timer
+
+    def _run_once(self) -> None:
+        """One round: moves the time if nothing is ready, then calls what is.
+
+        In place of asyncio's own, which asks a selector that has nothing to watch, and orders
+        timers by floats.
+        """
+        ready, scheduled = self._ready, self._scheduled
+        self._forget_cancelled()
+        late_ns = self.busy()
+        if ready or self._stopping or (scheduled and scheduled[0][0] <= self.now_ns):
+            self._stand()
+        else:
+            self._jump()
+        self.now_ns += late_ns
+        due: list[_Timer] = []
+        while scheduled and scheduled[0][0] <= self.now_ns:
+            timer = heapq.heappop(scheduled)[2]
+            timer._scheduled = False
+            due.append(timer)
+        if late_ns:  # what arrived meanwhile is read before the timers that are due too
+            due.sort(key=lambda timer: not timer.is_arrival)
+        ready.extend(due)
+        for _ in range(len(ready)):  # what these add is for the next round
+            handle = ready.popleft()
+            if not handle._cancelled:  # pyright: ignore[reportAttributeAccessIssue]
+                handle._run()
+
+    def _forget_cancelled(self) -> None:
+        """Drops cancelled timers that are first in line, and all if they are the most."""
+        scheduled = self._scheduled
+        many = len(scheduled) > _FEW_TIMERS and self._timer_cancelled_count * 2 > len(scheduled)
+        if many:
+            scheduled[:] = [row for row in scheduled if not row[2].is_forgotten()]
+            heapq.heapify(scheduled)
+            self._timer_cancelled_count = 0
+        while scheduled and scheduled[0][2].is_forgotten():
+            heapq.heappop(scheduled)
+            self._timer_cancelled_count -= 1
+
+    def _stand(self) -> None:
+        """Another round at this instant."""
+        self._rounds += 1
+        if self._rounds > _ROUNDS_AT_ONE_INSTANT:
+            raise StandsStill(
+                f"time stands at {self.time():.9f} s after {self._rounds} rounds of callbacks; "
+                f"these tasks are there: {_who_waits(self)}",
+                hint="one of them loops without waiting",
+            )
+
+    def _jump(self) -> None:
+        """To the instant of the earliest timer."""
         self._rounds = 0
         if not self._scheduled:
             raise Deadlock(
                 f"nothing is left to happen at {self.time():.9f} s, and these wait: "
                 + _who_waits(self)
             )
-        self.now_ns = max(self.now_ns, self._scheduled[0].when_ns)
+        self.now_ns = self._scheduled[0][0]
         if self.now_ns >= _LAST_NS:
             raise StandsStill(
                 f"the virtual time has passed {_LAST_NS / _NS / 86400:.0f} days",
@@ -245,14 +324,10 @@ for _name in (
 
 
 class _NoSelector(selectors.BaseSelector):
-    """Watches nothing; the loop asks it to wait, and it asks the loop to move its time."""
+    """Watches nothing: the loop moves its time by itself and never waits."""
 
-    def __init__(self, wait: Callable[[float | None], None]) -> None:
-        self._wait = wait
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        self._wait(timeout)
-        return []
+    def select(self, timeout: float | None = None) -> NoReturn:
+        raise AroundTheDoors("the virtual loop was made to wait for file descriptors")
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> NoReturn:
         raise AroundTheDoors("a file descriptor was registered under simulation")
@@ -265,42 +340,34 @@ class _NoSelector(selectors.BaseSelector):
 
 
 class _Timer(asyncio.TimerHandle):
-    """A timer ordered by its exact instant, then by when it was set."""
+    """A timer; the loop's queue keeps its exact instant and when it was set."""
 
-    __slots__ = ("number", "when_ns")
+    __slots__ = ("is_arrival",)
 
     def __init__(
         self,
         when_ns: int,
-        number: int,
         callback: Callable[..., object],
         args: tuple[Any, ...],
         loop: VirtualLoop,
         context: contextvars.Context | None,
     ) -> None:
         super().__init__(when_ns / _NS, callback, args, loop, context)
-        self.when_ns = when_ns
-        self.number = number
+        self._scheduled = True
+        self.is_arrival = False
 
-    def __lt__(self, other: _Timer) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]
-        return (self.when_ns, self.number) < (other.when_ns, other.number)
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-    def __hash__(self) -> int:
-        return self.number
+    def is_forgotten(self) -> bool:
+        """True, and no longer scheduled, if it was cancelled."""
+        if not self._cancelled:
+            return False
+        self._scheduled = False
+        return True
 
 
 class _Future(asyncio.Future[Any]):
     """A future that hashes by its number, not by its address."""
 
     number: int
-
-    def __new__(cls, *args: Any, **kwargs: Any) -> _Future:
-        made = super().__new__(cls)
-        made.number = kwargs["loop"]._next()
-        return made
 
     def __hash__(self) -> int:
         return self.number

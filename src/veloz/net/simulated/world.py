@@ -19,11 +19,11 @@ draw in one place moves nothing elsewhere.
 from __future__ import annotations
 
 from random import Random
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from veloz.net.doors import Doors
 from veloz.net.simulated.clock import START_WALL_NS, SimulatedClock
-from veloz.net.simulated.disk import Disk, Keep
+from veloz.net.simulated.disk import Disk, Keep, ProcessFiles
 from veloz.net.simulated.loop import VirtualLoop
 from veloz.net.simulated.network import Network, SimulatedSockets
 from veloz.net.simulated.requests import SimulatedHttp
@@ -32,9 +32,13 @@ from veloz.net.simulated.threads import SimulatedThreads
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from veloz.net.doors import Files
+
 __all__ = ["Host", "World"]
 
 T = TypeVar("T")
+
+_Door = ProcessFiles | SimulatedSockets | SimulatedHttp | SimulatedThreads
 
 
 class World:
@@ -94,7 +98,7 @@ class Host:
         self.disk = Disk(world.dice(f"{name}/disk"))
         self.boots = 0
         self._world = world
-        self._running: tuple[SimulatedSockets, SimulatedHttp, SimulatedThreads] | None = None
+        self._running: tuple[_Door, ...] = ()
         world.network.clocks[name] = self.clock
 
     def boot(self) -> Doors:
@@ -105,8 +109,10 @@ class Host:
         sockets = SimulatedSockets(world.network, self.name)
         http = SimulatedHttp(world.network, self.name)
         threads = SimulatedThreads(world.loop, world.dice(f"{life}/threads"))
-        self._running = (sockets, http, threads)
-        return Doors(self.clock, world.dice(f"{life}/random"), self.disk, sockets, http, threads)
+        files = ProcessFiles(self.disk)
+        self._running = (files, sockets, http, threads)
+        dice = world.dice(f"{life}/random")
+        return Doors(self.clock, dice, cast("Files", files), sockets, http, threads)
 
     def kill(self) -> None:
         """SIGKILL: the process is gone; the kernel closes its sockets and keeps its pages.
@@ -122,8 +128,7 @@ class Host:
         self.disk.crash(keep=keep)
 
     def _end(self, *, silently: bool) -> None:
-        if self._running is not None:
-            for door in self._running:
-                door.is_up = False
-        self._running = None
+        for door in self._running:
+            door.is_up = False
+        self._running = ()
         self._world.network.drop_host(self.name, silently=silently)

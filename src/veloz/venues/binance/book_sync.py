@@ -82,6 +82,8 @@ class BookSync:
     def due(self) -> list[str]:
         """Symbols whose snapshot should be fetched now, at most as many as may run at once."""
         waiting = self._engine.books_to_rebuild(self._feed)
+        if not waiting and not self._attempts:
+            return []  # as nearly always: this is asked twenty times a second
         self._forget_live(waiting)
         now = self._doors.clock.monotonic_ns()
         running = sum(attempt.is_running for attempt in self._attempts.values())

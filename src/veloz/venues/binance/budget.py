@@ -51,7 +51,9 @@ class BinanceBudget:
         rows = _SPOT if market == "spot" else _FUTURES
         self._orders = [name for name, _, _ in rows if name.startswith("orders")]
         self._costs: dict[tuple[int, int], dict[str, int]] = {}
-        self.limits = Limits(clock, [Bucket(*row) for row in rows], leases)
+        # Weight is the address's, orders are counted for each account.
+        buckets = [Bucket(*row, is_shared=row[0] == _WEIGHT) for row in rows]
+        self.limits = Limits(clock, buckets, leases)
 
     async def wait(self, weight: int, priority: Priority) -> None:
         """Returns when a request of this weight may be sent; it is then charged."""

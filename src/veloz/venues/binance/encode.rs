@@ -286,9 +286,24 @@ impl Encoder {
                 .text("symbol", &instrument.venue_symbol));
         }
         let next = OrderSpec { qty: amend.qty - amend.filled, price: amend.price, ..*now };
-        checked(self.market, &next)?;
-        let instead = Some((amend.client_id, amend.filled));
-        self.place_spot(Action::Replace, instrument, &next, amend.new_client_id, instead)
+        self.replace(instrument, &next, amend.new_client_id, (amend.client_id, amend.filled))
+    }
+
+    /// Cancels an order of spot, named by its client id, of which so much is filled, and places
+    /// another: nothing is placed if the cancel fails.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsupported`] names what the market cannot do.
+    pub fn replace(
+        &mut self,
+        instrument: &Instrument,
+        next: &OrderSpec,
+        client_id: &str,
+        instead: (&str, i64),
+    ) -> Result<&mut Draft, Unsupported> {
+        checked(self.market, next)?;
+        self.place_spot(Action::Replace, instrument, next, client_id, Some(instead))
     }
 
     /// The end of one order; `is_algo` while a futures order waits for its trigger.

@@ -81,6 +81,9 @@ class BinanceFeed:
         """Wants them no more."""
         for line in self.lines:
             line.unwant(streams)
+        for name in streams:
+            if "@kline_" in name:
+                self.bars.forget(name)
 
     async def warm_up(self, symbol: str, interval: str, bars: int) -> int:
         """Subscribes to bars and joins them to history: none missing, doubled or half-built.

@@ -322,6 +322,13 @@ impl Feed {
         self.rows.get(row as usize)?.sync.as_deref()
     }
 
+    /// Takes a book for stale although no update is missing: a new snapshot is needed.
+    pub fn distrust(&mut self, row: InstrumentId) {
+        if let Some(sync) = self.rows.get_mut(row as usize).and_then(|row| row.sync.as_mut()) {
+            sync.distrust();
+        }
+    }
+
     /// Forgets all books after a lost connection: none is trusted before a new snapshot.
     pub fn disconnect(&mut self) {
         for row in &mut self.rows {

@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 __all__ = ["BinanceGateway", "GatewayTimes", "TrustedTime"]
 
 _STALLED_BYTES = 65536
+_HALVED = "halved"
+"""The codec's word for a replacement whose order was cancelled and not placed anew."""
+
 _LARGEST_BYTES = 2048
 _LATE_ANSWERS = 1000
 """So many unknown requests are remembered for an answer that may still come."""
@@ -363,6 +366,13 @@ class BinanceGateway:
         text = str(error.get("msg") or "") if error is not None else ""
         return self._codec.verdict(request.kind, status, code, text)
 
+    def _take_halves(self, body: bytes, ts_recv_ns: int) -> None:
+        """A replacement that ended halfway: the order was cancelled and none took its place."""
+        try:
+            self._engine.found(self._account, json.dumps(_details(body)).encode(), ts_recv_ns)
+        except ValueError:
+            self.counts["unreadable"] += 1  # the order itself is asked for all the same
+
     # What became of a request.
 
     def _settle(self, number: int) -> VenueRequest | None:
@@ -391,6 +401,8 @@ class BinanceGateway:
             self._on_done()
         elif verdict.outcome is Outcome.REFUSED:
             self.counts["refused"] += 1
+            if verdict.reason == _HALVED:
+                self._take_halves(body, ts_recv_ns)
             self._engine.refused(request.number, verdict, ts_recv_ns)
             self._resolver.settled(request.number)
             if verdict.follow_up is FollowUp.ASK and request.client_order_id:
@@ -483,6 +495,13 @@ def _parts(batch: list[VenueRequest], answer: RestAnswer) -> list[tuple[VenueReq
     return [
         (request, answer.status, b"" if answer.status == 200 else answer.body) for request in batch
     ]
+
+
+def _details(body: bytes) -> object:
+    """The data of an error, as both the WebSocket API and REST put them."""
+    answer = json.loads(body)
+    error = answer.get("error", answer)
+    return error.get("data") or {}
 
 
 def _element(part: object) -> tuple[int, bytes]:

@@ -9,11 +9,11 @@
 //! Nothing is decided here: each message becomes facts, and the desk knows which are news. A number
 //! of a symbol that the engine does not trade is left out and counted by the caller.
 
-use veloz_core::desk::{CashKind, Desk, Input, WireOwner};
+use veloz_core::desk::{CashKind, Desk, Input};
 use veloz_core::facts::{AccountSetting, CashMoved, ExternalOrder, ParkedReport};
 use veloz_core::instrument::{Instrument, Kind};
-use veloz_core::order::{Expiry, FillFact, OrderId, Reject, Report, ReportKind};
-use veloz_core::order_state::{Asked, Found, FoundStatus};
+use veloz_core::order::{Expiry, FillFact, OrderId, Reject, Report, ReportKind, Side, FEE_UNSAID};
+use veloz_core::order_state::{Asked, Found, FoundStatus, Order, Pending};
 
 use super::cell::Number;
 use super::order_words::{cut, kind_of, leg_of, number_of, origin_of, tif_of, units};
@@ -60,10 +60,13 @@ pub struct Reading<'a> {
     pub unplaced: Unplaced,
 }
 
+/// One of our orders, and which of its legs at the venue.
+type Leg = (OrderId, u32);
+
 /// An order that a message is about.
 #[derive(Clone, Copy)]
 enum Subject {
-    Known(OrderId),
+    Known(Leg),
     /// Nobody's yet: under the venue's number.
     Unknown,
 }
@@ -113,7 +116,11 @@ impl<'a> Reading<'a> {
                 let report = Report { order: 0, ts_exchange, kind };
                 self.park(row, r.venue_order_id, &report, r.client_id.as_deref());
             }
-            self.external(row, instrument, r, ts_exchange);
+            if self.may_be_ours(row, r) {
+                self.unplaced.unclear = true;
+            } else {
+                self.external(row, instrument, r, ts_exchange);
+            }
             return;
         }
         let Subject::Known(order) = subject else { return };
@@ -129,7 +136,7 @@ impl<'a> Reading<'a> {
     }
 
     /// What a message says of an order's life, fills apart.
-    fn life(&mut self, order: OrderId, r: &OrderReport<'_>, i: &Instrument, ts_exchange: i64) {
+    fn life(&mut self, order: Leg, r: &OrderReport<'_>, i: &Instrument, ts_exchange: i64) {
         let (qty, price) = (units(r.qty, i.qty_scale), units(r.price, i.price_scale));
         if r.is_amended() {
             if let (Some(qty), Some(price)) = (qty, price) {
@@ -140,7 +147,8 @@ impl<'a> Reading<'a> {
         if let Some(kind) = self.ending_of(r, i) {
             let words = r.reason.as_deref().map(|text| (0, text.into()));
             let words = if matches!(kind, ReportKind::Rejected { .. }) { words } else { None };
-            self.inputs.push(Input::Report { report: Report { order, ts_exchange, kind }, words });
+            let report = Report { order: order.0, ts_exchange, kind };
+            self.push(order, Input::Report { report, words });
             return;
         }
         let is_new = match r.status.and_then(|word| word.known) {
@@ -186,13 +194,13 @@ impl<'a> Reading<'a> {
     }
 
     /// The venue's count of fills, if it is ahead of ours with those that were just read.
-    fn count(&mut self, order: OrderId, r: &OrderReport<'_>, i: &Instrument, ts_exchange: i64) {
+    fn count(&mut self, of: Leg, r: &OrderReport<'_>, i: &Instrument, ts_exchange: i64) {
         let Some(filled_qty) = units(r.cum_qty, i.qty_scale) else { return };
-        let known = self.desk.orders.get(order);
+        let known = self.leg(of);
         let booked = known.map_or(0, |order| order.filled_qty);
-        let read: i64 = self.inputs.iter().map(|input| new_qty(input, order, known)).sum();
+        let read: i64 = self.inputs.iter().map(|input| new_qty(input, of, known)).sum();
         if filled_qty > booked + read {
-            self.inputs.push(Input::Cumulative { order, ts_exchange, filled_qty });
+            self.push(of, Input::Cumulative { order: of.0, ts_exchange, filled_qty });
         }
     }
 
@@ -200,15 +208,15 @@ impl<'a> Reading<'a> {
     fn early_fill(&mut self, r: &OrderReport<'_>) {
         let Some((row, instrument)) = self.instrument(r.row) else { return };
         let subject = self.subject(r.client_id.as_deref(), row, r.venue_order_id);
-        let Subject::Known(order) = subject else { return };
+        let Subject::Known(of) = subject else { return };
         let Some(last) = units(r.last_qty, instrument.qty_scale) else { return };
-        let Some(known) = self.desk.orders.get(order) else { return };
+        let Some(known) = self.leg(of) else { return };
         if r.trade_id.is_some_and(|id| known.knows_trade(id as u64)) {
             return;
         }
         let (filled_qty, ts_exchange) =
             (known.filled_qty + last, r.ts_exchange.unwrap_or(self.ts_recv));
-        self.inputs.push(Input::Cumulative { order, ts_exchange, filled_qty });
+        self.push(of, Input::Cumulative { order: of.0, ts_exchange, filled_qty });
     }
 
     /// What a listing or a query shows of one order.
@@ -227,7 +235,7 @@ impl<'a> Reading<'a> {
             }
         };
         let subject = self.subject(r.client_id.as_deref(), row, r.venue_order_id);
-        let Subject::Known(order) = subject else {
+        let Subject::Known(of) = subject else {
             if status == FoundStatus::Open {
                 self.external(row, i, r, ts_exchange);
             }
@@ -238,8 +246,8 @@ impl<'a> Reading<'a> {
             Some(ReportKind::Rejected { reason }) => reason as u8,
             _ => 0,
         };
-        self.inputs.push(Input::Found(Found {
-            order,
+        let found = Found {
+            order: of.0,
             ts_exchange,
             ts_created: r.ts_created.unwrap_or(0),
             status,
@@ -249,7 +257,8 @@ impl<'a> Reading<'a> {
             qty: units(r.qty, i.qty_scale).unwrap_or(0),
             price: units(r.price, i.price_scale).unwrap_or(0),
             venue_order_id: r.venue_order_id as u64,
-        }));
+        };
+        self.push(of, Input::Found(found));
     }
 
     /// A trade of a listing.
@@ -267,10 +276,12 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn trade(&mut self, order: OrderId, row: u32, trade: &TradeRow<'_>, ts_exchange: i64) {
+    fn trade(&mut self, order: Leg, row: u32, trade: &TradeRow<'_>, ts_exchange: i64) {
         let ts_exchange = trade.ts_exchange.unwrap_or(ts_exchange);
-        let known = self.desk.orders.get(order);
-        if known.is_some_and(|order| order.knows_trade(trade.trade_id as u64)) {
+        let known = self.desk.orders.get(order.0);
+        let trade_id = trade.trade_id as u64;
+        let is_known = known.is_some_and(|order| order.knows_trade(trade_id));
+        if is_known && !self.desk.owes_fee(order.0, trade_id) {
             return;
         }
         if let Some(fill) = self.fill_of_trade(row, trade) {
@@ -302,7 +313,8 @@ impl<'a> Reading<'a> {
         self.unplaced.unclear |= r.status.is_some_and(|word| word.known.is_none());
         let words = r.reason.as_deref().map(|text| (r.code.unwrap_or(0), text.into()));
         let words = if matches!(kind, ReportKind::Rejected { .. }) { words } else { None };
-        self.inputs.push(Input::Report { report: Report { order, ts_exchange, kind }, words });
+        let report = Report { order: order.0, ts_exchange, kind };
+        self.push(order, Input::Report { report, words });
     }
 
     fn trigger_refused(&mut self, r: &OrderReport<'_>) {
@@ -377,7 +389,7 @@ impl<'a> Reading<'a> {
     }
 
     /// A change that was asked for was done: its answer shows the order's new terms.
-    pub fn amended(&mut self, order: OrderId, r: &OrderReport<'_>) {
+    pub fn amended(&mut self, order: Leg, r: &OrderReport<'_>) {
         let Some((_, i)) = self.instrument(r.row) else { return };
         let (qty, price) = (units(r.qty, i.qty_scale), units(r.price, i.price_scale));
         let ts_exchange = r.ts_exchange.unwrap_or(self.ts_recv);
@@ -389,28 +401,37 @@ impl<'a> Reading<'a> {
     }
 
     /// A refusal of a request, with the venue's words.
-    pub fn refused(&mut self, order: OrderId, asked: Asked, reason: Reject, code: i64, text: &str) {
+    pub fn refused(&mut self, order: Leg, asked: Asked, reason: Reject, code: i64, text: &str) {
         let kind = match asked {
             Asked::Place => ReportKind::Rejected { reason },
             Asked::Amend => ReportKind::AmendRejected { reason },
             Asked::Cancel => ReportKind::CancelRejected { reason },
         };
-        let report = Report { order, ts_exchange: self.ts_recv, kind };
-        self.inputs.push(Input::Report { report, words: Some((code, text.into())) });
+        let report = Report { order: order.0, ts_exchange: self.ts_recv, kind };
+        self.push(order, Input::Report { report, words: Some((code, text.into())) });
     }
 
     // ---- pieces ---------------------------------------------------------------------------
 
-    fn report(&mut self, order: OrderId, ts_exchange: i64, kind: ReportKind) {
-        let report = Report { order, ts_exchange, kind };
-        self.inputs.push(Input::Report { report, words: None });
+    fn push(&mut self, (_, leg): Leg, input: Input) {
+        self.inputs.push(input.about(leg));
     }
 
-    fn name(&mut self, order: OrderId, venue_order_id: i64) {
+    fn report(&mut self, of: Leg, ts_exchange: i64, kind: ReportKind) {
+        let report = Report { order: of.0, ts_exchange, kind };
+        self.push(of, Input::Report { report, words: None });
+    }
+
+    fn name(&mut self, of: Leg, venue_order_id: i64) {
         let venue_order_id = venue_order_id as u64;
-        if venue_order_id != 0 && self.desk.venue_id(order) != Some(venue_order_id) {
-            self.inputs.push(Input::Name { order, venue_order_id });
+        if venue_order_id != 0 && self.desk.venue_id_of(of.0, of.1) != Some(venue_order_id) {
+            self.push(of, Input::Name { order: of.0, venue_order_id });
         }
+    }
+
+    /// Facts of a leg.
+    fn leg(&self, (order, leg): Leg) -> Option<&'a Order> {
+        self.desk.orders.get(order)?.leg(leg)
     }
 
     fn instrument(&mut self, row: Option<u32>) -> Option<(u32, &'a Instrument)> {
@@ -431,16 +452,12 @@ impl<'a> Reading<'a> {
         row.map(|row| row as u16)
     }
 
-    fn ours(&self, client_id: Option<&str>) -> Option<OrderId> {
-        let id = WireId::parse(client_id?.as_bytes())?;
-        match self.desk.owner_of(id.epoch, id.instance, id.counter) {
-            WireOwner::Ours(order) => Some(order),
-            WireOwner::Foreign => None,
-        }
+    fn ours(&self, client_id: Option<&str>) -> Option<Leg> {
+        WireId::parse(client_id?.as_bytes())?.leg(self.desk)
     }
 
     fn subject(&self, client_id: Option<&str>, row: u32, venue_order_id: i64) -> Subject {
-        let by_number = || self.desk.by_venue_id(self.account, row, venue_order_id as u64);
+        let by_number = || self.desk.leg_by_venue_id(self.account, row, venue_order_id as u64);
         match self.ours(client_id).or_else(by_number) {
             Some(order) => Subject::Known(order),
             None => Subject::Unknown,
@@ -487,7 +504,11 @@ impl<'a> Reading<'a> {
             price,
             is_maker: is_maker.unwrap_or(false),
             fee: 0,
-            fee_asset: i.settle,
+            // Futures leave out both words where there is no fee; a half of them is half a report.
+            fee_asset: match fee_asset {
+                None if i.kind == Kind::Spot || fee.is_some() => FEE_UNSAID,
+                _ => i.settle,
+            },
             realised: None,
         };
         if let (Some(fee), Some(name)) = (fee.filter(|fee| !fee.is_zero()), fee_asset) {
@@ -515,6 +536,19 @@ impl<'a> Reading<'a> {
     fn park(&mut self, row: u32, number: i64, report: &Report, client_id: Option<&str>) {
         let report = ParkedReport::of(self.account, row, number as u64, report);
         self.inputs.push(Input::Park { report, client_id: client_id.unwrap_or_default().into() });
+    }
+
+    /// True if an order of a name that nobody knows may be one of ours whose name the venue
+    /// rewrote: an answer that would tell its number is awaited. The account's listing names it.
+    fn may_be_ours(&self, row: u32, r: &OrderReport<'_>) -> bool {
+        let side = if r.side == Some("BUY") { Side::Buy } else { Side::Sell };
+        let is_placing = |order: &Order| {
+            (order.account, order.spec.instrument, order.spec.side) == (self.account, row, side)
+                && (order.place != Pending::None || order.amend != Pending::None)
+        };
+        let mut open = self.desk.orders.open().iter();
+        !origin_of(r.client_id.as_deref().unwrap_or_default()).is_venue_made()
+            && open.any(|id| self.desk.orders.get(*id).is_some_and(is_placing))
     }
 
     /// An order of somebody else, or of the venue, is shown.
@@ -546,10 +580,12 @@ impl<'a> Reading<'a> {
 }
 
 /// Quantity that an input adds to an order's fills.
-fn new_qty(input: &Input, of: OrderId, known: Option<&veloz_core::order_state::Order>) -> i64 {
+fn new_qty(input: &Input, of: Leg, known: Option<&Order>) -> i64 {
+    let (leg, input) = input.parts();
     match input {
         Input::Report { report: Report { order, kind: ReportKind::Filled(fill), .. }, .. }
-            if *order == of && !known.is_some_and(|order| order.knows_trade(fill.trade_id)) =>
+            if (*order, leg) == of
+                && !known.is_some_and(|order| order.knows_trade(fill.trade_id)) =>
         {
             fill.qty
         }

@@ -110,6 +110,21 @@ pub fn load8(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(eight.try_into().ok()?))
 }
 
+/// Eight digits zero.
+pub(super) const ZEROS: u64 = 0x3030_3030_3030_3030;
+
+/// Brings what is above nine to the top bit of its byte.
+pub(super) const NOT_DIGITS: u64 = 0x7676_7676_7676_7676;
+/// The top bit of each byte.
+pub(super) const TOPS: u64 = 0x8080_8080_8080_8080;
+
+/// The top bit of the first byte that is no digit; `x` is the word with `ZEROS` taken off.
+#[inline(always)]
+pub(super) fn first_non_digit(x: u64) -> u32 {
+    // Bytes behind the first such byte may be wrong because of a carry; they are not looked at.
+    ((x.wrapping_add(NOT_DIGITS) | x) & TOPS).trailing_zeros() / 8
+}
+
 /// A bit in the top of each byte of `word` that equals `byte`; exact up to the first of them.
 #[inline]
 fn matches(word: u64, byte: u8) -> u64 {
@@ -253,6 +268,13 @@ impl<'a> Scanner<'a> {
             }
             Some(b'-' | b'0'..=b'9') => {
                 self.at += 1;
+                while let Some(word) = load8(self.bytes, self.at) {
+                    let digits = first_non_digit(word ^ ZEROS) as usize;
+                    self.at += digits;
+                    if digits < 8 {
+                        break;
+                    }
+                }
                 while let Some(b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-') =
                     self.bytes.get(self.at)
                 {

@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from veloz.venues.binance.rest import RestAnswer
 
-__all__ = ["OrderRow", "PositionRow", "balances", "fills", "orders", "positions"]
+__all__ = [
+    "OrderRow",
+    "PositionRow",
+    "account_number",
+    "balances",
+    "fills",
+    "orders",
+    "positions",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +74,16 @@ def positions(answer: RestAnswer) -> list[PositionRow] | None:
         return None if rows is None else [_position(row) for row in rows]
     except (KeyError, InvalidOperation, ValueError):
         return None
+
+
+def account_number(answer: RestAnswer) -> str:
+    """The venue's own name of the account, in an answer with its balances; empty if it has none."""
+    value = answer.value()
+    if isinstance(value, dict):
+        return str(value.get("uid", ""))
+    if not isinstance(value, list) or not value or not isinstance(value[0], dict):
+        return ""
+    return str(value[0].get("accountAlias", ""))
 
 
 def balances(answer: RestAnswer) -> dict[str, Decimal] | None:

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from decimal import Decimal
 
-    from veloz.venues.venue import Difference
+    from veloz.venues.venue import CashEntry, Difference
 
-__all__ = ["LiveSide", "ended_algo_order", "external_order"]
+__all__ = ["LiveSide", "cash_fields", "ended_algo_order", "external_order"]
 
 # Client ids of orders that the venue itself makes, and the engine's words for who did.
 _ORIGINS = {
@@ -134,6 +134,13 @@ class LiveSide:
         """What the account held of an asset before its first journal record."""
         self._tell("cash", ts_recv_ns, account, why="transfer", asset=asset, amount=amount)
 
+    def cash(self, account: int, entry: CashEntry, ts_recv_ns: int) -> bool:
+        """Books an entry of the venue's income record that no event told of."""
+        if entry.asset not in self._engine.balances(account):
+            return False
+        self._tell("cash", ts_recv_ns, account, **cash_fields(entry, self._symbols))
+        return True
+
     def differs(self, account: int, difference: Difference, ts_recv_ns: int) -> None:
         """Freezes what the difference says, and tells the engine what the venue holds."""
         subject, _, leg = difference.subject.partition(" ")
@@ -157,6 +164,23 @@ class LiveSide:
         self._engine.input(kind, now_ns, account=account, **fields)
 
 
+def cash_fields(entry: CashEntry, symbols: Mapping[str, str]) -> dict[str, Any]:
+    """An entry of the income record, as the engine's input `cash` takes it.
+
+    Args:
+        entry: The entry.
+        symbols: Our symbols by the venue's.
+    """
+    return {
+        "why": entry.why,
+        "asset": entry.asset,
+        "amount": entry.amount,
+        "symbol": symbols.get(entry.symbol) if entry.why == "funding" else None,
+        "entry_id": entry.number,
+        "ts_exchange": entry.at_ms * 1_000_000,
+    }
+
+
 def external_order(row: dict[str, Any], symbols: Mapping[str, str]) -> dict[str, Any] | None:
     """An order of somebody else, as the engine's input `external` takes it.
 
@@ -176,6 +200,7 @@ def external_order(row: dict[str, Any], symbols: Mapping[str, str]) -> dict[str,
         "type": _TYPES.get(str(row["type"]), "limit"),
         "qty": row["origQty"],
         "price": row["price"],
+        "position_side": str(row.get("positionSide", "BOTH")).lower(),
         "venue_order_id": int(row["orderId"]),
         "origin": next(
             (word for start, word in _ORIGINS.items() if name.startswith(start)), "hand"

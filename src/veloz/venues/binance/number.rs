@@ -5,7 +5,8 @@
 
 use veloz_core::book::PriceLevel;
 
-use super::json::{load8, DecodeError, Problem, Scanner, Type, Value};
+use super::json::{first_non_digit, load8, DecodeError, Problem, Scanner, Type, Value};
+use super::json::{NOT_DIGITS, TOPS, ZEROS};
 
 /// A number of decimals, prepared for reading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,8 +15,8 @@ pub struct Scale {
     unit: i64,
     /// At most eight decimals.
     is_short: bool,
-    /// The bytes of eight decimals that the scale holds.
-    kept: u64,
+    /// The bytes of eight decimals that the scale does not hold.
+    dropped: u64,
     /// Moves the kept decimals to the top of a word.
     shift: u32,
     /// Bits of a word that the kept decimals leave for digits before the point.
@@ -35,7 +36,7 @@ impl Scale {
             decimals,
             unit: 10_i64.pow(u32::from(decimals)),
             is_short: decimals <= 8,
-            kept: if eight == 8 { u64::MAX } else { (1 << (8 * eight)) - 1 },
+            dropped: if eight == 8 { 0 } else { u64::MAX << (8 * eight) },
             shift: 8 * (8 - eight.max(1)),
             free: 8 * (8 - eight),
         }
@@ -46,15 +47,6 @@ impl Scale {
     pub fn decimals(&self) -> u8 {
         self.decimals
     }
-}
-
-const ZEROS: u64 = 0x3030_3030_3030_3030;
-
-/// The top bit of the first byte that is no digit; `x` is the word with `ZEROS` taken off.
-#[inline(always)]
-fn first_non_digit(x: u64) -> u32 {
-    // Bytes behind the first such byte may be wrong because of a carry; they are not looked at.
-    ((x.wrapping_add(0x7676_7676_7676_7676) | x) & 0x8080_8080_8080_8080).trailing_zeros() / 8
 }
 
 /// Eight digits, the first in the lowest byte, as a number.
@@ -110,7 +102,7 @@ fn behind_digits<const N: usize>(
                 0 => return None,
                 decimals => (x & ((1 << (8 * decimals)) - 1), behind + decimals as usize),
             };
-            if part & !scale.kept != 0 || *bytes.get(end)? != b'"' {
+            if part & scale.dropped != 0 || *bytes.get(end)? != b'"' {
                 return None;
             }
             Some((joined::<N>(x_whole, part, scale), end + 1))
@@ -203,6 +195,9 @@ pub fn whole(bytes: &[u8], value: Value, field: &'static str) -> Result<u64, Dec
     if value.kind != Type::Number {
         return Err(fail(Problem::WrongType("a whole number")));
     }
+    if let Some(number) = quick_whole(bytes, value) {
+        return Ok(number);
+    }
     value.of(bytes).iter().try_fold(0_u64, |number, byte| match byte {
         b'0'..=b'9' => number
             .checked_mul(10)
@@ -210,6 +205,24 @@ pub fn whole(bytes: &[u8], value: Value, field: &'static str) -> Result<u64, Dec
             .ok_or(fail(Problem::TooLarge)),
         _ => Err(fail(Problem::WrongType("a whole number"))),
     })
+}
+
+const TENS: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+
+/// A whole number of eight to sixteen digits; `None` if it is another, or near the frame's end.
+#[inline(always)]
+fn quick_whole(bytes: &[u8], value: Value) -> Option<u64> {
+    let behind = value.end.checked_sub(value.start)?.checked_sub(8)?;
+    let head = load8(bytes, value.start as usize)? ^ ZEROS;
+    // The last eight bytes, of which the first ones may be those of the head.
+    let tail = load8(bytes, value.end as usize - 8)? ^ ZEROS;
+    let wrong = (head.wrapping_add(NOT_DIGITS) | head) | (tail.wrapping_add(NOT_DIGITS) | tail);
+    if behind > 8 || wrong & TOPS != 0 {
+        return None;
+    }
+    let power = TENS[behind as usize];
+    let tail = eight_digits(tail) as u64 % power;
+    Some((eight_digits(head) as u64).wrapping_mul(power).wrapping_add(tail))
 }
 
 /// A stamp in nanoseconds from one in milliseconds or, above 10^14, microseconds.
@@ -251,15 +264,19 @@ pub fn levels(
     if scan.eat(b']') {
         return Ok(());
     }
+    // Eight decimals are all that a short scale can hold.
+    let is_short = price_scale.is_short && qty_scale.is_short;
     loop {
-        let quick = usual_level(scan.bytes, scan.at, price_scale, qty_scale)
-            .or_else(|| quick_level(scan.bytes, scan.at, price_scale, qty_scale));
-        let level = match quick {
+        let usual = match is_short {
+            true => usual_level(scan.bytes, scan.at, price_scale, qty_scale),
+            false => None,
+        };
+        let level = match usual {
             Some((level, end)) => {
                 scan.at = end;
                 level
             }
-            None => slow_level(scan, price_scale, qty_scale, field)?,
+            None => unusual_level(scan, price_scale, qty_scale, field)?,
         };
         out.push(level);
         match scan.bytes.get(scan.at) {
@@ -277,76 +294,83 @@ pub fn levels(
     }
 }
 
+/// Bytes of a usual level with nine digits before its points, the least that must follow.
+///
+/// The last level of a frame has as many with six such digits, because three brackets close it.
+const USUAL: usize = 34;
+
 /// A level as spot writes it, both numbers with eight decimals; `None` if it looks different.
 ///
 /// With the number of decimals given, everything stands at a fixed distance from the digits before
-/// the point, so that one check of the length does for a whole number.
+/// the point, so that one check of the length does for a whole level.
 #[inline(always)]
 fn usual_level(bytes: &[u8], at: usize, price: &Scale, qty: &Scale) -> Option<(PriceLevel, usize)> {
-    let text = bytes.get(at..)?;
+    let text: &[u8; USUAL] = bytes.get(at..)?.first_chunk()?;
     let word = load8(text, 2)?;
-    match first_non_digit(word ^ ZEROS) {
-        1 => behind_price::<1>(text, at, word, price, qty),
-        2 => behind_price::<2>(text, at, word, price, qty),
-        3 => behind_price::<3>(text, at, word, price, qty),
-        4 => behind_price::<4>(text, at, word, price, qty),
-        5 => behind_price::<5>(text, at, word, price, qty),
-        6 => behind_price::<6>(text, at, word, price, qty),
-        _ => None,
-    }
+    let (level, length) = match first_non_digit(word ^ ZEROS) {
+        1 => behind_price::<1>(text, word, price, qty)?,
+        2 => behind_price::<2>(text, word, price, qty)?,
+        3 => behind_price::<3>(text, word, price, qty)?,
+        4 => behind_price::<4>(text, word, price, qty)?,
+        5 => behind_price::<5>(text, word, price, qty)?,
+        6 => behind_price::<6>(text, word, price, qty)?,
+        _ => return None,
+    };
+    Some((level, at.wrapping_add(length)))
 }
 
-/// The rest of a level whose price has `N` digits before the point; `text` starts with its bracket.
+/// The rest of a level whose price has `N` digits before the point, and the length of it all.
 #[inline(always)]
 fn behind_price<const N: usize>(
-    text: &[u8],
-    at: usize,
+    text: &[u8; USUAL],
     word: u64,
     price: &Scale,
     qty: &Scale,
 ) -> Option<(PriceLevel, usize)> {
-    let (price_text, rest) = text.split_at_checked(N + 14)?;
-    let frame = [0, 1, N + 11, N + 12, N + 13].map(|at| price_text[at]);
-    if frame != *b"[\"\",\"" {
+    const BETWEEN: u32 = u32::from_le_bytes(*b"\",\"\0");
+    let between = u32::from_le_bytes(text.get(N + 11..N + 15)?.try_into().ok()?);
+    if text[..2] != *b"[\"" || between & 0xFF_FFFF != BETWEEN {
         return None;
     }
-    let price = eight_decimals::<N>(&price_text[2..], word, price)?;
-    let at = at.wrapping_add(N + 14);
-    let word = load8(rest, 0)?;
+    let price = eight_decimals::<N>(word, load8(text, N + 3)?, price)?;
+    let word = load8(text, N + 14)?;
     match first_non_digit(word ^ ZEROS) {
-        1 => behind_qty::<1>(rest, at, word, price, qty),
-        2 => behind_qty::<2>(rest, at, word, price, qty),
-        3 => behind_qty::<3>(rest, at, word, price, qty),
-        4 => behind_qty::<4>(rest, at, word, price, qty),
-        5 => behind_qty::<5>(rest, at, word, price, qty),
-        6 => behind_qty::<6>(rest, at, word, price, qty),
+        1 => behind_qty::<N, 1>(text, word, price, qty),
+        2 => behind_qty::<N, 2>(text, word, price, qty),
+        3 => behind_qty::<N, 3>(text, word, price, qty),
+        4 => behind_qty::<N, 4>(text, word, price, qty),
+        5 => behind_qty::<N, 5>(text, word, price, qty),
+        6 => behind_qty::<N, 6>(text, word, price, qty),
         _ => None,
     }
 }
 
-/// The rest of a level whose quantity has `N` digits before the point; `text` starts with them.
+/// The rest of a level with `N` and `M` digits before its points, and the length of it all.
 #[inline(always)]
-fn behind_qty<const N: usize>(
-    text: &[u8],
-    at: usize,
+fn behind_qty<const N: usize, const M: usize>(
+    text: &[u8; USUAL],
     word: u64,
     price: i64,
     qty: &Scale,
 ) -> Option<(PriceLevel, usize)> {
-    let text = text.get(..N + 11)?;
-    let qty = eight_decimals::<N>(text, word, qty)?;
-    let is_closed = [text[N + 9], text[N + 10]] == *b"\"]";
-    is_closed.then_some((PriceLevel { price, qty }, at.wrapping_add(N + 11)))
-}
-
-/// A number with `N` digits, a point and eight decimals; `word` is its first eight bytes.
-#[inline(always)]
-fn eight_decimals<const N: usize>(text: &[u8], word: u64, scale: &Scale) -> Option<i64> {
-    let part = load8(text, N + 1)? ^ ZEROS;
-    if text[N] != b'.' || first_non_digit(part) != 8 || part & !scale.kept != 0 {
+    let length = N + M + 25;
+    if text.get(length - 2..length)? != b"\"]" {
         return None;
     }
-    scale.is_short.then(|| joined::<N>(word ^ ZEROS, part, scale))
+    let qty = eight_decimals::<M>(word, load8(text, N + M + 15)?, qty)?;
+    Some((PriceLevel { price, qty }, length))
+}
+
+/// A number whose first eight bytes are `word`, with `N` digits before a point; behind that are the
+/// eight decimals of `part`.
+#[inline(always)]
+fn eight_decimals<const N: usize>(word: u64, part: u64, scale: &Scale) -> Option<i64> {
+    let part = part ^ ZEROS;
+    let wrong = ((part.wrapping_add(NOT_DIGITS) | part) & TOPS) | (part & scale.dropped);
+    if (word >> (8 * N)) as u8 != b'.' || wrong != 0 {
+        return None;
+    }
+    Some(joined::<N>(word ^ ZEROS, part, scale))
 }
 
 /// The number of `N` digits in the low bytes of `whole` and the decimals in those of `part`.
@@ -374,6 +398,22 @@ fn quick_level(bytes: &[u8], at: usize, price: &Scale, qty: &Scale) -> Option<(P
     }
     let (qty, end) = quick_decimal(bytes, end + 2, qty)?;
     (*bytes.get(end)? == b']').then_some((PriceLevel { price, qty }, end + 1))
+}
+
+#[inline(never)]
+fn unusual_level(
+    scan: &mut Scanner<'_>,
+    price: &Scale,
+    qty: &Scale,
+    field: &'static str,
+) -> Result<PriceLevel, DecodeError> {
+    match quick_level(scan.bytes, scan.at, price, qty) {
+        Some((level, end)) => {
+            scan.at = end;
+            Ok(level)
+        }
+        None => slow_level(scan, price, qty, field),
+    }
 }
 
 #[cold]

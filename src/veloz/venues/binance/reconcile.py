@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, TypeVar
 from veloz.errors import FeedError, NotSent, OutcomeUnknown
 from veloz.venues.binance import listings
 from veloz.venues.binance.capabilities import CAPABILITIES
+from veloz.venues.binance.income import income_since, missed
 from veloz.venues.binance.resolve import OPEN_STATUSES
 from veloz.venues.venue import Difference, Freeze
 
@@ -71,6 +72,7 @@ DIFFERENCES: dict[str, Rule] = {
     "order_missing_there": Rule(Freeze.ORDER,      "asked for by its id",             ""),
     "filled_quantity":     Rule(Freeze.ORDER,      "its trades are booked",           ""),
     "fill_missing":        Rule(Freeze.NOTHING,    "the venue's trade is booked",     ""),
+    "cash_missing":        Rule(Freeze.NOTHING,    "the venue's entry is booked",     ""),
     "position":            Rule(Freeze.INSTRUMENT, "",                                "a person"),
     "balance":             Rule(Freeze.ACCOUNT,    "",                                "a person"),
     "leverage":            Rule(Freeze.INSTRUMENT, "risk counts with the venue's",    ""),
@@ -340,7 +342,32 @@ class Reconciler:
         await asyncio.sleep(_SECOND_READ_S)
         # Trading goes on meanwhile: what must be the same is how far they are apart.
         apart = {_apart(difference) for difference in first}
-        found += [other for other in await self._holdings() if _apart(other) in apart]
+        second = [other for other in await self._holdings() if _apart(other) in apart]
+        explained = await self._merge_income(second, found)
+        found += [other for other in second if other.subject not in explained]
+
+    async def _merge_income(self, apart: Sequence[Difference], found: list[Difference]) -> set[str]:
+        """Books the entries of the income record that make up a balance's difference.
+
+        Returns:
+            The assets of which nothing differs any more.
+        """
+        explained: set[str] = set()
+        balances = [other for other in apart if other.kind == "balance"]
+        if not balances or not self._offers.has_positions:
+            return explained
+        entries = await income_since(self._rest, self._since_ms()) or []
+        for difference in balances:
+            asset = difference.subject
+            of_asset = [entry for entry in entries if entry.asset == asset]
+            distance = Decimal(difference.theirs) - Decimal(difference.ours)
+            for entry in missed(of_asset, distance):
+                if not self._engine.cash(self._account, entry, self._doors.clock.wall_ns()):
+                    continue
+                what = f"{entry.kind} {entry.symbol or asset}"
+                found.append(_difference("cash_missing", what, 0, entry.amount))
+                explained.add(asset)
+        return explained
 
     async def _holdings(self) -> list[Difference]:
         differences: list[Difference] = []

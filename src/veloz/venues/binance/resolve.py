@@ -52,6 +52,7 @@ class _Doubt:
         number: The engine's number of the request; 0 if only the order's state is wanted.
         deadline_ms: Venue time from which on absence can be concluded.
         terms: Of an amend: quantity and price that were asked for, by the listing's field.
+        is_new: Of an amend: it places another order, under the client id that is asked about.
     """
 
     number: int
@@ -62,6 +63,7 @@ class _Doubt:
     timestamp_ms: int
     deadline_ms: int
     terms: dict[str, str]
+    is_new: bool = False
     is_settled: bool = False
 
     def is_amended(self, order: dict[str, object]) -> bool:
@@ -119,16 +121,22 @@ class Resolver:
     def doubt(self, request: VenueRequest, timestamp_ms: int, recv_window_ms: int) -> None:
         """Begins to ask about a request that may have been carried out.
 
+        Of one that cancels an order and places another, both are asked about.
+
         Args:
             request: Which one.
             timestamp_ms: The venue time that was signed into it.
             recv_window_ms: Its receive window.
         """
-        self._begin(request, request.number, timestamp_ms + recv_window_ms)
+        until_ms = timestamp_ms + recv_window_ms
+        self._begin(request, request.number, request.client_order_id, until_ms)
+        if request.replaces:
+            self._begin(request, 0, request.replaces, until_ms)
 
     def ask(self, request: VenueRequest, timestamp_ms: int, recv_window_ms: int) -> None:
         """Asks for the state of the order that a refused cancel or amend was about."""
-        self._begin(request, 0, timestamp_ms + recv_window_ms)
+        name = request.replaces or request.client_order_id
+        self._begin(request, 0, name, timestamp_ms + recv_window_ms)
 
     def settled(self, number: int) -> None:
         """The answer came after all."""
@@ -146,19 +154,20 @@ class Resolver:
                 self._new.clear()
                 await self._wake.wait()
 
-    def _begin(self, request: VenueRequest, number: int, until_ms: int) -> None:
+    def _begin(self, request: VenueRequest, number: int, name: str, until_ms: int) -> None:
         is_algo = request.is_conditional and CAPABILITIES[self._rest.market].has_algo_orders
         doubt = _Doubt(
             number,
             request.kind,
-            request.client_order_id,
+            name,
             request.symbol,
             is_algo,
             until_ms,
             until_ms + self._margin_ms,
-            _terms(request) if request.kind == "amend" else {},
+            _terms(request) if request.kind == "amend" and not request.replaces else {},
+            is_new=bool(request.replaces) and name == request.client_order_id,
         )
-        key = (number, request.client_order_id)
+        key = (number, name)
         if key not in self._doubts:
             self._doubts[key] = doubt
             self._new.append(doubt)
@@ -208,6 +217,9 @@ class Resolver:
         self._engine.found(self._account, body, answer.ts_recv_ns)
         if doubt.kind == "place" or doubt.number == 0:
             return True
+        if doubt.is_new:  # that it exists is the answer
+            self._engine.answered(doubt.number, body, answer.ts_recv_ns)
+            return True
         order = json.loads(body)
         if str(order.get("status") or order.get("algoStatus")) not in OPEN_STATUSES:
             return True
@@ -231,7 +243,10 @@ class Resolver:
             if name == doubt.client_order_id:
                 return self._found(doubt, json.dumps(row).encode(), answer, is_past=True)
         self.counts["absent"] += 1
-        self._engine.absent(self._account, doubt.client_order_id, answer.ts_recv_ns)
+        if doubt.is_new and doubt.number:
+            self._engine.lapsed(doubt.number, answer.ts_recv_ns)
+        else:
+            self._engine.absent(self._account, doubt.client_order_id, answer.ts_recv_ns)
         return True
 
     async def _listing(self, doubt: _Doubt) -> tuple[list[dict[str, object]], RestAnswer] | None:

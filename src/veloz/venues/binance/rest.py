@@ -88,6 +88,7 @@ _FUTURES: dict[str, Endpoint] = {
     "algo_order": _query("/v1/algoOrder", 1),
     "open_algo_orders": _query("/v1/openAlgoOrders", 40),
     "all_algo_orders": _query("/v1/allAlgoOrders", 5),
+    "income": _query("/v1/income", 30),
     "position_mode": _query("/v1/positionSide/dual", 30),
     "countdown": Endpoint("POST", "/v1/countdownCancelAll", 10, Priority.CANCEL),
     "cancel_all": Endpoint("DELETE", "/v1/allOpenOrders", 1, Priority.CANCEL),

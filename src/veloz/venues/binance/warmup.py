@@ -115,6 +115,14 @@ class Bars:
         self._held.setdefault(stream, _Held())
         self.watched[stream] = None
 
+    def forget(self, stream: str) -> None:
+        """Knows nothing of a stream any more: nobody wants it."""
+        self._held.pop(stream, None)
+        self._closed.pop(stream, None)
+        self._to_fill.pop(stream, None)
+        self.incomplete.pop(stream, None)
+        self.watched.pop(stream, None)
+
     async def run(self) -> None:
         """Fills holes until cancelled."""
         while True:
@@ -127,6 +135,9 @@ class Bars:
 
     async def warm_up(self, symbol: str, interval: str, bars: int) -> int:
         """Brings the last `bars` closed bars, then lets the stream go.
+
+        A stream that others hear already goes on for them where it was held: what closed since is
+        not of the history.
 
         Args:
             symbol: Venue symbol.
@@ -141,10 +152,17 @@ class Bars:
         """
         stream = f"{symbol.lower()}@kline_{interval}"
         rows, url, ts_recv_ns = await self._history(stream, symbol, interval, bars)
+        if stream not in self._held:
+            return 0  # nobody wants it any more
+        last_opened, _ = self._closed.get(stream, (-1, -1))
+        if last_opened >= 0:
+            rows = [row for row in rows if _opened(row) <= last_opened]
         if rows:
             self._engine.history_body(self._feed, url, _body(rows), ts_recv_ns)
-            self._closed[stream] = (_opened(rows[-1]), _ended(rows[-1]))
-        self._release(stream)
+            if last_opened < 0:
+                self._closed[stream] = (_opened(rows[-1]), _ended(rows[-1]))
+        if stream not in self._to_fill:
+            self._release(stream)
         return len(rows)
 
     async def _history(
@@ -206,6 +224,8 @@ class Bars:
     async def _fill(self, stream: str) -> None:
         """Brings the bars that closed since the last one that was delivered."""
         symbol, interval = stream.split("@kline_")
+        if stream not in self._closed:
+            return  # nobody wants it any more
         since = self._closed[stream][1] + 1
         params = {"symbol": symbol.upper(), "interval": interval, "startTime": str(since)}
         params["limit"] = str(CAPABILITIES[self._rest.market].klines_limit)
@@ -215,6 +235,8 @@ class Bars:
                 if rows and _opened(rows[0]) != since:
                     raise FeedError(f"{stream} has no bar that opens at {since}")
                 _check_chain(rows, stream)
+                if stream not in self._closed:
+                    return
                 if rows:
                     self._engine.rest_body(self._feed, url, _body(rows), ts_recv_ns)
                     self._closed[stream] = (_opened(rows[-1]), _ended(rows[-1]))
@@ -234,7 +256,9 @@ class Bars:
 
     def _release(self, stream: str) -> None:
         """Delivers the held frames; closed bars that history brought are left out."""
-        held = self._held.pop(stream)
+        held = self._held.pop(stream, None)
+        if held is None:
+            return
         self._closed.setdefault(stream, (-1, -1))
         for payload, ts_recv_ns in held.frames:
             if stream in self._held:  # a bar is missing among them: the rest waits again

@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from veloz.errors import ConfigError
 from veloz.exchange.words import Refusal
@@ -29,6 +29,8 @@ from veloz.venues.binance.dialect.fault_effects import (
     REQUEST,
     TIME,
     USER,
+    MessageFault,
+    RequestFault,
     Treatment,
 )
 
@@ -52,7 +54,23 @@ WHEN_WORDS = {
     "rate_per_1k_events",
     "times",
 }
+KINDS = (RequestFault, MessageFault)
+AS_USUAL = Treatment()
 Passage = list[tuple[int, Any]]
+Table = Mapping[str, Any]
+
+
+class Standing(NamedTuple):
+    """A rule at a point where it may act on messages or requests of one kind.
+
+    Attributes:
+        names: What it may do there; chance draws if the rule names no fault.
+        fits: Whether its patterns fit; if not it only draws, so that a history stays the same.
+    """
+
+    rule: Rule
+    names: list[str]
+    fits: bool
 
 
 @dataclass(frozen=True)
@@ -114,7 +132,9 @@ class Faults:
         self._rules: list[Rule] = []
         self._started_ms = now_ms()
         self.injected: Counter[str] = Counter()
-        self._fitting: dict[tuple[int, str, tuple[str, ...]], list[str]] = {}
+        self._timed: list[tuple[Rule, list[str]]] = []
+        # patterns are matched once for each kind, not for each message
+        self._standing: dict[tuple[int, str, str], list[Standing]] = {}
 
     def load(self, plan: dict[str, Any]) -> None:
         """Puts a plan in force, in place of the one before.
@@ -124,7 +144,7 @@ class Faults:
         """
         if "seed" in plan:
             self._random.seed(int(plan["seed"]))
-        self._rules = []
+        self.clear()
         self._started_ms = self._now_ms()
         for row in plan.get("plan", []):
             self.add(row)
@@ -137,11 +157,22 @@ class Faults:
         unknown = sorted(set(words) - WHEN_WORDS)
         if unknown:
             raise ConfigError(f"fault {fault}: unknown predicate {unknown[0]!r}")
-        self._rules.append(Rule(fault, When(**words), dict(row.get("args", {}))))
+        rule = Rule(fault, When(**words), dict(row.get("args", {})))
+        self._rules.append(rule)
+        self._standing.clear()
+        if names := _names(rule, TIME, ""):
+            self._timed.append((rule, names))
 
     def clear(self) -> None:
         """Ends the plan; the counts stay."""
         self._rules = []
+        self._timed = []
+        self._standing.clear()
+
+    @property
+    def is_planned(self) -> bool:
+        """Whether any fault could happen."""
+        return bool(self._rules)
 
     def counts(self) -> dict[str, int]:
         """`injected_total` by id."""
@@ -149,52 +180,37 @@ class Faults:
 
     def request(self, market: Market, kind: str, client_id: str) -> Treatment:
         """What becomes of a request."""
-        for rule in self._rules:
-            fault = self._at(rule, REQUEST, kind)
-            if fault is None or not self._is_request(rule, fault, market, kind, client_id):
-                continue
-            if self._acts(rule, fault):
+        for rule, names, fits in self._at(REQUEST, market, kind):
+            fault = self._named(rule, names)
+            pattern = rule.when.client_order_id
+            fits = fits and (pattern == "*" or fnmatch(client_id, pattern))
+            if fits and self._acts(rule, fault):
                 return REQUEST[fault].treat({**rule.args, "market": market.value, "kind": kind})
-        return Treatment()
+        return AS_USUAL
 
     def user(self, market: Market, kind: str, message: Any) -> Passage:
         """What becomes of a private message: (delay in ms, message) of each that is sent."""
-        for rule in self._rules:
-            fault = self._at(rule, USER, kind)
-            if fault is None:
-                continue
-            entry = USER[fault]
-            fits = (
-                fnmatch(market.value, rule.when.market)
-                and fnmatch(kind, rule.when.event)
-                and entry.fits(kind)
-            )
-            if fits and self._acts(rule, fault):
-                return entry.change(message, rule.args)
-        return [(0, message)]
+        return self._passage(USER, market, kind, message)
 
     def market(self, market: Market, stream: str, payload: Any) -> Passage:
         """What becomes of a market payload: (delay in ms, payload) of each that is sent."""
-        for rule in self._rules:
-            fault = self._at(rule, MARKET, stream)
-            if fault is None:
-                continue
-            entry = MARKET[fault]
-            fits = (
-                fnmatch(market.value, rule.when.market)
-                and fnmatch(stream, rule.when.stream)
-                and entry.fits(stream)
-            )
+        return self._passage(MARKET, market, stream, payload)
+
+    def _passage(
+        self, table: Mapping[str, MessageFault], market: Market, kind: str, message: Any
+    ) -> Passage:
+        for rule, names, fits in self._at(table, market, kind):
+            fault = self._named(rule, names)
             if fits and self._acts(rule, fault):
-                return entry.change(payload, rule.args)
-        return [(0, payload)]
+                return table[fault].change(message, rule.args)
+        return [(0, message)]
 
     def tick(self, world: World) -> None:
         """Does what is due by the clock."""
         elapsed = self._now_ms() - self._started_ms
-        for rule in self._rules:
-            fault = self._at(rule, TIME)
-            if fault is None or elapsed < rule.when.at_ms:
+        for rule, names in self._timed:
+            fault = self._named(rule, names)
+            if elapsed < rule.when.at_ms:
                 continue
             by_chance = rule.when.rate_per_1k_events > 0
             if (rule.acted and not by_chance) or not self._acts(rule, fault):
@@ -215,31 +231,22 @@ class Faults:
         """Calls `act` when the running work is done."""
         asyncio.get_running_loop().call_soon(act)
 
-    def _at(self, rule: Rule, table: Mapping[str, Any], kind: str = "") -> str | None:
-        """The fault that a rule would do at this point; chance draws a fitting one for `*`."""
-        if rule.fault != "*":
-            return rule.fault if rule.fault in table else None
-        key = (id(table), kind, rule.groups)
-        names = self._fitting.get(key)
-        if names is None:
-            names = [
-                name
-                for name, entry in table.items()
-                if name[2] in rule.groups and (table is TIME or entry.fits(kind))
-            ]
-            self._fitting[key] = names
-        return self._random.choice(names) if names else None
+    def _at(self, table: Table, market: Market, kind: str) -> list[Standing]:
+        """The rules that may act here, in the order of the plan."""
+        key = (id(table), market.value, kind)
+        found = self._standing.get(key)
+        if found is None:
+            found = self._standing[key] = []
+            for rule in self._rules:
+                names = _names(rule, table, kind)
+                fits = bool(names) and _fits(rule, table, market, kind)
+                if fits or (names and rule.fault == "*"):
+                    found.append(Standing(rule, names, fits))
+        return found
 
-    def _is_request(
-        self, rule: Rule, fault: str, market: Market, kind: str, client_id: str
-    ) -> bool:
-        when = rule.when
-        return (
-            fnmatch(market.value, when.market)
-            and fnmatch(kind, when.request)
-            and fnmatch(client_id, when.client_order_id)
-            and (when.request != "*" or REQUEST[fault].fits(kind))
-        )
+    def _named(self, rule: Rule, names: list[str]) -> str:
+        """What a rule does at this point: what it names, or what chance draws."""
+        return names[0] if rule.fault != "*" else self._random.choice(names)
 
     def _acts(self, rule: Rule, fault: str) -> bool:
         when = rule.when
@@ -248,7 +255,7 @@ class Faults:
             (not when.nth or rule.seen == when.nth)
             and (not when.every or rule.seen % when.every == 0)
             and (not when.times or rule.acted < when.times)
-            and (self._now_ms() - self._started_ms >= when.at_ms)
+            and (when.at_ms < 0 or self._now_ms() - self._started_ms >= when.at_ms)
         )
         if fits and when.rate_per_1k_events:
             fits = self._random.random() * 1000 < when.rate_per_1k_events
@@ -256,3 +263,28 @@ class Faults:
             rule.acted += 1
             self.injected[fault] += 1
         return fits
+
+
+def _names(rule: Rule, table: Table, kind: str) -> list[str]:
+    """The faults that a rule may do at a point."""
+    if rule.fault != "*":
+        return [rule.fault] if rule.fault in table else []
+    groups = rule.groups
+    return [
+        name
+        for name, entry in table.items()
+        if name[2] in groups and (not isinstance(entry, KINDS) or entry.fits(kind))
+    ]
+
+
+def _fits(rule: Rule, table: Table, market: Market, kind: str) -> bool:
+    """Whether the patterns of a rule fit; that of the client's id is for each request."""
+    when = rule.when
+    if not fnmatch(market.value, when.market):
+        return False
+    if table is REQUEST:
+        named = rule.fault == "*" or when.request != "*" or REQUEST[rule.fault].fits(kind)
+        return fnmatch(kind, when.request) and named
+    pattern = when.stream if table is MARKET else when.event
+    entry = table.get(rule.fault)
+    return fnmatch(kind, pattern) and (not isinstance(entry, KINDS) or entry.fits(kind))

@@ -13,11 +13,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import partial
+from heapq import nlargest, nsmallest
 from typing import TYPE_CHECKING, Any
 
 from veloz.exchange.model import Depth
 from veloz.exchange.words import Market
-from veloz.venues.binance.dialect.vocabulary import MILLISECOND
+from veloz.venues.binance.dialect.vocabulary import MILLISECOND, encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,29 +31,66 @@ __all__ = ["Frames"]
 
 SHOWN_LEVELS = 20
 SHOW_NS = 100_000_000
-Side = dict[Decimal, Decimal]
+Side = dict[str, str]
+_NEVER = 9_876_543_210_987_654
+"""A time, in ms, that no payload holds: it marks where times are written."""
 
 
 @dataclass
 class _Book:
-    """The recorded book of one symbol."""
+    """The recorded book of one symbol, as it is written: numbers are made of it when it is asked.
+
+    Attributes:
+        bids: Quantity by price; a price is written in one way only.
+        asks: The same.
+    """
 
     last_id: int = 0
-    bids: Side = field(default_factory=dict[Decimal, Decimal])
-    asks: Side = field(default_factory=dict[Decimal, Decimal])
+    bids: Side = field(default_factory=dict[str, str])
+    asks: Side = field(default_factory=dict[str, str])
+    _written: dict[str, str] = field(default_factory=dict[str, str])
+    _prices: dict[str, Decimal] = field(default_factory=dict[str, Decimal])
 
     def apply(self, bids: Any, asks: Any, last_id: int) -> None:
         self.last_id = last_id
         for side, levels in ((self.bids, bids), (self.asks, asks)):
-            for price, size in levels:
+            for text, size in levels:
+                price = self._written.get(text) or self._learn(text)
                 if size.strip("0.") == "":
-                    side.pop(Decimal(price), None)
+                    side.pop(price, None)
                 else:
-                    side[Decimal(price)] = Decimal(size)
+                    side[price] = size
 
     def top(self, limit: int) -> tuple[list[tuple[Decimal, Decimal]], ...]:
-        bids = sorted(self.bids.items(), reverse=True)[:limit]
-        return bids, sorted(self.asks.items())[:limit]
+        bids = nlargest(limit, ((self._prices[price], price) for price in self.bids))
+        asks = nsmallest(limit, ((self._prices[price], price) for price in self.asks))
+        return (
+            [(price, Decimal(self.bids[text])) for price, text in bids],
+            [(price, Decimal(self.asks[text])) for price, text in asks],
+        )
+
+    def _learn(self, text: str) -> str:
+        """The one way in which a price is written here."""
+        price = Decimal(text)
+        name = f"{price.normalize():f}"
+        self._written[text] = name
+        self._prices.setdefault(name, price)
+        return name
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A payload as JSON, cut where the times are that move to now.
+
+    Written before the load begins, so that sending one costs the host that is measured little.
+    """
+
+    streams: tuple[str, ...]
+    parts: tuple[bytes, ...]
+
+    @classmethod
+    def of(cls, streams: tuple[str, ...], payload: dict[str, Any]) -> _Written:
+        return cls(streams, tuple(encode(payload).split(str(_NEVER).encode())))
 
 
 class Frames:
@@ -79,6 +118,10 @@ class Frames:
             self._books.setdefault((row.market, row.symbol), _Book())
             if row.body["e"] == "aggTrade":
                 self._aggregated.add((row.market, row.symbol))
+        self._written = [
+            [_Written.of(streams, payload) for streams, payload in self._payloads(row, _NEVER)]
+            for row in self._rows
+        ]
         for key in self._books:
             simulation.venue.books[key] = self._depth(key)
 
@@ -96,7 +139,7 @@ class Frames:
         elapsed_ns = now_ns - self._begun_ns if self._begun_ns else -1
         until = self._rows[0].ts + int(elapsed_ns * self._speed)
         while not self.is_done and self._rows[self._next].ts <= until:
-            self._send(self._rows[self._next], now_ns // MILLISECOND)
+            self._send(self._next, now_ns // MILLISECOND)
             self._next += 1
         if now_ns - self._shown_ns >= SHOW_NS:
             self._shown_ns = now_ns
@@ -119,7 +162,8 @@ class Frames:
         book.asks.clear()
         book.apply(body["bids"], body["asks"], int(body["lastUpdateId"]))
 
-    def _send(self, row: RecordedRow, now_ms: int) -> None:
+    def _send(self, number: int, now_ms: int) -> None:
+        row = self._rows[number]
         key, body = (row.market, row.symbol), row.body
         kind = body["e"]
         book = self._books[key]
@@ -134,19 +178,36 @@ class Frames:
         elif kind == "markPriceUpdate":
             self._simulation.venue.exchange.set_mark(*key, Decimal(body["p"]))
             return  # the streams of mark prices have a pace of their own
-        self._publish(row, now_ms)
+        self._publish(row, self._written[number], now_ms)
 
-    def _publish(self, row: RecordedRow, now_ms: int) -> None:
+    def _publish(self, row: RecordedRow, written: list[_Written], now_ms: int) -> None:
         hub = self._simulation.hubs[row.market]
-        moved = {name: now_ms for name in ("E", "T") if name in row.body}
-        payload = {**row.body, **moved}
-        name = row.symbol.lower()
-        if payload["e"] == "bookTicker" and row.market is Market.SPOT:
+        if hub.faults.is_planned:
+            for streams, payload in self._payloads(row, now_ms):
+                for stream in streams:
+                    hub.publish(stream, partial(_given, payload))
+            return
+        for one in written:
+            heard = [stream for stream in one.streams if hub.is_heard(stream)]
+            if heard:
+                raw = str(now_ms).encode().join(one.parts)
+                for stream in heard:
+                    hub.send(stream, raw)
+
+    def _payloads(
+        self, row: RecordedRow, now_ms: int
+    ) -> list[tuple[tuple[str, ...], dict[str, Any]]]:
+        """What a message becomes at another time, as the venue words it, and on which streams."""
+        kind, name = row.body["e"], row.symbol.lower()
+        if kind not in STREAMS:
+            return []
+        payload = row.body | {part: now_ms for part in ("E", "T") if part in row.body}
+        if kind == "bookTicker" and row.market is Market.SPOT:
             del payload["e"]
-        for stream in STREAMS[row.body["e"]]:
-            hub.publish(name + stream, lambda _unit: payload)
-        if row.body["e"] == "trade" and (row.market, row.symbol) not in self._aggregated:
-            hub.publish(name + "@aggTrade", lambda _unit: _aggregate(payload))
+        found = [(tuple(name + stream for stream in STREAMS[kind]), payload)]
+        if kind == "trade" and (row.market, row.symbol) not in self._aggregated:
+            found.append(((name + "@aggTrade",), _aggregate(payload)))
+        return found
 
     def _show(self) -> None:
         """The exchange takes over the top of each book, and the last trade."""
@@ -175,6 +236,10 @@ def _aggregate(trade: dict[str, Any]) -> dict[str, Any]:
     """A trade as an aggregate of itself."""
     own = {name: trade[name] for name in ("E", "s", "p", "q", "T", "m")}
     return {"e": "aggTrade", **own, "a": trade["t"], "f": trade["t"], "l": trade["t"]}
+
+
+def _given(payload: dict[str, Any], _unit: int) -> dict[str, Any]:
+    return payload
 
 
 STREAMS = {

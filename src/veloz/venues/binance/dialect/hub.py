@@ -7,6 +7,7 @@ encoded once per form: bare, or with the stream's name around it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from veloz.exchange.words import Market
@@ -56,8 +57,10 @@ class Hub:
         self.venue = venue
         self.market = market
         self.faults = faults
+        self._is_any_path = market is not Market.USDM
         # dicts in place of sets: their order is that of subscribing, and the same in every run
         self._hearers: dict[str, dict[Hearer, None]] = {}
+        self._names: dict[str, tuple[bytes, frozenset[str]]] = {}
 
     def join(self, stream: str, hearer: Hearer) -> None:
         """Adds a listener to a stream, whether or not anything is ever sent on it."""
@@ -69,6 +72,7 @@ class Hub:
         rows.pop(hearer, None)
         if not rows:
             self._hearers.pop(stream, None)
+            self._names.pop(stream, None)
 
     def streams(self) -> list[str]:
         """Streams that somebody listens to."""
@@ -90,26 +94,38 @@ class Hub:
             return
         for unit in {hearer.unit: None for hearer in hearers}:
             for delay_ms, payload in self.faults.market(self.market, stream, build(unit)):
-                self.faults.later(delay_ms, self._sender(stream, unit, payload))
+                raw = encode(payload)
+                self.faults.later(delay_ms, partial(self.send, stream, raw, unit))
 
-    def _sender(self, stream: str, unit: int, payload: Any) -> Callable[[], None]:
-        raw = encode(payload)
-        name = encode(stream)
+    def send(self, stream: str, raw: bytes, unit: int | None = None) -> None:
+        """Sends a payload that is written already to all who listen, at once and past the faults.
 
-        def send() -> None:
-            for hearer in list(self._hearers.get(stream, ())):
-                if hearer.unit != unit or not self._is_served(stream, hearer):
-                    continue
-                form = b'{"stream":%b,"data":%b}' % (name, raw) if hearer.is_combined else raw
-                hearer.deliver(form)
+        Args:
+            stream: Its name.
+            raw: JSON.
+            unit: Only those whose unit of time this is.
+        """
+        name, paths = self._name(stream)
+        combined = b""
+        for hearer in list(self._hearers.get(stream, ())):
+            if unit is not None and hearer.unit != unit:
+                continue
+            if not (self._is_any_path or hearer.path in paths):
+                continue  # a stream on the wrong path is silent, as on the venue's own host
+            if hearer.is_combined:
+                combined = combined or b'{"stream":%b,"data":%b}' % (name, raw)
+                hearer.deliver(combined)
+            else:
+                hearer.deliver(raw)
 
-        return send
+    def _name(self, stream: str) -> tuple[bytes, frozenset[str]]:
+        """A stream's name as it is written, and the paths that serve it."""
+        found = self._names.get(stream)
+        if found is None:
+            found = self._names[stream] = (encode(stream), frozenset({path_of(stream), "any"}))
+        return found
 
     def send_private(self, word: str, message: Any) -> None:
         """Sends a user-data message on a listen key's stream; faults were applied before."""
         for unit in {hearer.unit: None for hearer in self._hearers.get(word, ())}:
-            self._sender(word, unit, message)()
-
-    def _is_served(self, stream: str, hearer: Hearer) -> bool:
-        """A stream on the wrong path is silent, as on the venue's own host."""
-        return self.market is not Market.USDM or hearer.path in {path_of(stream), "any"}
+            self.send(word, encode(message), unit)

@@ -111,6 +111,9 @@ INTERVALS = {
 }
 
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+
+
 def fixed(value: Decimal, decimals: int = 8) -> str:
     """A number with exactly so many decimals, never with an exponent.
 
@@ -136,4 +139,4 @@ def decode(text: bytes | str) -> Any:
 
 def encode(value: Any) -> bytes:
     """JSON as the venue writes it: no spaces, UTF-8."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+    return _ENCODER.encode(value).encode()
