@@ -203,6 +203,23 @@ def test_a_strategy_trades_and_its_journal_recovers_to_the_same_state() -> None:
     assert again.open_orders(0) == engine.open_orders(0)
 
 
+def test_an_engine_measures_its_own_way() -> None:
+    strategy = Quoter()
+    engine, venue = run(strategy)
+    for request in [*venue.requests, venue.requests[0]]:
+        engine.written(request.number)
+    fills = [text for text in strategy.told if text.startswith("fill")]
+    counts = {name: engine.latency(name) for name in ("callback", "request", "written", "fill")}
+    assert counts["callback"][0] == strategy.seen
+    assert 0 < counts["request"][0] <= len(venue.requests)
+    assert counts["written"][0] == len(venue.requests)
+    assert counts["fill"][0] == len(fills) > 0
+    for _, half, most, longest in counts.values():
+        assert 0 < half <= most <= longest
+    with pytest.raises(ValueError, match='no latency is named "nothing"'):
+        engine.latency("nothing")
+
+
 def test_strategies_give_the_same_commands_again() -> None:
     engine, _ = run(Quoter())
     last, trading, market = (
