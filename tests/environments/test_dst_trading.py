@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from dataclasses import replace
@@ -12,7 +13,7 @@ from tests.apps.conftest import checked
 
 from veloz.apps import cli
 from veloz.apps.dst_many import in_pairs
-from veloz.environments.dst import Outcome, Plan, confluence, oracles, run_seed
+from veloz.environments.dst import Outcome, Plan, confluence, run_seed
 from veloz.environments.dst.joined import JOINED, split
 from veloz.environments.dst.process import Run
 from veloz.environments.dst.traders import Dicer
@@ -144,14 +145,13 @@ def test_limits_that_are_not_kept_are_seen(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_strategies_that_wait_for_each_other_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = Dicer.turn
+    whole, calls = Dicer.turn, itertools.count()
 
     def slow(self: Dicer) -> None:
-        if len(self.turns) % 3:
-            whole(self)  # each third turn is lost
+        if next(calls) % 5:
+            whole(self)  # else it is lost
 
     monkeypatch.setattr(Dicer, "turn", slow)
-    monkeypatch.setattr(oracles, "_TURN_MOST_NS", 300_000_000)
     assert "O13" in broken(without_faults())
 
 

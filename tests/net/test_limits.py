@@ -191,9 +191,9 @@ def test_f_f02_a_silence_is_kept_by_who_starts_in_the_middle_of_it() -> None:
 
 
 def test_a_full_disk_leaves_the_engine_its_share_and_ends_nothing() -> None:
-    world = World(seed=1)
+    world = World(1)
     engine = leased(world, is_engine=True)
-    disk = world.host("a").disk
+    disk = world.host("engine").disk
     disk.capacity = 0
     assert engine.take_now({"weight": 50}, Priority.ORDER)
     assert not engine.take_now({"weight": 5}, Priority.ORDER)  # no pool: it could not be written

@@ -145,6 +145,36 @@ def test_an_engine_that_is_killed_loses_and_doubles_nothing(market: str, end: st
     check_ledger(place, outcome, [market])
 
 
+def test_a_death_at_any_step_of_the_start_leaves_an_account_that_is_taken_over_whole() -> None:
+    place = Place(9)
+    host = place.world.host("engine")
+
+    async def start_and_die(folder: Path, step: int) -> None:
+        disk = host.disk
+        disk.pull_at(disk.steps + step, after_bytes=(None, 0, 40)[step % 3])
+        settings = place.settings("live", churn("usdm"), churn("coinm"), folder=folder)
+        task = asyncio.create_task(place.trade(settings, place.boot(), Stop()))
+        while disk.is_up and not task.done():
+            await asyncio.sleep(0.001)
+        host.lose_power()
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, Exception, PowerLost):
+            await task
+
+    async def main() -> None:
+        async with place.open():
+            buy_by_hand(place)
+            for step in range(1, 40, 2):
+                folder = Path(f"/runs/{step}")
+                await start_and_die(folder, step)
+                settings = place.settings("live", churn("usdm"), churn("coinm"), folder=folder)
+                outcome = await place.trade_for(settings, 3.0)
+                assert outcome["differences"] == [], step
+
+    place.world.run(main())
+    assert any("/unbegun-trading-" in name for name, _ in host.disk.images())
+
+
 def test_a_paper_run_recovers_and_verifies_byte_for_byte() -> None:
     place = Place(4)
 

@@ -17,7 +17,7 @@ from veloz.environments.trading.tables import TABLES, Tables, market_of
 if TYPE_CHECKING:
     from veloz.net.simulated import Disk
 
-__all__ = ["BookedFill", "JournalLedger", "read_ledger"]
+__all__ = ["BookedFill", "JournalLedger", "is_segment", "read_ledger"]
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def read_ledger(disk: Disk) -> JournalLedger:
     path = FOLDER / TABLES
     found = JournalLedger(Tables.of(disk.read(path), str(path)))
     for name, image in disk.images():
-        if not name.endswith(".vj") or not any(image[:16]):
+        if not is_segment(name) or not any(image[:16]):
             continue  # the segment that was made ahead
         found.segments.append(name)
         reader = JournalReader(image)
@@ -98,6 +98,11 @@ def read_ledger(disk: Disk) -> JournalLedger:
             for row in rows:
                 _take(found, row, name, end)
     return found
+
+
+def is_segment(name: str) -> bool:
+    """True for a segment of the run's journal; one that was put aside is none."""
+    return name.startswith(f"{FOLDER}/trading-") and name.endswith(".vj")
 
 
 def _take(found: JournalLedger, row: dict[str, Any], name: str, end: int) -> None:

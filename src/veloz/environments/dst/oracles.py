@@ -283,8 +283,12 @@ def isolation(e: Evidence) -> list[str]:
             late = [true for _, true in strategy.turns if true > strategy.raised_ns]
             found += [f"{name} was called at {true} ns, after its error" for true in late]
     told = any("strategy_stopped" in line for line in e.process.said)
+    now_ns = e.process.doors.clock.monotonic_ns()
     for one in e.process.made:
-        if isinstance(one, Saboteur) and one.raised_ns is not None and not told:
+        if not isinstance(one, Saboteur) or one.raised_ns is None:
+            if now_ns - (one.turns[-1][1] if one.turns else 0) > _TURN_MOST_NS:
+                found.append(f"{type(one).__name__} is not called any more")
+        elif not told:
             found.append("a strategy was stopped by its error, and nobody was told")
     return found
 

@@ -23,6 +23,7 @@ from veloz.environments.trading.lifetime import Home, Stop
 from veloz.environments.trading.run import TradingRun
 from veloz.environments.trading.settings import Rhythm, TradingSettings
 from veloz.environments.trading.settings import Seat as Seated
+from veloz.errors import ConfigError, DataError
 from veloz.secrets import Credential
 from veloz.storage.journal_tail import DoorTail
 from veloz.storage.journal_writer import Room
@@ -159,10 +160,12 @@ class WatchedRun(TradingRun):
 
     Attributes:
         watch: Keeps what is seen.
+        is_wired: True once there is an engine with a journal.
         recovered_to: Batch and hash that recovery came to; None before.
     """
 
     watch: Run
+    is_wired = False
     recovered_to: tuple[int, str] | None = None
 
     def _recover(self, opened: Opened) -> dict[str, Any]:
@@ -173,6 +176,7 @@ class WatchedRun(TradingRun):
 
     def _wire(self) -> None:
         super()._wire()
+        self.is_wired = True
         self.shell.released = self._noting(self.shell.released)
         for port in self.ports.values():
             port.user_frame = self._keeping(port.user_frame)
@@ -221,6 +225,7 @@ class EngineProcess:
         over: Set when it has ended.
         trading: The run in it; None before the key was admitted.
         said: What it told of itself, as text.
+        is_refused: True if its start said that a person must do something.
     """
 
     def __init__(self, host: Host, run: Run) -> None:
@@ -229,6 +234,7 @@ class EngineProcess:
         self.over = asyncio.Event()
         self.trading: WatchedRun | None = None
         self.said: list[str] = []
+        self.is_refused = False
         self.doors: Doors = host.boot()
         self._host = host
         self._task: asyncio.Task[None] | None = None
@@ -295,7 +301,7 @@ class EngineProcess:
             self._host.lose_power(keep=keep)
         else:
             self._host.kill()
-        if self.trading is not None and hasattr(self.trading, "shell"):
+        if self.trading is not None and self.trading.is_wired:
             self.trading.shell.close()  # the dead set no timers
         if self._task is not None:
             self._task.cancel()
@@ -345,6 +351,8 @@ class EngineProcess:
         if self.ended:
             return
         self.run.noticed["engine.os_error"] += isinstance(error, OSError)
+        has_run = self.trading is not None and self.trading.is_wired and self.trading.shell.fatal
+        self.is_refused = isinstance(error, DataError | ConfigError) and not has_run
         # Crash-only: whatever ended the run, the process ends and is started again.
         self.die(f"the run ended: {error!r}")
 

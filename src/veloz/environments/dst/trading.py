@@ -46,6 +46,9 @@ SETTLE_S = 150.0
 _START_MOST_S = 300.0
 """Without any fault a run that does not trade by then will never."""
 
+_EVENTS_MOST_S = 1_200.0
+"""A system in which too little has happened by then stands still."""
+
 _LEAST_S = 15.0
 """What has just been broken must have time to be noticed: a silent stream takes 10 s."""
 
@@ -126,7 +129,10 @@ class Trading:
             await asyncio.sleep(0.1)
         simulation.faults.load(venue_plan)
         await asyncio.sleep(self.faulty_s)
-        while world.network.crossed < self.least_events:  # noqa: ASYNC110 - virtual time
+        while world.network.crossed < self.least_events and not self._is_over:
+            if world.loop.now_ns > _EVENTS_MOST_S * 1e9:
+                self._broken.append(f"only {world.network.crossed} events crossed")
+                break
             await asyncio.sleep(1.0)
         self._quieten(world, injector, simulation, run)
         unsettled = await self._settle(world, witness)
@@ -195,7 +201,7 @@ class Trading:
     def _note(self, process: EngineProcess) -> None:
         if process.recovered is not None:
             self._recoveries.append(process.recovered)
-        if "DataError" in process.ended or "ConfigError" in process.ended:
+        if process.is_refused:
             self._broken.append(f"the engine does not start again: {process.ended}")
             self._is_over = True
 

@@ -13,6 +13,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl
 
+from veloz.environments.dst.ledger import is_segment
+
 if TYPE_CHECKING:
     from veloz.net.simulated import Host, Parcel, World
     from veloz.net.simulated.link import Fate
@@ -107,7 +109,7 @@ class Witness:
     def _note(self, market: str, words: Mapping[str, Any]) -> None:
         names = [name for name in _IDS if name in words]
         disk = self._host.disk
-        names_there = [name for name in disk.names() if name.endswith(".vj")]
+        names_there = [name for name in disk.names() if is_segment(name)]
         segment = names_there[-1] if names_there else ""
         # The newest may be the one that was made ahead, with nothing in it yet.
         while len(names_there) > 1 and not any(disk.head(segment, 64)):
