@@ -154,7 +154,7 @@ def test_a_death_at_any_step_of_the_start_leaves_an_account_that_is_taken_over_w
         disk.pull_at(disk.steps + step, after_bytes=(None, 0, 40)[step % 3])
         settings = place.settings("live", churn("usdm"), churn("coinm"), folder=folder)
         task = asyncio.create_task(place.trade(settings, place.boot(), Stop()))
-        while disk.is_up and not task.done():
+        while disk.is_up and not task.done():  # noqa: ASYNC110 - virtual time
             await asyncio.sleep(0.001)
         host.lose_power()
         task.cancel()

@@ -16,6 +16,7 @@
 mod later;
 mod quiet;
 mod stream;
+mod watching;
 
 use later::{DueTimer, Later};
 use stream::{each, message_len, Lane};
@@ -238,46 +239,6 @@ impl<S: Strategy> Replay<S> {
             self.sample(now)?;
         }
         Ok(())
-    }
-
-    /// Which instruments' quotes are the best levels of their book: those without a quote feed.
-    fn choose_quotes(&mut self) {
-        for (is_book, told) in [(true, true), (false, false)] {
-            for lane in &self.lanes {
-                let row = match &lane.source {
-                    Source::Ticks(stream) if is_book => {
-                        stream.venue_rows().first().map(Row::instrument)
-                    }
-                    Source::Quotes(stream) if !is_book => {
-                        stream.venue_rows().first().map(Row::instrument)
-                    }
-                    _ => None,
-                };
-                if let Some(row) = row {
-                    self.engine.quotes_of_books[row as usize] = told;
-                }
-            }
-        }
-    }
-
-    /// Which lanes the engine must see row by row.
-    fn watch(&mut self) {
-        for lane in &mut self.lanes {
-            let (bits, instrument) = match &lane.source {
-                Source::Ticks(s) => {
-                    let row = s.venue_rows().first().or_else(|| s.local_rows().first());
-                    (wants::BOOKS | wants::TRADES | wants::QUOTES, row.map(Row::instrument))
-                }
-                // Bars drive indicators, marks drive equity: they are seen at their own time.
-                _ => (u32::MAX, None),
-            };
-            lane.watched = match instrument {
-                Some(instrument) if !self.engine.is_watched(instrument, bits) => 0,
-                Some(_) => bits,
-                None if bits == u32::MAX => bits,
-                None => 0,
-            };
-        }
     }
 
     /// Place of the next equity sample, [`Key::MAX`] if none is taken.

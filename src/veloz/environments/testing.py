@@ -12,7 +12,7 @@ and the whole is run again from the start with a fresh strategy whenever a resul
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,14 @@ from veloz.environments.settings import (
     parse_leverage,
 )
 from veloz.environments.sources import ArraySource
+from veloz.environments.testing_seen import (
+    START_NS,
+    FillSeen,
+    OrderSeen,
+    listing,
+    matches,
+    spoken,
+)
 from veloz.errors import ConfigError
 from veloz.storage.decimals import decimals_of, scaled, text
 from veloz.storage.instruments import Instrument, instrument_of_row
@@ -48,69 +56,8 @@ from veloz.strategy.durations import parse_duration_ns
 if TYPE_CHECKING:
     from veloz.strategy import Strategy
 
-START_NS = 1_704_067_200_000_000_000  # 2024-01-01 00:00 UTC
-
 Number = int | float | str | Decimal
 Row = Mapping[str, int]
-
-
-@dataclass(frozen=True)
-class OrderSeen:
-    """An order that the strategy gave, as it stood at the end.
-
-    Attributes:
-        side: "buy" or "sell".
-        qty: Total quantity.
-        price: Limit price; None without one.
-        type: "market", "limit", "stop", …
-        status: "accepted", "filled", "canceled", "refused", …
-        reason: Why it was refused or ended; empty otherwise.
-        why: The strategy's own reason.
-        tag: The strategy's own label.
-        symbol: Which instrument.
-        ts_ns: When the strategy gave it.
-    """
-
-    side: str
-    qty: Decimal
-    price: Decimal | None
-    type: str
-    status: str
-    reason: str
-    why: str
-    tag: str
-    symbol: str
-    ts_ns: int
-
-    def __str__(self) -> str:
-        at = "" if self.price is None else f" at {self.price}"
-        told = ": ".join(part for part in (self.status, self.reason) if part)
-        why = f", because {self.why}" if self.why else ""
-        after = (self.ts_ns - START_NS) / 1e9
-        return f"{self.side} {self.qty}{at} ({self.type}, {told}) after {after:g} s{why}"
-
-
-@dataclass(frozen=True)
-class FillSeen:
-    """An execution.
-
-    Attributes:
-        side: "buy" or "sell".
-        qty: What traded.
-        price: At what.
-        symbol: Which instrument.
-        ts_ns: When, at the venue.
-    """
-
-    side: str
-    qty: Decimal
-    price: Decimal
-    symbol: str
-    ts_ns: int
-
-    def __str__(self) -> str:
-        after = (self.ts_ns - START_NS) / 1e9
-        return f"{self.side} {self.qty} at {self.price} after {after:g} s"
 
 
 class StrategyTest:
@@ -498,7 +445,7 @@ class StrategyTest:
             if held != Decimal(str(position)):
                 raise AssertionError(
                     f"{self._class.__name__} holds {held} at the end, expected {position}"
-                    + _listing("fills", self.fills)
+                    + listing("fills", self.fills)
                 )
         return self
 
@@ -509,13 +456,13 @@ class StrategyTest:
         seen: Sequence[OrderSeen] | Sequence[FillSeen],
     ) -> None:
         for at in range(max(len(expected), len(seen))):
-            if at < len(expected) and at < len(seen) and _matches(expected[at], seen[at]):
+            if at < len(expected) and at < len(seen) and matches(expected[at], seen[at]):
                 continue
-            wanted = _spoken(expected[at]) if at < len(expected) else "no more"
+            wanted = spoken(expected[at]) if at < len(expected) else "no more"
             got = str(seen[at]) if at < len(seen) else "nothing"
             raise AssertionError(
                 f"{self._class.__name__}, {what[:-1]} {at + 1}: expected {wanted}, got {got}"
-                + (_listing(what, seen) or self._nothing(what))
+                + (listing(what, seen) or self._nothing(what))
             )
 
     def _nothing(self, what: str) -> str:
@@ -605,28 +552,3 @@ def _exact(value: Number, scale: int) -> int:
 
 def _decimal(value: int, scale: int) -> Decimal:
     return Decimal(text(int(value), scale))
-
-
-def _matches(expected: tuple[object, ...], seen: OrderSeen | FillSeen) -> bool:
-    side, qty, *rest = expected
-    if side != seen.side or Decimal(str(qty)) != seen.qty:
-        return False
-    if not rest:
-        return True
-    price = rest[0]
-    return seen.price is None if price is None else Decimal(str(price)) == seen.price
-
-
-def _spoken(expected: tuple[object, ...]) -> str:
-    side, qty, *rest = expected
-    if not rest:
-        return f"{side} {qty}"
-    return f"{side} {qty} at " + ("the market" if rest[0] is None else str(rest[0]))
-
-
-def _listing(what: str, seen: Sequence[object]) -> str:
-    if not seen:
-        return ""
-    lines = "\n".join(f"  {at}. {row}" for at, row in enumerate(seen[:20], start=1))
-    more = f"\n  … and {len(seen) - 20} more" if len(seen) > 20 else ""
-    return f"\nall {what}:\n{lines}{more}"
