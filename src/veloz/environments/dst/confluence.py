@@ -40,6 +40,7 @@ def confluence(run: Run, tables: Tables, random: Random) -> list[str]:
         random: Shuffles.
     """
     told = _books(run, tables, run.reports)
+    is_whole = not told["orders that lack fills"]
     found: list[str] = []
     for number in range(_TIMES):
         mixed = [*run.reports, *random.sample(run.reports, len(run.reports) // _TWICE)]
@@ -48,7 +49,7 @@ def confluence(run: Run, tables: Tables, random: Random) -> list[str]:
         found += [
             f"shuffle {number}: {name} is {other.get(name)}, and was {told.get(name)} in order"
             for name in dict.fromkeys([*told, *other])
-            if told.get(name) != other.get(name)
+            if told.get(name) != other.get(name) and (is_whole or not name.startswith("order"))
         ]
     return found
 
@@ -70,6 +71,10 @@ def _books(run: Run, tables: Tables, reports: Sequence[tuple[int, bytes]]) -> di
 def _shown(engine: LiveEngine, tables: Tables) -> dict[str, Any]:
     """Everything by name, so that two can be compared and a difference be said."""
     shown: dict[str, Any] = {"parked reports": len(engine.view("parked"))}
+    accounts = range(len(tables.markets))
+    # An order of which a fill never came is asked for by REST; until then its state is open.
+    lacking = sum(len(engine.view("needs_trades", account)) for account in accounts)
+    shown["orders that lack fills"] = lacking
     for account, market in enumerate(tables.markets):
         for asset, amount in engine.balances(account).items():
             shown[f"{asset} on {market}"] = amount

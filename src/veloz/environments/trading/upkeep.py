@@ -210,6 +210,8 @@ class Upkeep:
         # What strategies were told before it is in no snapshot: so they save first.
         self._save()
         sequence = int(self._engine.journal_sequence)
+        if self._run.shell.fatal or sequence > self._run.writer.appended_sequence:
+            return  # a batch that the disk did not take is in no journal, and in no snapshot
         chain, state = bytes.fromhex(self._engine.journal_hash()), self._engine.snapshot()
         self._snapshot = asyncio.ensure_future(self._write_snapshot(sequence, chain, state))
 
