@@ -249,7 +249,11 @@ impl Order {
     /// True until its command took its turn: then nothing of it is in the journal yet.
     #[must_use]
     pub fn is_unborn(&self) -> bool {
-        self.place == Pending::None && !self.accepted && self.status() == Status::New
+        // An order with legs was sent long ago, whatever is known of the leg at work.
+        self.place == Pending::None
+            && !self.accepted
+            && self.legs.is_empty()
+            && self.status() == Status::New
     }
 
     /// What may still trade, in quantity units; 0 once it ended.

@@ -82,7 +82,7 @@ impl Desk {
             ended_ns.put(out);
             order.put(out);
         }
-        self.next_known().put(out);
+        self.next_known(&known).put(out);
         self.accounts.put(out);
         put_trimmed(&self.positions, 0, out);
         put_trimmed(&self.leverage, 1, out);
@@ -96,13 +96,13 @@ impl Desk {
     }
 
     /// The handle that the next order gets if nothing waits for its turn.
-    fn next_known(&self) -> u64 {
-        let unborn = self
-            .orders
-            .open()
-            .iter()
-            .copied()
-            .find(|&id| self.orders.get(id).is_some_and(Order::is_unborn));
+    ///
+    /// Somebody else's order may have been shown while a command waited: then the handle of the
+    /// command is behind the last one, and none is free before it.
+    fn next_known(&self, known: &[(i64, &Order)]) -> u64 {
+        let last = known.last().map_or(0, |(_, order)| order.id);
+        let is_unborn = |id: u64| self.orders.get(id).is_some_and(Order::is_unborn);
+        let unborn = self.orders.open().iter().copied().find(|&id| id > last && is_unborn(id));
         unborn.unwrap_or(self.orders.next_id())
     }
 

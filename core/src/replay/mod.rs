@@ -32,7 +32,7 @@ use crate::matching::timeline::{
 };
 use crate::matching::Channel;
 use crate::matching::Venue;
-use crate::strategy::{wants, Strategy};
+use crate::strategy::Strategy;
 use crate::units::{to_f64, COST_SCALE};
 
 /// Rank of equity samples: after all else of an instant but late bar openings.
