@@ -133,7 +133,7 @@ class _Doubts(_Desk):
         number = trader.engine.take_requests()[-1].number
         request = SimpleNamespace(
             kind="amend", number=number, client_order_id=client_id, symbol=SYMBOL, encoded=encoded,
-            is_conditional=False,
+            is_conditional=False, replaces="",
         )  # fmt: skip
         past_ms = trader.time.now_ms() - 100_000
         trader.resolver.doubt(request, past_ms, 5_000)  # pyright: ignore[reportArgumentType]

@@ -145,7 +145,7 @@ def _trading_again(recipe: Mapping[str, Any]) -> dict[str, Any]:
     from veloz.environments.law import check_law
     from veloz.net.real import RealFiles
 
-    folder = Path(recipe["paper"])
+    folder = Path(recipe["trading"])
     host = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     moved = {row["name"]: recipe["strategy"] for row in host["strategies"] if recipe["strategy"]}
     law = check_law(RealFiles(), folder, strategies=moved)
