@@ -77,7 +77,7 @@ PLANS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "F-F06": (AT, {"market": "usdm"}),
     "F-F07": (AT, {"market": "usdm", "for_ms": 5_000}),
     "F-F08": (often(60, **PLACE), {}),
-    "F-F09": (often(300), {}),
+    "F-F09": (often(900), {}),
     "F-G04": (often(60), {}),
     "F-H01": (AT, {}),
     "F-H02": (AT, {}),

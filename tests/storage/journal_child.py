@@ -14,7 +14,7 @@ from veloz._core import Journal
 from veloz.net.real.host import RealFiles, RealThreads
 from veloz.storage.journal_resume import open_journal
 from veloz.storage.journal_tail import native_tail
-from veloz.storage.journal_writer import JournalWriter, Room
+from veloz.storage.journal_writer import JournalWriter, Room, Trouble
 
 ACCOUNT = "kill/main"
 
@@ -25,6 +25,12 @@ def state_of(sequence: int) -> bytes:
     return digest * (1 + digest[0] % 12)
 
 
+def ended_by(trouble: Trouble) -> None:
+    """A disk that is rather full is no trouble here; any other ends the process."""
+    if trouble.kind not in {"disk_low", "disk_very_low"}:
+        sys.exit(trouble.detail)
+
+
 async def main(folder: Path, policy: str, dice: Random) -> None:
     files, threads = RealFiles(), RealThreads()
     opened = open_journal(files, folder, account=ACCOUNT)
@@ -32,7 +38,7 @@ async def main(folder: Path, policy: str, dice: Random) -> None:
     writer = JournalWriter(
         files, threads, opened, make_tail=native_tail, policy=policy,
         room=Room(segment_bytes=64 * 1024, reserve_bytes=16 * 1024),
-        on_trouble=lambda trouble: sys.exit(trouble.detail),
+        on_trouble=ended_by,
     )  # fmt: skip
 
     def say(sequence: int) -> None:
