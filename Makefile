@@ -51,8 +51,8 @@ test-long: setup ## the heavy figures; LONG=0.1 does a tenth of them
 
 SECONDS ?= 60
 .PHONY: fuzz
-fuzz: setup ## damaged input for every parser, SECONDS=60 in all; counts as JSON
-	@$(BIN)/python tools/fuzz.py --seconds $(SECONDS)
+fuzz: setup ## damaged input for every parser, SECONDS=60 in all; SEED=n repeats; counts as JSON
+	@$(BIN)/python tools/fuzz.py --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 .PHONY: vectors
 vectors: setup ## golden vectors alone, with the count of each kind

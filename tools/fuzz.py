@@ -32,7 +32,7 @@ def main() -> int:
     sys.path.insert(0, str(ROOT))
     from tests.fuzz.catalogue import PARSERS  # after the path is set
 
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seconds", type=float, default=60.0, help="for all together (60)")
     parser.add_argument("--seed", type=int, help="of the damage; by chance if it is left out")
     parser.add_argument("--only", default="*", metavar="PATTERN", help="such as journal.*")
@@ -92,7 +92,7 @@ def work(name: str, seed: int, seconds: float, out: Connection) -> None:
             KEPT.mkdir(parents=True, exist_ok=True)
             kept = KEPT / f"{name}-{seed}.bin"
             kept.write_bytes(broken.data)
-            row = {"failure": f"{broken}; whole in {kept.relative_to(ROOT)}"}
+            row: dict[str, Any] = {"failure": f"{broken}; whole in {kept.relative_to(ROOT)}"}
             if broken.__cause__ is not None:
                 row["trace"] = traceback.format_exception(broken.__cause__)[-3:]
         except Exception as error:

@@ -179,8 +179,8 @@ def _settings(host: dict[str, Any], folder: Path, moved: Mapping[str, str]) -> T
     given: dict[str, Any] = host["settings"]
     seats: list[Seat] = []
     for row in host["strategies"]:
-        file: str | None = moved.get(row["name"], row["file"])
-        if file is None:
+        file: str = moved.get(row["name"]) or row["file"] or ""
+        if not file:
             raise DataError(
                 f"{folder} cannot be run again: {row['name']} has no file",
                 hint="run a strategy file with `veloz run`",
