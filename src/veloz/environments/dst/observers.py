@@ -15,7 +15,7 @@ from veloz.exchange.model import OrderKey, Window
 from veloz.exchange.words import Market, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from veloz.environments.dst.process import EngineProcess, Seat
     from veloz.environments.dst.traders import Sighting
@@ -27,16 +27,23 @@ __all__ = ["Observers", "Tape"]
 _FRESH_NS = 20_000_000_000
 """No book may be shown as fit that is older; a silent stream must be noticed sooner."""
 
-_TO_COME_NS = 1_000_000_000
 _ALL = Window(from_id=0, limit=10**9)
 _DEFINITE = frozenset({"accepted", "partially_filled"})
 
 
 class Tape:
-    """Writes down the best prices of a symbol at each beat; the last of the exchange's drivers."""
+    """Writes down the best prices of a symbol at each beat; the last of the exchange's drivers.
 
-    def __init__(self, exchange: Exchange, listing: Listing) -> None:
+    Args:
+        exchange: Whose.
+        listing: Of which symbol.
+        true_ns: Time that no step of a clock touches.
+    """
+
+    def __init__(self, exchange: Exchange, listing: Listing, true_ns: Callable[[], int]) -> None:
         self.times: list[int] = []
+        self.true_times: list[int] = []
+        self._true_ns = true_ns
         self.bids: list[float] = []
         self.asks: list[float] = []
         self._exchange = exchange
@@ -46,6 +53,7 @@ class Tape:
         """One row."""
         best = self._exchange.book_ticker(self._listing.market, self._listing.symbol)
         self.times.append(now_ns)
+        self.true_times.append(self._true_ns())
         self.bids.append(float(best.bid))
         self.asks.append(float(best.ask))
 
@@ -58,9 +66,8 @@ class Tape:
 
     def had(self, seen: Sighting) -> bool:
         """True if both prices were the best not long before."""
-        first = bisect_left(self.times, seen.ts - _FRESH_NS)
-        # the engine's clock may be ahead of the venue's by what a fault has moved it
-        last = bisect_right(self.times, seen.ts + _TO_COME_NS)
+        first = bisect_left(self.true_times, seen.ts - _FRESH_NS)
+        last = bisect_right(self.true_times, seen.ts)
         rows = range(first, last)
         return any(self.bids[row] == seen.bid for row in rows) and any(
             self.asks[row] == seen.ask for row in rows

@@ -59,7 +59,7 @@ class Sighting:
     """What a strategy saw of a book that was said to be fit to trade on.
 
     Attributes:
-        ts: Virtual wall time, ns.
+        ts: Time that no step of a clock touches, ns.
     """
 
     market: str
@@ -108,7 +108,7 @@ class Dicer(Strategy):
         book = self.book(self.symbol)
         if self.is_quiet() or not book.is_ready:
             return
-        self.sightings.append(Sighting(self.market, self.now, book.bid, book.ask))
+        self.sightings.append(Sighting(self.market, self.true_ns(), book.bid, book.ask))
         mine = self.open_orders(self.symbol)
         dice = self.random.random()
         try:

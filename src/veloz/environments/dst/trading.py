@@ -113,7 +113,8 @@ class Trading:
         witness = Witness(world, world.host("engine"), ports, secrets)
         crashes = Crashes(world, world.host("engine"), injector, run, lambda: self._process)
         for market in MARKETS:
-            tape = Tape(exchange, _listing(exchange, market))
+            true_ns = world.host("engine").clock.monotonic_ns
+            tape = Tape(exchange, _listing(exchange, market), true_ns)
             observers.tapes[market] = tape
             simulation.drivers.append(tape)
         tasks = [
