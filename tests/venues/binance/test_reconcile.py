@@ -332,3 +332,42 @@ def test_fills_are_paged_to_the_end() -> None:
 
     found(trader, make)
     assert trader.reconciler.fills_found == 2300
+
+
+class _Everything(set[int]):
+    """Every order's trades wait for it."""
+
+    def __contains__(self, number: object) -> bool:
+        return True
+
+
+def test_f_c04_a_trade_whose_order_is_not_found_is_looked_at_again() -> None:
+    """A round that ended there would not list the trade again, and lose it (O1)."""
+    trader = Trader(58)
+    waiting = [True]
+    trader.engine.parked = lambda account: _Everything() if waiting else set()  # type: ignore[method-assign]
+    trader.engine.external = lambda *_: waiting.clear()  # type: ignore[method-assign]
+
+    async def main() -> None:
+        async with trader.running():
+            name = trader.place()
+            await asyncio.sleep(1.0)
+            trader.till.trade(name, "1")
+            await asyncio.sleep(1.0)
+            call = trader.reconciler._rest.call
+            asked_as = ["nobody", name]
+
+            async def answered(what: str, params: Any = None) -> Any:
+                if what == "order":
+                    params = {"symbol": SYMBOL, "origClientOrderId": asked_as.pop(0)}
+                return await call(what, params)
+
+            trader.reconciler._rest.call = answered  # type: ignore[method-assign]
+            rounds = trader.reconciler.rounds
+            assert not await trader.reconciler.once()
+            assert waiting
+            assert await trader.reconciler.once()
+            assert not waiting
+            assert trader.reconciler.rounds == rounds + 1
+
+    trader.world.run(main())

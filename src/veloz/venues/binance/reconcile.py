@@ -316,10 +316,14 @@ class Reconciler:
             if number in parked:
                 answer = await self._rest.call("order", {"symbol": symbol, "orderId": str(number)})
                 if answer.status != 200:
-                    continue
+                    # The venue's tables may lag. A round that ended here would not list the trade
+                    # again, and it would be lost.
+                    raise _Inconclusive
                 self._engine.found(self._account, answer.body, answer.ts_recv_ns)
                 if number in self._engine.parked(self._account):
                     self._engine.external(self._account, answer.body, answer.ts_recv_ns)
+                if number in self._engine.parked(self._account):
+                    raise _Inconclusive  # held until an answer says whose it is
 
     def _since_ms(self) -> int:
         """From when on trades are looked at.
