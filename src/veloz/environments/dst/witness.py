@@ -26,6 +26,7 @@ _ORDER_PATHS = ("/order", "/order/cancelReplace", "/algoOrder", "/batchOrders")
 _IDS = ("newClientOrderId", "clientAlgoId")
 _STOPPED = (418, 429)
 _UNDER_WAY_NS = 20_000_000
+_UNWRITTEN_NS = 50_000_000
 """A request whose connection is being made when the 429 comes cannot be called back."""
 
 
@@ -87,6 +88,7 @@ class Witness:
         self._canaries = [text.encode() for text in canaries]
         self._silent_from: dict[str, int] = {}
         self._silent_until: dict[str, int] = {}
+        self._told: dict[str, tuple[int, int, int]] = {}
         self._asked: dict[int, str] = {}
         self._of_link: dict[int, str] = {}
         self._judge: Callable[[Parcel], Fate] = world.network.judge
@@ -155,11 +157,22 @@ class Witness:
             self.silences += 1
             if at_ns >= self._silent_until.get(market, 0):
                 self._silent_from[market] = at_ns + _UNDER_WAY_NS
+            before = self._silent_until.get(market, 0)
+            self._told[market] = (self._host.boots, at_ns, before)
             until = at_ns + int(after_s * 1e9)
             self._silent_until[market] = max(until, self._silent_until.get(market, 0))
 
+    def _forget_unwritten(self, market: str) -> None:
+        """What a process died of hearing, before its disk could know, no process can keep to."""
+        boots, at_ns, before = self._told.get(market, (0, 0, 0))
+        died_ns = self._host.ended_ns.get(boots)
+        if died_ns is not None and died_ns - at_ns < _UNWRITTEN_NS:
+            self._silent_until[market] = before
+            del self._told[market]
+
     def _check_silence(self, market: str, parcel: Parcel, method: str) -> None:
         now_ns = self._world.loop.now_ns
+        self._forget_unwritten(market)
         is_request = parcel.kind == "request" or method
         # The venue counts in whole seconds: what comes in the last one is not held against anyone.
         if now_ns < self._silent_from.get(market, 0):

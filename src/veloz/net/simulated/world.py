@@ -90,6 +90,7 @@ class Host:
         clock: Its clocks.
         disk: Its disk.
         boots: Processes that were started here so far.
+        ended_ns: When each of those that died did so, by its number.
     """
 
     def __init__(self, world: World, name: str, start_wall_ns: int) -> None:
@@ -97,6 +98,7 @@ class Host:
         self.clock = SimulatedClock(world.loop, start_wall_ns)
         self.disk = Disk(world.dice(f"{name}/disk"))
         self.boots = 0
+        self.ended_ns: dict[int, int] = {}
         self._world = world
         self._running: tuple[_Door, ...] = ()
         world.network.clocks[name] = self.clock
@@ -128,6 +130,7 @@ class Host:
         self.disk.crash(keep=keep)
 
     def _end(self, *, silently: bool) -> None:
+        self.ended_ns[self.boots] = self._world.loop.now_ns
         for door in self._running:
             door.is_up = False
         self._running = ()
