@@ -75,12 +75,14 @@ def follows(name: str, shape: dict[str, Any]) -> None:
 def until(run: subprocess.Popen[str], event: str, count: int = 1) -> None:
     """Reads events until one has come so often."""
     assert run.stdout is not None
+    last = ""
     for line in run.stdout:
+        last = line
         if json.loads(line).get("event") == event:
             count -= 1
             if count == 0:
                 return
-    raise AssertionError(f"the run ended before {event}: {run.communicate()[1]}")
+    raise AssertionError(f"the run ended before {event}: {last} {run.communicate()[1]}")
 
 
 def test_a_live_run_is_killed_goes_on_is_stopped_and_reconciles(
