@@ -74,6 +74,24 @@ def test_f_c01_a_request_that_was_lost_is_absent_only_past_its_deadline(market: 
     assert trader.engine.status(name) == "absent"
     assert trader.till.placed == []
     assert trader.resolver.counts["misses"] > 3
+
+
+@pytest.mark.parametrize("market", MARKETS)
+def test_f_c01_a_lost_request_ends_though_an_older_order_trades(market: str) -> None:
+    """O11: the listing since the request lacks the older order, whose trade it has."""
+    trader = Trader(2, market)
+
+    async def act() -> str:
+        older = trader.place()
+        await asyncio.sleep(200.0)
+        trader.till.effects["place"] = deque(["lost"])
+        name = trader.place()
+        await asyncio.sleep(1.0)
+        trader.till.trade(older, "1")
+        await asyncio.sleep(40.0)
+        return name
+
+    assert trader.engine.status(acted(trader, act)) == "absent"
     assert trader.resolver.counts["listings"] >= 1
 
 

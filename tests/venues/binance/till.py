@@ -215,7 +215,9 @@ class Till(Venue):
         return [o for o in self._visible() if o["status"] in OPEN]
 
     def _all_orders(self, asked: dict[str, Any]) -> Any:
-        return self._visible()
+        # by the time of the order, as the venue does it
+        since = int(asked.get("startTime", 0))
+        return [order for order in self._visible() if order["time"] >= since]
 
     def _trades(self, asked: dict[str, Any]) -> Any:
         since = int(asked.get("startTime", 0))
@@ -320,9 +322,9 @@ class Till(Venue):
         return {"e": "ORDER_TRADE_UPDATE", "E": now, "T": now, "o": facts}
 
     def _named(self, asked: dict[str, Any]) -> dict[str, Any] | None:
-        found = [
-            o for o in self.orders.values() if o["clientOrderId"] == asked["origClientOrderId"]
-        ]
+        by = "clientOrderId" if "origClientOrderId" in asked else "orderId"
+        name = asked.get("origClientOrderId") or int(asked["orderId"])
+        found = [o for o in self.orders.values() if o[by] == name]
         return found[-1] if found else None
 
     def _is_visible(self, order: dict[str, Any]) -> bool:

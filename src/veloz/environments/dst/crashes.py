@@ -71,6 +71,7 @@ class Crashes:
         self._living = living
         self._random: Random = world.dice("crashes")
         self._ambush: dict[int, Entry] = {}
+        self._capacity = host.disk.capacity
         self._ambush_snapshot: Entry | None = None
         self._entry: Entry | None = None
         self._judge: Callable[[Parcel], Fate] = world.network.judge
@@ -158,11 +159,11 @@ class Crashes:
         """Others have filled the disk: nothing new fits, for a while."""
         self._injector.injected[entry.fault] += 1
         disk = self._host.disk
-        before, disk.capacity = disk.capacity, sum(len(image) for _, image in disk.images())
+        disk.capacity = sum(len(image) for _, image in disk.images())
         until = self._world.loop.now_ns + int(entry.args.get("for_ms", 8_000)) * 1_000_000
 
         def make_room() -> None:
-            disk.capacity = before
+            disk.capacity = self._capacity  # and not what another such fault has left of it
 
         self._world.loop.call_at_ns(until, make_room)
 

@@ -268,8 +268,15 @@ class Resolver:
         rows += ever
         if not doubt.is_algo:
             known = {whole(row.get("orderId")) for row in rows}
-            if any(whole(fill.get("orderId")) not in known for fill in fills):
-                return None  # a trade of an order that the listing lacks: the listing lags
+            for number in dict.fromkeys(whole(fill.get("orderId")) for fill in fills):
+                if number in known:
+                    continue
+                # Either its order is older than the listing, or the listing lags: it says which.
+                params = {"symbol": doubt.symbol, "orderId": str(number)}
+                order = (await self._rest.call("order", params)).value()
+                if not isinstance(order, dict) or "clientOrderId" not in order:
+                    return None
+                rows.append(order)
         return rows, still_open
 
     async def _pages(self, name: str, symbol: str, since: str) -> list[dict[str, object]] | None:
