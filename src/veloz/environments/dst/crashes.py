@@ -18,6 +18,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
+from veloz.environments.dst.detection import DETECTORS
 from veloz.environments.dst.plan import Moment
 from veloz.net.simulated import Fate
 
@@ -69,6 +70,7 @@ class Crashes:
         self._host = host
         self._injector = injector
         self._living = living
+        self._run = run
         self._random: Random = world.dice("crashes")
         self._ambush: dict[int, Entry] = {}
         self._capacity = host.disk.capacity
@@ -157,15 +159,21 @@ class Crashes:
 
     def _fill_disk(self, entry: Entry) -> None:
         """Others have filled the disk: nothing new fits, for a while."""
-        self._injector.injected[entry.fault] += 1
         disk = self._host.disk
         disk.capacity = sum(len(image) for _, image in disk.images())
+        refused, noticed = disk.refused, self._noticed_full()
         until = self._world.loop.now_ns + int(entry.args.get("for_ms", 8_000)) * 1_000_000
 
         def make_room() -> None:
             disk.capacity = self._capacity  # and not what another such fault has left of it
+            if (disk.refused, self._noticed_full()) != (refused, noticed):
+                # not if nobody wanted room, nor looked
+                self._injector.injected[entry.fault] += 1
 
         self._world.loop.call_at_ns(until, make_room)
+
+    def _noticed_full(self) -> int:
+        return sum(self._run.noticed[word] for word in DETECTORS["F-H12"])
 
     def _pull_for(self, entry: Entry, after_bytes: int | None, ahead: int = 1) -> None:
         self._entry = entry

@@ -68,6 +68,7 @@ class Disk:
 
     Attributes:
         capacity: May be changed: a smaller one is a disk that others have filled.
+        refused: Calls that found no room so far.
         on_power_lost: Called when an ordered loss of power has come, before `PowerLost` is raised;
             a scenario stops the host's other tasks here.
         steps: Calls that changed something, so far; `pull_at` counts in them.
@@ -76,6 +77,7 @@ class Disk:
 
     def __init__(self, random: Random, capacity: int = 1 << 30) -> None:
         self.capacity = capacity
+        self.refused = 0
         self.steps = 0
         self.on_power_lost: Callable[[], None] | None = None
         self.is_up = True
@@ -345,6 +347,7 @@ class Disk:
 
     def _room(self, more: int, path: Path | None) -> None:
         if more > self.capacity - sum(len(file.seen) for file in self._files.values()):
+            self.refused += 1
             raise _error(errno.ENOSPC, path)
 
     def _sync(self, file: _File) -> None:
