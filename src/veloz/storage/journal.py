@@ -361,6 +361,8 @@ def _walk(path: Path | str, stream: str) -> Iterator[_Segment]:
                 continue  # room that a live writer made ahead
             yield _Segment(file, None, len(data), None, f"{file.name}: {error}", not is_last)
             continue
+        except ValueError as error:
+            raise JournalBroken(f"{file.name}: {error}") from error
         check = reader.check()
         broken, torn = check["first_broken"], check["torn_bytes"]
         if before is None:

@@ -204,6 +204,8 @@ class Bookkeeper:
     def fills(self, account: int, symbol: str, body: bytes, ts_recv_ns: int) -> int:
         self.told.append(("fills", symbol))
         for trade in self.user.trades(body):
+            if trade.qty is None or trade.price is None:
+                raise ValueError("a trade without a quantity or a price")
             key, qty = (symbol, trade.trade_id), trade.qty * (1 if trade.is_buyer else -1)
             self._book(key, qty, trade.price, trade)
         return 0
