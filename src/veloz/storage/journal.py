@@ -362,7 +362,7 @@ def _walk(path: Path | str, stream: str) -> Iterator[_Segment]:
             yield _Segment(file, None, len(data), None, f"{file.name}: {error}", not is_last)
             continue
         except ValueError as error:
-            raise JournalBroken(f"{file.name}: {error}") from error
+            raise JournalBroken(f"{file}: {error}") from error
         check = reader.check()
         broken, torn = check["first_broken"], check["torn_bytes"]
         if before is None:
