@@ -87,6 +87,7 @@ class End:
         self._counts: dict[Kind, int] = {}
         self._free_ns = 0
         self._heard_end = False
+        self._is_refused = False
 
     @property
     def name(self) -> int:
@@ -179,7 +180,9 @@ class End:
         fate = network.judge(parcel)
         if fate is UNTOUCHED:
             self._free_ns = max(network.loop.now_ns + network.one_way_ns(), self._free_ns)
-            if not peer.is_gone:  # who is gone hears nothing again, so nothing need arrive
+            if peer.is_gone:
+                self._refuse(peer)
+            else:
                 network.loop.call_at_ns(self._free_ns, peer.arrive, parcel)
             return
         if fate.cut == "before":
@@ -197,6 +200,15 @@ class End:
             network.loop.call_at_ns(arrives_ns, peer.arrive, parcel)
         if fate.cut == "after":
             network.loop.call_at_ns(arrives_ns, link.cut, "reset by the peer")
+
+    def _refuse(self, peer: End) -> None:
+        """A frame that nobody hears any more: a host that is up resets what it does not know."""
+        network = self._link.network
+        lost = self._is_refused or self.is_deaf or peer.is_deaf or peer.host in network.dark
+        if not lost:
+            self._is_refused = True
+            back_ns = self._free_ns + network.one_way_ns()
+            network.loop.call_at_ns(back_ns, self.end, None, "reset by the peer")
 
     def arrive(self, parcel: Parcel) -> None:
         """Hears a frame, unless it is deaf or gone."""
