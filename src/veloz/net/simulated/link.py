@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from veloz.net.doors import ConnectionLost, HttpResponse
 
@@ -23,8 +22,7 @@ _HEADER_BYTES = 14
 Kind = Literal["text", "ping", "pong", "close", "request", "response"]
 
 
-@dataclass(frozen=True, slots=True)
-class Parcel:
+class Parcel(NamedTuple):
     """Something that crosses the network.
 
     Attributes:
@@ -48,8 +46,7 @@ class Parcel:
     head: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Fate:
+class Fate(NamedTuple):
     """What becomes of a parcel.
 
     Attributes:
@@ -195,7 +192,7 @@ class End:
             network.loop.call_at_ns(arrives_ns, link.cut, "the connection ended inside a frame")
             return
         if fate.payload is not None:
-            parcel = replace(parcel, payload=fate.payload)
+            parcel = parcel._replace(payload=fate.payload)
         for _ in range(fate.copies):
             network.loop.call_at_ns(arrives_ns, peer.arrive, parcel)
         if fate.cut == "after":
