@@ -209,6 +209,7 @@ def _settings(args: argparse.Namespace) -> tuple[TradingSettings, Credential | N
         parse_limits,
         parse_seed,
     )
+    from veloz.environments.trading.engine import check_words
     from veloz.environments.trading.settings import TradingSettings
     from veloz.secrets import read_credential
 
@@ -244,6 +245,7 @@ def _settings(args: argparse.Namespace) -> tuple[TradingSettings, Credential | N
         records_market=args.record_market,
         adopts=args.adopt,
     )
+    check_words(settings)
     return settings, credential
 
 
@@ -340,8 +342,10 @@ def plan_text(plan: dict[str, Any]) -> str:
         lines.append(f"{market:<11} holds {held or 'nothing'}")
         for row in seen["positions"]:
             lines.append(f"            position {row['qty']} {row['symbol']} {row['side']}")
+        for symbol, count in seen["own_orders"].items():
+            lines.append(f"            goes on with {count:,} open orders of {symbol}")
         for symbol, count in seen["open_orders"].items():
-            lines.append(f"            {count} open orders of {symbol}, shown as external")
+            lines.append(f"            {count:,} open orders of {symbol}, shown as external")
     return "\n".join(lines)
 
 

@@ -57,7 +57,10 @@ def new_tables(
     held: list[str] = list(settings.balance) if settings.is_paper else []
     for market, seen in surveys.items():
         held += seen.balances
-        venue_symbols = [position[0] for position in seen.positions] + list(seen.open_orders)
+        venue_symbols = [position[0] for position in seen.positions] + [
+            *seen.open_orders,
+            *seen.own_orders,
+        ]
         rows = listings[market].by_venue_symbol
         symbols += [rows[name]["symbol"] for name in venue_symbols if name in rows]
         leverage |= {

@@ -37,6 +37,8 @@ from veloz.environments.trading.folder import (
     RUN,
     put_aside_unbegun,
     raise_epoch,
+    read_json,
+    starts_of,
     write_json,
 )
 from veloz.environments.trading.lifetime import Home, Identity, Stop
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
 
     from veloz._core import BinanceSigner
     from veloz.environments.trading.account import Survey
+    from veloz.environments.trading.folder import Start
     from veloz.environments.trading.settings import TradingSettings
     from veloz.net.doors import Doors
     from veloz.storage.journal_resume import Opened
@@ -116,6 +119,7 @@ class TradingRun:
         self._is_alone = is_alone
         self._tasks: dict[asyncio.Task[Any], str] = {}
         self._rows: list[int] = []
+        self._starts: list[Start] = []
         self._began_ns = doors.clock.monotonic_ns()
         self._host: dict[str, Any] = {}
         self._stop = Stop()
@@ -192,10 +196,14 @@ class TradingRun:
         known: Tables | None = None
         if opened.sequence:
             known = Tables.of(self._doors.files.read(path), str(path))
+            with contextlib.suppress(DataError):  # only the plan's words depend on it
+                self._starts = starts_of(read_json(self._doors.files, settings.folder / RUN))
         listings = await self._connect(markets_of(self.made, known))
         surveys: dict[Market, Survey] = {}
         if not settings.is_paper:
-            surveys = {name: await survey(one) for name, one in self.connections.items()}
+            surveys = {
+                name: await survey(one, self._starts) for name, one in self.connections.items()
+            }
         for market, connection in self.connections.items():
             if self._identity is not None and connection.account_number:
                 # Another key of the same account is the same account.
@@ -267,6 +275,7 @@ class TradingRun:
             writer.close()
             raise
         self._wire()
+        self._starts.append((epoch, instance))
         self._write_run(epoch)
 
     def _recover(self, opened: Opened) -> dict[str, Any]:
@@ -302,6 +311,7 @@ class TradingRun:
             "veloz": __version__,
             "engine": engine_digest(),
             "epoch": epoch,
+            "starts": [{"epoch": one, "instance": other} for one, other in self._starts],
             "began_ns": self._doors.clock.wall_ns(),
             "settings": self.settings.plain(),
             "strategies": [plain_strategy(seated) for seated in self.made],
