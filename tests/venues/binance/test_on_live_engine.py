@@ -112,7 +112,7 @@ class LivePlace(Place):
 
     async def begun(self) -> None:
         """The strategy starts once the account is known; the engine's timers are the shell's."""
-        while self.reconciler.rounds == 0 or not self.is_ready():
+        while self.reconciler.rounds == 0 or not self.is_ready():  # noqa: ASYNC110 - virtual time
             await asyncio.sleep(0.05)
         self.core.start(self.shell.now_ns())
         self.shell.settle()
