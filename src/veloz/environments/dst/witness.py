@@ -133,9 +133,10 @@ class Witness:
 
     def _arrived(self, at_ns: int, parcel: Parcel) -> None:
         self.parcels += 1
-        head = parcel.head.encode()
+        payload = parcel.payload
+        head = parcel.head.encode() if parcel.head else b""
         for canary in self._canaries:
-            if canary in parcel.payload or canary in head:
+            if canary in payload or (head and canary in head):
                 self.leaks.append(f"a secret crossed the wire in a {parcel.kind} at {at_ns} ns")
         if parcel.receiver != self._host.name:
             return
