@@ -112,6 +112,8 @@ class Levers:
             "leverage": self._leverage,
             "overfill": self._overfill,
             "twins": self._twins,
+            "reissue": self._reissue,
+            "namesake": self._namesake,
         }
         name = str(args.get("act", ""))
         if name not in acts:
@@ -179,6 +181,16 @@ class Levers:
     def _twins(self, args: Args) -> None:
         listing = self._listing(args)
         self._exchange.twin_fills(self._account(args), listing.market, listing.symbol)
+
+    def _reissue(self, args: Args) -> None:
+        listing, side = self._listing(args), Side(str(args.get("side", "BUY")))
+        account = self._account(args)
+        self._exchange.reissue(account, listing.market, listing.symbol, side)
+
+    def _namesake(self, args: Args) -> None:
+        listing, side = self._listing(args), Side(str(args.get("side", "BUY")))
+        account = self._account(args)
+        self._exchange.namesake(account, listing.market, listing.symbol, side)
 
     def _account(self, args: Args) -> str:
         return str(args.get("account", self._exchange.accounts()[0]))
