@@ -89,17 +89,19 @@ class Levers:
         self._exchange.list_symbol(replace(listing, **(words or {"tick": listing.tick * 10})))
 
     def change_status(self, args: Args) -> None:
-        """Halts a symbol, or gives it the status that is named."""
+        """Halts a symbol, or gives it the status that is named; with `gone` it is not listed."""
         listing = self._listing(args)
+        if args.get("gone"):
+            self._venue.unlisted.add((listing.market, listing.symbol))
         status = SymbolStatus(str(args.get("status", "HALT")))
         self._exchange.set_status(listing.market, listing.symbol, status)
         if "for_ms" in args:
-            self._simulation.faults.later(
-                int(args["for_ms"]),
-                lambda: self._exchange.set_status(
-                    listing.market, listing.symbol, SymbolStatus.TRADING
-                ),
-            )
+
+            def back() -> None:
+                self._venue.unlisted.discard((listing.market, listing.symbol))
+                self._exchange.set_status(listing.market, listing.symbol, SymbolStatus.TRADING)
+
+            self._simulation.faults.later(int(args["for_ms"]), back)
 
     def act_by_hand(self, args: Args) -> None:
         """Does something to an account: see the table for what `act` may be."""
