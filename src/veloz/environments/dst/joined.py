@@ -79,6 +79,11 @@ _BY_RATE: list[tuple[str, float, dict[str, Any], dict[str, Any]]] = [
     ("F-E05", 30, {}, {}),
     ("F-E09", 50, {}, {}),
     ("F-F01", 1, {}, {}),
+    *(
+        (fault, rate, {"request": kind}, {})
+        for fault in sorted(DAMAGE)
+        for kind, rate in (("frame", 0.5), ("answer", 3.0))
+    ),
     ("F-F05", 8, {"request": "order.place"}, {}),
 ]
 _EARLY = 0.3
