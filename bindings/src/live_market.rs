@@ -200,9 +200,13 @@ impl FeedSeat {
         Ok(())
     }
 
-    /// Lets a book that stays crossed be built anew.
-    fn watch_crossing(&mut self, row: u32) {
+    /// Lets a book that stays crossed be built anew, and one whose price has left what is known.
+    fn watch_book(&mut self, row: u32) {
         let Some(sync) = self.feed.sync(row) else { return };
+        if sync.is_beyond_known() {
+            self.feed.distrust(row);
+            return;
+        }
         let (in_a_row, known) = &mut self.crossed[row as usize];
         let total = sync.counts().crossed;
         *in_a_row = if sync.book().is_crossed() { *in_a_row + total - *known } else { 0 };
@@ -236,7 +240,7 @@ impl FeedSeat {
         let mut columns = self.feed.take_columns();
         for row in 0..self.rows.len() as u32 {
             if self.feed.sync(row).is_some() {
-                self.watch_crossing(row);
+                self.watch_book(row);
                 self.show_state(hears, row)?;
             }
         }

@@ -76,6 +76,21 @@ impl<S: Strategy> Live<S> {
         Ok(())
     }
 
+    /// Closes what a strategy that has left still holds; see [`Engine::flatten_rest`].
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the desk cannot go on.
+    pub fn flatten_rest(&mut self, row: u16, now_ns: i64) -> Result<(), EngineError> {
+        self.engine.desk.now_ns = now_ns;
+        self.engine.flatten_rest(row)?;
+        self.collect();
+        if self.paper.is_some() {
+            self.advance(now_ns)?;
+        }
+        Ok(())
+    }
+
     /// Applies an input.
     ///
     /// # Errors

@@ -1481,6 +1481,8 @@ class LiveEngine:
         """
     def fills(self, account: int, symbol: str, body: bytes | str, ts_recv_ns: int) -> int:
         """Trades of the account in one symbol, as REST lists them; known ones are passed over."""
+    def flatten_rest(self, strategy: int, now_ns: int) -> None:
+        """Closes what such a strategy holds."""
     def found(self, account: int, body: bytes | str, ts_recv_ns: int) -> int:
         """Orders as the venue describes them, of a query or a listing. Bits as `user_frame`."""
     def frame(
@@ -1576,6 +1578,14 @@ class LiveEngine:
         """
     def refused(self, number: int, verdict: Any, ts_recv_ns: int) -> None:
         """The venue said no to a request, definitely; `verdict` has `reason`, `code` and `text`."""
+    def renew(self, instruments: list[dict[str, Any]], note: str) -> None:
+        """Takes other versions of the instruments over, all of them, in the order of their rows: what
+        an order may say from now on. The note is a batch of the journal; the caller rolls at once,
+        so that the next segment begins behind it, with the new versions in its header.
+
+        Raises:
+            ValueError: They do not count in the units of those that the engine was made with.
+        """
     def rest_body(self, feed: int, url: str, body: bytes | str, ts_recv_ns: int) -> int:
         """Takes the body of an answer: a snapshot, or rows that a hole left out. As `frame`."""
     def roll_journal(self) -> bytes:
@@ -1608,6 +1618,10 @@ class LiveEngine:
     def take_requests(self) -> list[LiveRequest]:
         """Hands over the requests that are to leave, in order. Of a poisoned engine: a cancel of every
         order that may be open, once. What the venue cannot be asked goes back as never sent.
+        """
+    def unflattened(self) -> list[int]:
+        """Rows of strategies that have left by the policy "flatten", have no open order, and hold
+        something all the same.
         """
     def unknown(self, number: int, reason: str, ts_recv_ns: int) -> None:
         """A request may have been carried out."""

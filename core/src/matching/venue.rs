@@ -84,6 +84,15 @@ impl Venue {
         }
     }
 
+    /// Judges orders by another version of an instrument from now on. Its units are the same.
+    pub fn renew(&mut self, row: usize, version: &Instrument) {
+        if let Some(own) = self.instruments.get_mut(row) {
+            own.clone_from(version);
+            let market = &mut self.markets[row];
+            (market.tick, market.lot) = (version.tick.max(1), version.lot.max(1));
+        }
+    }
+
     /// Applies rows of L2 data with `ts_exchange` below `before_ns`, in order; returns how many.
     ///
     /// Stops early after a row that produced reports, so that the caller can schedule them, and

@@ -383,6 +383,8 @@ def _tell_text(name: str, fields: dict[str, Any]) -> None:
 
 _WORDS = {
     "instrument_changed": "the venue has changed {change}",
+    "instrument_halted": "{symbol} is frozen, no order is given: {why}",
+    "instrument_resumed": "{symbol} trades again",
     "silent": "the venue asked for silence on {market}: nothing is sent for {seconds:.0f} s",
     "recovered": "recovered {batches} batches of the journal, up to {sequence}",
     "doubted": "{orders} orders on {market} were under way: the venue is asked",

@@ -148,7 +148,10 @@ class Witness:
         elif parcel.kind == "text" and (
             b'"status":429' in parcel.payload[:80] or b'"status":418' in parcel.payload[:80]
         ):
-            found: Any = json.loads(parcel.payload)
+            try:
+                found: Any = json.loads(parcel.payload)
+            except (ValueError, RecursionError):
+                return  # it came damaged: nobody was told until when
             until_ms = found.get("error", {}).get("data", {}).get("retryAfter", 0)
             wall_ms = self._host.clock.wall_ns() // 1_000_000
             self._silence(self._market(parcel), at_ns, max(0.0, (until_ms - wall_ms) / 1000))
