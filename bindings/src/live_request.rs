@@ -69,6 +69,7 @@ impl LiveRequest {
         let order = desk.orders.get(request.order);
         let row = match request.kind {
             RequestKind::CancelAll { instrument } => instrument,
+            RequestKind::Place(spec) => spec.instrument,
             _ => order.map_or(0, |order| order.spec.instrument),
         };
         let instrument = &desk.instruments[row as usize];

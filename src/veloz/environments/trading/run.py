@@ -326,7 +326,7 @@ class TradingRun:
         self.spawn("subscriptions", self.listening.run())
         self.spawn("upkeep", self.upkeep.run())
         if self._is_alone:
-            self.upkeep.freeze_collector()
+            self.upkeep.own_process()
         await self._first_of(stop)
 
     def _deposit(self) -> None:

@@ -15,13 +15,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from veloz.net.limits import Bucket, Limits
+from veloz.net.limits import Bucket, Limits, Price, Priority
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from veloz.net.doors import Clock
-    from veloz.net.limits import Leases, Priority
+    from veloz.net.limits import Leases
     from veloz.venues.binance.hosts import Market
 
 __all__ = ["BinanceBudget"]
@@ -55,10 +55,11 @@ class BinanceBudget:
     def __init__(self, market: Market, clock: Clock, leases: Leases | None = None) -> None:
         rows = _SPOT if market == "spot" else _FUTURES
         self._orders = [name for name, _, _ in rows if name.startswith("orders")]
-        self._costs: dict[tuple[int, int], dict[str, int]] = {}
+        self._prices: dict[tuple[int, int], Price] = {}
         # Weight is the address's, orders are counted for each account.
         buckets = [Bucket(*row, is_shared=row[0] == _WEIGHT) for row in rows]
         self.limits = Limits(clock, buckets, leases)
+        self._nothing = self.limits.price(dict.fromkeys([_WEIGHT, *self._orders], 0))
 
     async def wait(self, weight: int, priority: Priority) -> None:
         """Returns when a request of this weight may be sent; it is then charged."""
@@ -66,11 +67,16 @@ class BinanceBudget:
 
     def take(self, weight: int, orders: int, priority: Priority) -> bool:
         """Charges a request if it may be sent at once."""
-        cost = self._costs.get((weight, orders))
-        if cost is None:
+        price = self._prices.get((weight, orders))
+        if price is None:
             cost = {_WEIGHT: weight} | (dict.fromkeys(self._orders, orders) if orders else {})
-            self._costs[weight, orders] = cost
-        return self.limits.take_now(cost, priority)
+            price = self._prices[weight, orders] = self.limits.price(cost)
+        return self.limits.take_priced(price, priority)
+
+    def rehearse(self) -> None:
+        """Takes nothing, by the way of an order, and looks ahead for the next one."""
+        self.limits.look_ahead()
+        self.limits.take_priced(self._nothing, Priority.ORDER)
 
     def observe(self, status: int, headers: Mapping[str, str]) -> None:
         """Takes what an answer says about what was used, and about silence to keep.

@@ -53,6 +53,7 @@ _LATE_ANSWERS = 1000
 _FIRST_STATUS, _LAST_STATUS = 100, 999  # of HTTP; another is no answer of the venue
 
 # (weight, orders) of one request that succeeds; failures are read back from the venue's headers.
+_CANCELS = frozenset({"cancel", "cancel_all"})
 _COSTS = {"place": (0, 1), "amend": (1, 1), "cancel": (1, 0), "cancel_all": (1, 0)}
 
 
@@ -78,8 +79,11 @@ class TrustedTime(Protocol):
         """The venue's time, ms since the epoch."""
         ...
 
-    def may_sign(self, window_ms: int) -> bool:
-        """Whether a request stamped now is surely within a receive window of that width."""
+    def stamp_ms(self, window_ms: int) -> int | None:
+        """The venue's time, if a request stamped with it is surely within a window of that width.
+
+        None if it is not known well enough.
+        """
         ...
 
     def distrust(self) -> None:
@@ -163,10 +167,13 @@ class BinanceGateway:
         self._times = times or GatewayTimes()
         # Short enough to see in time that an answer is overdue: writing an order wakes nobody.
         self._idle_s = min(1.0, self._times.answer_s / 5)
+        self._queue_ns = int(self._times.queue_s * 1e9)
+        self._answer_ns = int(self._times.answer_s * 1e9)
+        self._monotonic_ns = doors.clock.monotonic_ns
         self._session = ApiSession(
             self._address, doors, self, pace, proxy=hosts.proxy, times=session_times
         )
-        self._queue: list[tuple[int, int, int, VenueRequest]] = []
+        self._queue: list[tuple[Priority, int, int, VenueRequest]] = []
         self._sequence = 0
         self._pending: dict[int, _Pending] = {}
         self._due: deque[int] = deque()
@@ -194,15 +201,27 @@ class BinanceGateway:
         requests = self._engine.take_requests()
         if not requests and not self._queue:
             return
-        now_ns = self._doors.clock.monotonic_ns()
+        now_ns = self._monotonic_ns()
         for request in requests:
-            is_cancel = request.kind in {"cancel", "cancel_all"}
-            rank = Priority.CANCEL if is_cancel else Priority.ORDER
+            rank = Priority.CANCEL if request.kind in _CANCELS else Priority.ORDER
             self._sequence += 1
             heapq.heappush(self._queue, (rank, self._sequence, now_ns, request))
-        self._drain()
+        self._drain(now_ns)
         if self._queue:
             self._wake.set()
+
+    def rehearse(self, request: VenueRequest) -> None:
+        """Goes the way of an order with one that is never sent, up to the wire.
+
+        Args:
+            request: As `LiveEngine.rehearse` makes it.
+        """
+        self.pump()
+        if not self._queue and self._session.socket is not None:
+            self._budget.rehearse()
+            timestamp_ms = self._time.stamp_ms(self._times.recv_window_ms)
+            if timestamp_ms is not None:
+                self._signed(request, timestamp_ms)
 
     async def run(self) -> None:
         """Keeps the order connection, drops what waits too long, until cancelled."""
@@ -211,7 +230,7 @@ class BinanceGateway:
             try:
                 tasks.create_task(self._session.run())
                 while True:
-                    self._drain()
+                    self._drain(self._monotonic_ns())
                     self._judge_overdue()
                     await self._pause()
             finally:
@@ -268,16 +287,16 @@ class BinanceGateway:
 
     # Sending.
 
-    def _drain(self) -> None:
+    def _drain(self, now_ns: int) -> None:
         """Writes from the queue until it is empty, or the limits or the socket say stop."""
-        now_ns = self._doors.clock.monotonic_ns()
         while self._queue:
             rank, _, queued_ns, request = self._queue[0]
-            if now_ns - queued_ns >= self._times.queue_s * 1e9:
+            if now_ns - queued_ns >= self._queue_ns:
                 heapq.heappop(self._queue)
                 self._not_sent(request, "it waited too long to be sent")
                 continue
-            if not self._time.may_sign(self._times.recv_window_ms):
+            timestamp_ms = self._time.stamp_ms(self._times.recv_window_ms)
+            if timestamp_ms is None:
                 heapq.heappop(self._queue)
                 self._not_sent(request, "the venue's time is not known well enough")
                 continue
@@ -286,29 +305,35 @@ class BinanceGateway:
             may_stall = len(self._pending) >= _STALLED_BYTES // _LARGEST_BYTES
             if socket is not None and may_stall and socket.buffered > _STALLED_BYTES:
                 return  # the peer does not read: what waits here is certain not to be sent
-            if not self._budget.take(*_COSTS[request.kind], Priority(rank)):
+            if not self._budget.take(*_COSTS[request.kind], rank):
                 return
             heapq.heappop(self._queue)
-            has_method = bool(request.encoded.method)
-            if socket is None or not has_method or not self._write(socket, request):
+            frame = b"" if socket is None else self._signed(request, timestamp_ms)
+            if socket is None or not frame or not self._write(socket, request, frame, timestamp_ms):
                 self._by_rest(request)
 
     def _is_algo(self, request: VenueRequest) -> bool:
         return request.is_conditional and CAPABILITIES[self._hosts.market].has_algo_orders
 
-    def _write(self, socket: ApiSocket, request: VenueRequest) -> bool:
-        timestamp_ms = self._time.now_ms()
-        frame = self._codec.ws_frame(
-            request, str(request.number), timestamp_ms, self._times.recv_window_ms
-        )
+    def _signed(self, request: VenueRequest, timestamp_ms: int) -> bytes:
+        """The frame of a request; empty if the WebSocket API does not offer it."""
+        if not request.encoded.method:
+            return b""
+        window_ms = self._times.recv_window_ms
+        return self._codec.ws_frame(request, str(request.number), timestamp_ms, window_ms)
+
+    def _write(
+        self, socket: ApiSocket, request: VenueRequest, frame: bytes, timestamp_ms: int
+    ) -> bool:
         try:
             socket.send(frame)
         except ConnectionLost:
             return False
-        self._engine.written(request.number)
-        due_ns = self._doors.clock.monotonic_ns() + int(self._times.answer_s * 1e9)
-        self._pending[request.number] = _Pending(request, due_ns, timestamp_ms, socket.number)
-        self._due.append(request.number)
+        number = request.number
+        self._engine.written(number)
+        due_ns = self._monotonic_ns() + self._answer_ns
+        self._pending[number] = _Pending(request, due_ns, timestamp_ms, socket.number)
+        self._due.append(number)
         self.counts["sent"] += 1
         return True
 
