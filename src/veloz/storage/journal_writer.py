@@ -154,7 +154,7 @@ class JournalWriter:
             self._release()
 
     def rehearse(self) -> None:
-        """Goes the way of a batch without one, so that the next one is quick; writes no byte anew."""
+        """Goes the way of a batch without one, so that the next one is quick."""
         if self.sealed is None and not self._is_closed:
             self._tail.rehearse()
 

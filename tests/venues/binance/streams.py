@@ -176,8 +176,8 @@ class NoLimits:
         self.charged.append((weight, orders, priority))
         return True
 
-    def rehearse(self) -> None:
-        """Takes nothing."""
+    def look_ahead(self) -> None:
+        """There is nothing to look at."""
 
     def observe(self, status: int, headers: Mapping[str, str]) -> None:
         self.observed.append((status, dict(headers)))

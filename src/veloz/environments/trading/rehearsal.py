@@ -53,6 +53,7 @@ class Rehearsal:
         """Goes the whole way, of every account."""
         if self._shell.fatal or self._shell.engine.poison:
             return
-        self._shell.rehearse()
         for account, gateway in enumerate(self._gateways):
-            gateway.rehearse(self._shell.engine.rehearse(account))
+            gateway.look_ahead()
+            if gateway.is_idle:
+                self._shell.rehearse(account)

@@ -244,7 +244,7 @@ class Upkeep:
     # -- memory ------------------------------------------------------------------------------
 
     def own_process(self) -> None:
-        """The process does nothing else: it collects when idle, and keeps the way of orders warm."""
+        """The process does nothing else: it collects when idle, and rehearses orders."""
         self.freeze_collector()
         parts = self._run.connections.values()
         gateways = [part.gateway for part in parts if part.gateway is not None]

@@ -15,13 +15,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from veloz.net.limits import Bucket, Limits, Price, Priority
+from veloz.net.limits import Bucket, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from veloz.net.doors import Clock
-    from veloz.net.limits import Leases
+    from veloz.net.limits import Leases, Price, Priority
     from veloz.venues.binance.hosts import Market
 
 __all__ = ["BinanceBudget"]
@@ -59,7 +59,6 @@ class BinanceBudget:
         # Weight is the address's, orders are counted for each account.
         buckets = [Bucket(*row, is_shared=row[0] == _WEIGHT) for row in rows]
         self.limits = Limits(clock, buckets, leases)
-        self._nothing = self.limits.price(dict.fromkeys([_WEIGHT, *self._orders], 0))
 
     async def wait(self, weight: int, priority: Priority) -> None:
         """Returns when a request of this weight may be sent; it is then charged."""
@@ -73,10 +72,9 @@ class BinanceBudget:
             price = self._prices[weight, orders] = self.limits.price(cost)
         return self.limits.take_priced(price, priority)
 
-    def rehearse(self) -> None:
-        """Takes nothing, by the way of an order, and looks ahead for the next one."""
+    def look_ahead(self) -> None:
+        """Looks now at what the next request would have to look at."""
         self.limits.look_ahead()
-        self.limits.take_priced(self._nothing, Priority.ORDER)
 
     def observe(self, status: int, headers: Mapping[str, str]) -> None:
         """Takes what an answer says about what was used, and about silence to keep.

@@ -54,7 +54,15 @@ _FIRST_STATUS, _LAST_STATUS = 100, 999  # of HTTP; another is no answer of the v
 
 # (weight, orders) of one request that succeeds; failures are read back from the venue's headers.
 _CANCELS = frozenset({"cancel", "cancel_all"})
-_COSTS = {"place": (0, 1), "amend": (1, 1), "cancel": (1, 0), "cancel_all": (1, 0)}
+_REHEARSAL = "rehearsal"
+"""A request that goes the way of an order up to the wire, and is never sent."""
+_COSTS = {
+    _REHEARSAL: (0, 0),
+    "place": (0, 1),
+    "amend": (1, 1),
+    "cancel": (1, 0),
+    "cancel_all": (1, 0),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,18 +218,14 @@ class BinanceGateway:
         if self._queue:
             self._wake.set()
 
-    def rehearse(self, request: VenueRequest) -> None:
-        """Goes the way of an order with one that is never sent, up to the wire.
+    @property
+    def is_idle(self) -> bool:
+        """True if the connection is up and nothing waits to be sent."""
+        return not self._queue and self._session.socket is not None
 
-        Args:
-            request: As `LiveEngine.rehearse` makes it.
-        """
-        self.pump()
-        if not self._queue and self._session.socket is not None:
-            self._budget.rehearse()
-            timestamp_ms = self._time.stamp_ms(self._times.recv_window_ms)
-            if timestamp_ms is not None:
-                self._signed(request, timestamp_ms)
+    def look_ahead(self) -> None:
+        """Looks now at the limits that the next request would have to look at."""
+        self._budget.look_ahead()
 
     async def run(self) -> None:
         """Keeps the order connection, drops what waits too long, until cancelled."""
@@ -325,6 +329,8 @@ class BinanceGateway:
     def _write(
         self, socket: ApiSocket, request: VenueRequest, frame: bytes, timestamp_ms: int
     ) -> bool:
+        if request.kind == _REHEARSAL:
+            return True
         try:
             socket.send(frame)
         except ConnectionLost:
@@ -339,6 +345,8 @@ class BinanceGateway:
 
     def _by_rest(self, request: VenueRequest) -> None:
         """The fall-back; also the only way for what the WebSocket API does not offer."""
+        if request.kind == _REHEARSAL:
+            return
         if self._tasks is None:
             self._not_sent(request, "the gateway does not run")
             return
@@ -450,6 +458,8 @@ class BinanceGateway:
         self._engine.differs(self._account, stop, ts_recv_ns)
 
     def _not_sent(self, request: VenueRequest, reason: str) -> None:
+        if request.kind == _REHEARSAL:
+            return
         self.counts["not_sent"] += 1
         self._engine.not_sent(request.number, reason, self._doors.clock.wall_ns())
 

@@ -149,8 +149,8 @@ class Budget(Protocol):
         """Charges a request if it may be sent at once."""
         ...
 
-    def rehearse(self) -> None:
-        """Takes nothing, by the way of `take`."""
+    def look_ahead(self) -> None:
+        """Looks now at what the next request would have to look at."""
         ...
 
     def observe(self, status: int, headers: Mapping[str, str]) -> None:
