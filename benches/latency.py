@@ -6,9 +6,9 @@
 trades on it in another with `strategies/probe.py`: the commands as a user has them. The times are
 those that the run states of itself, over every frame, from the receipt of the first frame of its
 read: to the strategy's callback, until an order's bytes are written, from a report to `on_fill`.
-Each process has a core of its own, unless `--free`: on loopback the kernel otherwise likes to run
-the exchange, woken by an order, on the core of the run, which then waits for it inside of `send`; no
-venue does that. The machine's load is stated beside the times.
+Each process has a core of its own, unless `--free`: the kernel otherwise likes to run the exchange,
+woken by an order, on the core of the run, which then waits for it inside of `send`; a venue is on
+another machine. The load is stated beside the times.
 """
 
 import contextlib

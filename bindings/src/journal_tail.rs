@@ -32,6 +32,9 @@ const MARK_SYNCS: u64 = 256;
 /// So long the thread looks for the end of a write that has begun, before it sleeps again.
 const WRITE_TAKES: Duration = Duration::from_micros(100);
 
+/// What stands behind the last batch of a segment.
+const ZEROS: [u8; 128] = [0; 128];
+
 /// Adds what is here to `veloz._core`.
 ///
 /// # Errors
@@ -151,6 +154,8 @@ pub struct JournalTail {
     shared: Arc<Shared>,
     file: Option<Arc<File>>,
     at: SyncMark,
+    /// Bytes that the segment was made with.
+    size: u64,
     ear: UnixStream,
     thread: Option<JoinHandle<()>>,
     failure: Option<Failure>,
@@ -174,6 +179,7 @@ impl JournalTail {
         };
         let (file, mark) = (Arc::new(opened(path)?), opened(mark_path)?);
         let at = SyncMark { segment: number, bytes: 0, sequence };
+        let size = size_of(&file);
         let (ear, mouth) = UnixStream::pair().map_err(|error| to_python(&told("wake", &error)))?;
         [&ear, &mouth]
             .iter()
@@ -185,7 +191,7 @@ impl JournalTail {
         let mine = shared.clone();
         let thread = std::thread::spawn(move || keep_syncing(&mine, &mark, mouth));
         let file = Some(file);
-        Ok(JournalTail { policy, shared, file, at, ear, thread: Some(thread), failure: None })
+        Ok(JournalTail { policy, shared, file, at, size, ear, thread: Some(thread), failure: None })
     }
 
     /// Writes a batch behind those before it, in one write.
@@ -215,6 +221,16 @@ impl JournalTail {
         Ok(())
     }
 
+    /// Writes zeros over the zeros behind the last batch: it changes nothing, and keeps at hand what
+    /// the next batch needs on its way to the disk. What the disk says is for the next batch to hear.
+    fn rehearse(&mut self) {
+        let Some(file) = &self.file else { return };
+        let is_within = self.at.bytes > 0 && self.at.bytes + ZEROS.len() as u64 <= self.size;
+        if is_within && self.failure.is_none() && self.policy == Policy::Os {
+            let _ = file.write_at(&ZEROS, self.at.bytes);
+        }
+    }
+
     /// Asks for a sync that reaches what is written.
     ///
     /// Raises OSError if one failed before.
@@ -229,6 +245,7 @@ impl JournalTail {
         self.want()?;
         let file = Arc::new(opened(path)?);
         self.shared.lock().files.push_back(file.clone());
+        self.size = size_of(&file);
         self.file = Some(file);
         self.at = SyncMark { segment: number, bytes: 0, sequence: self.at.sequence };
         Ok(())
@@ -383,6 +400,11 @@ fn opened(path: PathBuf) -> PyResult<File> {
         .write(true)
         .open(path)
         .map_err(|error| PyOSError::new_err((error.raw_os_error(), error.to_string(), shown)))
+}
+
+/// 0 if the disk does not say.
+fn size_of(file: &File) -> u64 {
+    file.metadata().map_or(0, |about| about.len())
 }
 
 fn told(what: &str, error: &std::io::Error) -> Failure {

@@ -85,6 +85,8 @@ pub struct LiveEngine {
     pub poison: Option<String>,
     pub rescued: BTreeSet<u64>,
     pub latencies: Latencies,
+    /// What `next_ns` said when it was read last.
+    pub told_next_ns: Option<i64>,
 }
 
 impl Drop for LiveEngine {
@@ -288,6 +290,7 @@ impl LiveEngine {
             poison: None,
             rescued: BTreeSet::new(),
             latencies: Latencies::default(),
+            told_next_ns: None,
         })
     }
 
@@ -336,12 +339,6 @@ impl LiveEngine {
             (change.strategy, symbol, kind, change.interval_ns, change.on)
         });
         told.collect()
-    }
-
-    /// bool: True if `take_listens` has something to hand over.
-    #[getter]
-    fn has_listens(&self) -> bool {
-        !self.live.engine.listens.is_empty()
     }
 
     /// fed_until(strategy: int, symbol: str, interval_ns: int) -> int | None
@@ -486,7 +483,8 @@ impl LiveEngine {
     /// int | None: When something is due by itself, ns; call `advance` then.
     #[getter]
     fn next_ns(&mut self) -> Option<i64> {
-        self.live.next_ns()
+        self.told_next_ns = self.live.next_ns();
+        self.told_next_ns
     }
 }
 

@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use veloz_core::desk::Recovery;
 use veloz_core::journal::{Header, Journal, Reader};
-use veloz_core::order::{Request, RequestKind};
+use veloz_core::order::{OrderSpec, OrderType, Request, RequestKind, Side};
 
 use crate::errors;
 use crate::live::{Awaited, LiveEngine};
@@ -50,12 +50,33 @@ impl LiveEngine {
         Ok(leaving)
     }
 
-    /// bool: True if `journal_pending`, `market_pending` or `take_requests` has something to hand over.
+    /// int: What an input left behind: 1 if `journal_pending`, `market_pending` or `take_requests`
+    /// has something to hand over, 2 if `take_listens` has, 4 if `next_ns` is not what it was when
+    /// it was read last; 0 after most frames.
     #[getter]
-    fn has_pending(&self) -> bool {
-        !self.desk().journal.pending().is_empty()
+    fn unsettled(&mut self) -> u8 {
+        let has_pending = !self.desk().journal.pending().is_empty()
             || self.market.as_ref().is_some_and(|market| !market.0.pending().is_empty())
-            || self.live.has_requests()
+            || self.live.has_requests();
+        let has_listens = !self.live.engine.listens.is_empty();
+        let is_moved = self.live.next_ns() != self.told_next_ns;
+        u8::from(has_pending) | u8::from(has_listens) << 1 | u8::from(is_moved) << 2
+    }
+
+    /// rehearse(account: int) -> LiveRequest
+    ///
+    /// A request such as `take_requests` hands over, of no order: its number is 0, its quantity and
+    /// price are one unit, which no venue takes. It is never sent. Made now and then, it keeps at
+    /// hand what an order needs on its way.
+    fn rehearse(&mut self, py: Python<'_>, account: u16) -> PyResult<LiveRequest> {
+        let kind = self.seat(account)?.market.kind();
+        let desk = &self.live.engine.desk;
+        let row = desk.instruments.iter().position(|instrument| instrument.kind == kind);
+        let row = row.ok_or_else(|| PyValueError::new_err("the account has no instrument"))?;
+        let spec = OrderSpec::new(row as u32, Side::Buy, OrderType::Limit, 1, 1);
+        let kind = RequestKind::Place(spec);
+        let request = Request { order: 0, account, ts_sent: 0, kind, leg: 0 };
+        LiveRequest::new(py, desk, &mut self.encoders, 0, 0, request)
     }
 
     /// journal_pending() -> bytes

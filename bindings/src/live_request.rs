@@ -69,6 +69,7 @@ impl LiveRequest {
         let order = desk.orders.get(request.order);
         let row = match request.kind {
             RequestKind::CancelAll { instrument } => instrument,
+            RequestKind::Place(spec) => spec.instrument,
             _ => order.map_or(0, |order| order.spec.instrument),
         };
         let instrument = &desk.instruments[row as usize];
@@ -132,6 +133,7 @@ impl LiveRequest {
             sequence,
             request,
             kind: match request.kind {
+                RequestKind::Place(_) if number == 0 => "rehearsal",
                 RequestKind::Place(_) => "place",
                 RequestKind::Amend { .. } | RequestKind::Replace { .. } => "amend",
                 RequestKind::Cancel => "cancel",
@@ -191,7 +193,7 @@ impl LiveRequest {
         self.request.ts_sent
     }
 
-    /// str: "place", "amend", "cancel" or "cancel_all".
+    /// str: "place", "amend", "cancel" or "cancel_all"; "rehearsal" of what is never sent.
     #[getter]
     fn kind(&self) -> &'static str {
         self.kind

@@ -14,6 +14,7 @@ from tests.runtime.world import FOLDER, MONEY, Place
 from veloz.environments.backtest import backtest
 from veloz.environments.law import check_law
 from veloz.environments.trading.lifetime import Stop
+from veloz.environments.trading.rehearsal import Rehearsal
 from veloz.environments.trading.settings import Seat
 from veloz.errors import ConfigError
 from veloz.exchange.model import OrderRequest
@@ -99,6 +100,39 @@ def test_a_live_run_ends_with_the_ledger_of_the_exchange(market: str) -> None:
     assert outcome["sessions"][market]["orders"]["unknown"] == 0
     assert outcome["frozen"] == []
     check_ledger(place, outcome, [market])
+
+
+def test_rehearsed_orders_leave_no_trace_and_are_never_sent(monkeypatch: Any) -> None:
+    gone = [0]
+
+    def counted(self: Rehearsal) -> None:
+        gone[0] += 1
+        once(self)
+
+    once = Rehearsal.once
+    monkeypatch.setattr(Rehearsal, "once", counted)
+    told: list[dict[str, Any]] = []
+    for is_alone in (False, True):
+        place = Place(3)
+
+        async def main(place: Place = place, is_alone: bool = is_alone) -> dict[str, Any]:
+            async with place.open():
+                stop = Stop()
+                asyncio.get_running_loop().call_later(15.0, stop.ask)
+                settings = place.settings("live", churn("usdm"), churn("spot"), policy="os")
+                return await place.trade(settings, place.boot(), stop, is_alone=is_alone)
+
+        outcome = place.world.run(main())
+        assert outcome["differences"] == []
+        check_ledger(place, outcome, ["usdm", "spot"])
+        told.append(outcome)
+    assert gone[0] > 2000
+    plain, rehearsed = told
+    assert plain["orders"] > 20
+    for what in ("orders", "fills", "refused", "journal", "state_hash"):
+        assert plain[what] == rehearsed[what], what
+    for market in ("usdm", "spot"):
+        assert plain["sessions"][market]["orders"] == rehearsed["sessions"][market]["orders"]
 
 
 def test_three_strategies_trade_three_markets_in_one_engine() -> None:

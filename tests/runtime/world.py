@@ -119,7 +119,11 @@ class Place:
             "test", "binance", "simulated", self.key.api_key, self.key.secret, ""
         )
         confirm = words.get("confirm", lambda _plan: True)
-        return await live(settings, credential, doors, home, stop, confirm=confirm, tell=self.tell)
+        is_alone = words.get("is_alone", False)
+        return await live(
+            settings, credential, doors, home, stop, confirm=confirm, tell=self.tell,
+            is_alone=is_alone,
+        )  # fmt: skip
 
     async def trade_for(self, settings: TradingSettings, seconds: float) -> dict[str, Any]:
         """One run that is asked to stop after a time, from its first byte on."""

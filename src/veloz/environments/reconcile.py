@@ -195,3 +195,6 @@ class _Nowhere:
 
     def when_released(self, sequence: int, callback: Callable[[], None]) -> None:
         """Never calls."""
+
+    def rehearse(self) -> None:
+        """There is no way to go."""

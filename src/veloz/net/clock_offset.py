@@ -72,6 +72,8 @@ class ClockOffset:
         self._good: deque[Reading] = deque(maxlen=keep)
         self._best: Reading | None = None
         self._doubtful: list[Reading] = []
+        # While nothing new is heard, the answer to one question stays the same until then.
+        self._sure_until_ns = self._sure_window_ns = self._sure_offset_ns = 0
         self._gap_ns = clock.wall_ns() - clock.monotonic_ns()
 
     def heard(self, asked_monotonic_ns: int, venue_ns: int, *, resolution_ns: int = 0) -> bool:
@@ -85,6 +87,7 @@ class ClockOffset:
         Returns:
             True if it counts; False if it is distrusted until others agree.
         """
+        self._sure_until_ns = 0
         self._look_at_own_clock()
         now_ns = self._clock.monotonic_ns()
         round_trip_ns = now_ns - asked_monotonic_ns
@@ -146,6 +149,27 @@ class ClockOffset:
         best = self._find_best(now_ns)
         return best is not None and not self._doubtful and _error_ns(best, now_ns) <= window_ns
 
+    def stamp_ns(self, window_ns: int) -> int | None:
+        """`venue_ns` where `may_sign` allows it, else None: what is asked for every order."""
+        now_ns, wall_ns = self._clock.monotonic_ns(), self._clock.wall_ns()
+        gap_ns = wall_ns - now_ns
+        is_sure = now_ns <= self._sure_until_ns and window_ns == self._sure_window_ns
+        if is_sure and -_STEP_NS <= gap_ns - self._gap_ns <= _STEP_NS:
+            self._gap_ns = gap_ns
+            return wall_ns + self._sure_offset_ns
+        return self._stamp_anew(window_ns)
+
+    def _stamp_anew(self, window_ns: int) -> int | None:
+        best = self._find_best(self._look_at_own_clock()) if self.may_sign(window_ns) else None
+        if best is None:
+            self._sure_until_ns = 0
+            return None
+        # So long its bound stays within the window, and it is not too old to count.
+        grows_ns = (window_ns - best.error_ns) * 1_000_000 // _DRIFT_PPM
+        self._sure_until_ns = best.at_ns + min(grows_ns, self._most_age_ns)
+        self._sure_window_ns, self._sure_offset_ns = window_ns, best.offset_ns
+        return self._clock.wall_ns() + best.offset_ns
+
     def _look_at_own_clock(self) -> int:
         """Forgets what was measured against a wall clock that has been stepped since.
 
@@ -159,6 +183,7 @@ class ClockOffset:
             self._good.clear()
             self._best = None
             self._doubtful.clear()
+            self._sure_until_ns = 0
         self._gap_ns = gap_ns
         return now_ns
 

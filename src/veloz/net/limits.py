@@ -78,6 +78,10 @@ class Bucket:
     is_shared: bool = True
 
 
+Price = list[tuple[Bucket, int]]
+"""Units of buckets."""
+
+
 class Limits:
     """The limits of one address or account at one venue.
 
@@ -108,9 +112,17 @@ class Limits:
             cost: Units by bucket; a bucket that is not named is not touched.
             priority: Of whoever asks.
         """
+        return self.take_priced(self.price(cost), priority)
+
+    def price(self, cost: Mapping[str, int]) -> Price:
+        """A cost that will be taken many times, looked up once."""
+        return [(self._buckets[name], units) for name, units in cost.items()]
+
+    def take_priced(self, price: Price, priority: Priority) -> bool:
+        """As `take_now`."""
         if self._queue and self._queue[0][0] <= priority:
             return False
-        return self._take(cost, priority)
+        return self._take(price, priority)
 
     async def take(self, cost: Mapping[str, int], priority: Priority) -> float:
         """Waits until the units can be taken, the urgent before the others.
@@ -163,6 +175,13 @@ class Limits:
             with suppress(OSError):  # a full disk: this process at least is silent
                 self._leases.silence(for_s)
 
+    def look_ahead(self) -> None:
+        """Looks now at what would have to be looked at soon: an order then need not."""
+        if self._leases is not None:
+            now_ns = self._clock.monotonic_ns()
+            if self._leases.is_due(now_ns + _LOOK_AGAIN_NS // 2):
+                self._leases.look(now_ns)
+
     @property
     def silent_s(self) -> float:
         """Seconds of silence that are left; 0 if none."""
@@ -175,29 +194,23 @@ class Limits:
         bucket = self._roll(self._buckets[name])
         return max(0, bucket.limit - bucket.used)
 
-    def _take(self, cost: Mapping[str, int], priority: Priority) -> bool:
-        # On the way of every order: one look at the clock, and no call for each bucket.
-        now_ns = self._clock.monotonic_ns()
-        if now_ns < self._silent_until_ns or (self._leases is not None and self.silent_s > 0):
+    def _take(self, price: Price, priority: Priority) -> bool:
+        # On the way of every order: one look at the clock, and few calls.
+        now_ns, leases = self._clock.monotonic_ns(), self._leases
+        if now_ns < self._silent_until_ns or (leases is not None and leases.silent_s() > 0):
             return False
         venue_ns, reserved = now_ns + self._offset_ns, _RESERVED[priority]
-        buckets: list[tuple[Bucket, int]] = []
-        is_over = False
-        for name, units in cost.items():
-            bucket = self._buckets[name]
+        for bucket, units in price:
             window = venue_ns // (bucket.window_s * _NS)
             if window > bucket.window:
                 bucket.window, bucket.used = window, 0
-            buckets.append((bucket, units))
-            most = bucket.limit - bucket.limit * reserved // 100
-            is_over = is_over or bucket.used + units > most
-        if is_over:
-            return False
-        if self._leases is not None:
-            shared = [(bucket, units) for bucket, units in buckets if bucket.is_shared]
-            if not self._leases.take(shared):
+            if bucket.used + units > bucket.limit - bucket.limit * reserved // 100:
                 return False
-        for bucket, units in buckets:
+        if leases is not None:
+            shared = [(bucket, units) for bucket, units in price if units and bucket.is_shared]
+            if shared and not leases.take(shared):
+                return False
+        for bucket, units in price:
             bucket.used += units
         return True
 
@@ -222,7 +235,7 @@ class Limits:
             priority, _, cost, turn = self._queue[0]
             if turn.done():
                 heapq.heappop(self._queue)
-            elif self._take(cost, Priority(priority)):
+            elif self._take(self.price(cost), Priority(priority)):
                 heapq.heappop(self._queue)
                 turn.set_result(None)
             else:
@@ -301,10 +314,21 @@ class Leases:
 
     def silent_s(self) -> float:
         """Seconds of silence that any process was asked for; 0 if none."""
-        if self._clock.monotonic_ns() >= self._look_ns:
-            self._look_ns = self._clock.monotonic_ns() + _LOOK_AGAIN_NS
-            self._silent_until_ns = self._told_silence()
+        now_ns = self._clock.monotonic_ns()
+        if now_ns >= self._look_ns:
+            self.look(now_ns)
+        if not self._silent_until_ns:
+            return 0.0
         return max(0.0, (self._silent_until_ns - self._clock.wall_ns()) / _NS)
+
+    def is_due(self, now_ns: int) -> bool:
+        """True if `silent_s` would look at the file then."""
+        return now_ns >= self._look_ns
+
+    def look(self, now_ns: int) -> None:
+        """Hears of the silence that others were asked for; else `silent_s` does, when it must."""
+        self._look_ns = now_ns + _LOOK_AGAIN_NS
+        self._silent_until_ns = self._told_silence()
 
     def _told_silence(self) -> int:
         return (_figures(self._files, self._silence) or {}).get(_SILENT, 0)

@@ -52,6 +52,10 @@ class Tail(Protocol):
         """Bytes of the segment that are written."""
         ...
 
+    def rehearse(self) -> None:
+        """Goes the way of a batch without one; changes nothing."""
+        ...
+
     def start_sync(self) -> None:
         """Asks for a sync that reaches what is written; raises `OSError` if one failed before."""
         ...
@@ -159,6 +163,10 @@ class NativeTail:
         """How long the device took for the last sync, ns."""
         return self._core.sync_ns
 
+    def rehearse(self) -> None:
+        """Writes zeros over the zeros behind the last batch."""
+        self._core.rehearse()
+
     def start_sync(self) -> None:
         """Asks for a sync that reaches what is written."""
         self._core.start_sync()
@@ -243,6 +251,9 @@ class DoorTail:
         self._sequence = sequence
         if self._policy != "os" or is_first:
             self._want()
+
+    def rehearse(self) -> None:
+        """Nothing: what is in memory is at hand."""
 
     def start_sync(self) -> None:
         """Asks for a sync that reaches what is written."""

@@ -176,6 +176,9 @@ class NoLimits:
         self.charged.append((weight, orders, priority))
         return True
 
+    def look_ahead(self) -> None:
+        """There is nothing to look at."""
+
     def observe(self, status: int, headers: Mapping[str, str]) -> None:
         self.observed.append((status, dict(headers)))
 
@@ -191,8 +194,8 @@ class HostTime:
     def now_ms(self) -> int:
         return self._clock.wall_ns() // 1_000_000
 
-    def may_sign(self, window_ms: int) -> bool:
-        return self.is_known
+    def stamp_ms(self, window_ms: int) -> int | None:
+        return self.now_ms() if self.is_known else None
 
     def distrust(self) -> None:
         self.distrusts += 1

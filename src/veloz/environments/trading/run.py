@@ -332,7 +332,7 @@ class TradingRun:
         self.spawn("upkeep", self.upkeep.run())
         self.spawn("rules", self.rules.run())
         if self._is_alone:
-            self.upkeep.freeze_collector()
+            self.upkeep.own_process()
         await self._first_of(stop)
 
     def _deposit(self) -> None:

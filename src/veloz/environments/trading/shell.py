@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["EngineShell", "Journal", "Outbox"]
 
 _NS = 1_000_000_000
+_PENDING, _LISTENS, _INSTANT = 1, 2, 4
+"""What an input left behind, as `LiveEngine.unsettled` says."""
 
 
 class Journal(Protocol):
@@ -51,6 +53,10 @@ class Journal(Protocol):
 
     def when_released(self, sequence: int, callback: Callable[[], None]) -> None:
         """Calls back once the batch is released."""
+        ...
+
+    def rehearse(self) -> None:
+        """Goes the way of a batch without one."""
         ...
 
 
@@ -119,7 +125,10 @@ class EngineShell:
         if self._is_settling or self._is_closed:
             self._is_due = True
             return
-        if self.engine.has_pending:  # most frames leave nothing behind
+        left = self.engine.unsettled
+        if not left:  # as most frames
+            return
+        if left & _PENDING:
             self._is_settling = True
             try:
                 self._settle()
@@ -131,9 +140,11 @@ class EngineShell:
                 self.die(str(failure))
             finally:
                 self._is_settling = False
-        if self.engine.has_listens:
+            left = self.engine.unsettled
+        if left & _LISTENS:
             self.on_listens()
-        if self.engine.next_ns != self._armed_ns:
+            left = self.engine.unsettled
+        if left & _INSTANT:
             self._arm()
 
     def die(self, why: str) -> None:
@@ -176,6 +187,17 @@ class EngineShell:
             self._tape.append(heard)
         if frames := self.engine.journal_pending():
             self._writer.append(frames, self.engine.journal_sequence)
+
+    def rehearse(self, account: int) -> None:
+        """Goes the way from an input to the wire with a request that is never sent."""
+        waiting = self.outboxes[account].waiting
+        if self._is_settling or self._is_closed or waiting or self.engine.unsettled & _PENDING:
+            return
+        self._writer.rehearse()
+        self._settle()
+        self._hand_out()
+        waiting.append(self.engine.rehearse(account))
+        self.outboxes[account].pump()
 
     def close(self) -> None:
         """Nothing is written, sent or timed any more: what a closing socket says is too late."""
@@ -239,3 +261,5 @@ class EngineShell:
             self.die(str(failure))
             return
         self.settle()
+        if self._timer is None and not self._is_closed:
+            self._arm()  # what is due next may be what was due next before

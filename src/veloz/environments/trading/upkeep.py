@@ -6,6 +6,7 @@ import asyncio
 import gc
 from typing import TYPE_CHECKING, Any
 
+from veloz.environments.trading.rehearsal import Rehearsal
 from veloz.errors import StrategyError
 from veloz.storage.journal_writer import JournalSealed
 from veloz.strategy.faults import place_of
@@ -291,6 +292,15 @@ class Upkeep:
         )
 
     # -- memory ------------------------------------------------------------------------------
+
+    def own_process(self) -> None:
+        """The process does nothing else: it collects when idle, and rehearses orders."""
+        self.freeze_collector()
+        parts = self._run.connections.values()
+        gateways = [part.gateway for part in parts if part.gateway is not None]
+        if gateways:
+            rehearsal = Rehearsal(self._run.shell, self._clock, gateways)
+            self._run.spawn("rehearsal", rehearsal.run(), may_end=True)
 
     def freeze_collector(self) -> None:
         """From here on no cyclic collection comes by itself."""

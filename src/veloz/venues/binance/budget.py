@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from veloz.net.doors import Clock
-    from veloz.net.limits import Leases, Priority
+    from veloz.net.limits import Leases, Price, Priority
     from veloz.venues.binance.hosts import Market
 
 __all__ = ["BinanceBudget"]
@@ -55,7 +55,7 @@ class BinanceBudget:
     def __init__(self, market: Market, clock: Clock, leases: Leases | None = None) -> None:
         rows = _SPOT if market == "spot" else _FUTURES
         self._orders = [name for name, _, _ in rows if name.startswith("orders")]
-        self._costs: dict[tuple[int, int], dict[str, int]] = {}
+        self._prices: dict[tuple[int, int], Price] = {}
         # Weight is the address's, orders are counted for each account.
         buckets = [Bucket(*row, is_shared=row[0] == _WEIGHT) for row in rows]
         self.limits = Limits(clock, buckets, leases)
@@ -66,11 +66,15 @@ class BinanceBudget:
 
     def take(self, weight: int, orders: int, priority: Priority) -> bool:
         """Charges a request if it may be sent at once."""
-        cost = self._costs.get((weight, orders))
-        if cost is None:
+        price = self._prices.get((weight, orders))
+        if price is None:
             cost = {_WEIGHT: weight} | (dict.fromkeys(self._orders, orders) if orders else {})
-            self._costs[weight, orders] = cost
-        return self.limits.take_now(cost, priority)
+            price = self._prices[weight, orders] = self.limits.price(cost)
+        return self.limits.take_priced(price, priority)
+
+    def look_ahead(self) -> None:
+        """Looks now at what the next request would have to look at."""
+        self.limits.look_ahead()
 
     def observe(self, status: int, headers: Mapping[str, str]) -> None:
         """Takes what an answer says about what was used, and about silence to keep.

@@ -53,7 +53,16 @@ _LATE_ANSWERS = 1000
 _FIRST_STATUS, _LAST_STATUS = 100, 999  # of HTTP; another is no answer of the venue
 
 # (weight, orders) of one request that succeeds; failures are read back from the venue's headers.
-_COSTS = {"place": (0, 1), "amend": (1, 1), "cancel": (1, 0), "cancel_all": (1, 0)}
+_CANCELS = frozenset({"cancel", "cancel_all"})
+_REHEARSAL = "rehearsal"
+"""A request that goes the way of an order up to the wire, and is never sent."""
+_COSTS = {
+    _REHEARSAL: (0, 0),
+    "place": (0, 1),
+    "amend": (1, 1),
+    "cancel": (1, 0),
+    "cancel_all": (1, 0),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +87,11 @@ class TrustedTime(Protocol):
         """The venue's time, ms since the epoch."""
         ...
 
-    def may_sign(self, window_ms: int) -> bool:
-        """Whether a request stamped now is surely within a receive window of that width."""
+    def stamp_ms(self, window_ms: int) -> int | None:
+        """The venue's time, if a request stamped with it is surely within a window of that width.
+
+        None if it is not known well enough.
+        """
         ...
 
     def distrust(self) -> None:
@@ -163,6 +175,9 @@ class BinanceGateway:
         self._times = times or GatewayTimes()
         # Short enough to see in time that an answer is overdue: writing an order wakes nobody.
         self._idle_s = min(1.0, self._times.answer_s / 5)
+        self._queue_ns = int(self._times.queue_s * 1e9)
+        self._answer_ns = int(self._times.answer_s * 1e9)
+        self._monotonic_ns = doors.clock.monotonic_ns
         self._session = ApiSession(
             self._address,
             doors,
@@ -172,7 +187,7 @@ class BinanceGateway:
             times=session_times,
             budget=budget,
         )
-        self._queue: list[tuple[int, int, int, VenueRequest]] = []
+        self._queue: list[tuple[Priority, int, int, VenueRequest]] = []
         self._sequence = 0
         self._pending: dict[int, _Pending] = {}
         self._due: deque[int] = deque()
@@ -200,15 +215,23 @@ class BinanceGateway:
         requests = self._engine.take_requests()
         if not requests and not self._queue:
             return
-        now_ns = self._doors.clock.monotonic_ns()
+        now_ns = self._monotonic_ns()
         for request in requests:
-            is_cancel = request.kind in {"cancel", "cancel_all"}
-            rank = Priority.CANCEL if is_cancel else Priority.ORDER
+            rank = Priority.CANCEL if request.kind in _CANCELS else Priority.ORDER
             self._sequence += 1
             heapq.heappush(self._queue, (rank, self._sequence, now_ns, request))
-        self._drain()
+        self._drain(now_ns)
         if self._queue:
             self._wake.set()
+
+    @property
+    def is_idle(self) -> bool:
+        """True if the connection is up and nothing waits to be sent."""
+        return not self._queue and self._session.socket is not None
+
+    def look_ahead(self) -> None:
+        """Looks now at the limits that the next request would have to look at."""
+        self._budget.look_ahead()
 
     async def run(self) -> None:
         """Keeps the order connection, drops what waits too long, until cancelled."""
@@ -217,7 +240,7 @@ class BinanceGateway:
             try:
                 tasks.create_task(self._session.run())
                 while True:
-                    self._drain()
+                    self._drain(self._monotonic_ns())
                     self._judge_overdue()
                     await self._pause()
             finally:
@@ -274,16 +297,16 @@ class BinanceGateway:
 
     # Sending.
 
-    def _drain(self) -> None:
+    def _drain(self, now_ns: int) -> None:
         """Writes from the queue until it is empty, or the limits or the socket say stop."""
-        now_ns = self._doors.clock.monotonic_ns()
         while self._queue:
             rank, _, queued_ns, request = self._queue[0]
-            if now_ns - queued_ns >= self._times.queue_s * 1e9:
+            if now_ns - queued_ns >= self._queue_ns:
                 heapq.heappop(self._queue)
                 self._not_sent(request, "it waited too long to be sent")
                 continue
-            if not self._time.may_sign(self._times.recv_window_ms):
+            timestamp_ms = self._time.stamp_ms(self._times.recv_window_ms)
+            if timestamp_ms is None:
                 heapq.heappop(self._queue)
                 self._not_sent(request, "the venue's time is not known well enough")
                 continue
@@ -292,34 +315,44 @@ class BinanceGateway:
             may_stall = len(self._pending) >= _STALLED_BYTES // _LARGEST_BYTES
             if socket is not None and may_stall and socket.buffered > _STALLED_BYTES:
                 return  # the peer does not read: what waits here is certain not to be sent
-            if not self._budget.take(*_COSTS[request.kind], Priority(rank)):
+            if not self._budget.take(*_COSTS[request.kind], rank):
                 return
             heapq.heappop(self._queue)
-            has_method = bool(request.encoded.method)
-            if socket is None or not has_method or not self._write(socket, request):
+            frame = b"" if socket is None else self._signed(request, timestamp_ms)
+            if socket is None or not frame or not self._write(socket, request, frame, timestamp_ms):
                 self._by_rest(request)
 
     def _is_algo(self, request: VenueRequest) -> bool:
         return request.is_conditional and CAPABILITIES[self._hosts.market].has_algo_orders
 
-    def _write(self, socket: ApiSocket, request: VenueRequest) -> bool:
-        timestamp_ms = self._time.now_ms()
-        frame = self._codec.ws_frame(
-            request, str(request.number), timestamp_ms, self._times.recv_window_ms
-        )
+    def _signed(self, request: VenueRequest, timestamp_ms: int) -> bytes:
+        """The frame of a request; empty if the WebSocket API does not offer it."""
+        if not request.encoded.method:
+            return b""
+        window_ms = self._times.recv_window_ms
+        return self._codec.ws_frame(request, str(request.number), timestamp_ms, window_ms)
+
+    def _write(
+        self, socket: ApiSocket, request: VenueRequest, frame: bytes, timestamp_ms: int
+    ) -> bool:
+        if request.kind == _REHEARSAL:
+            return True
         try:
             socket.send(frame)
         except ConnectionLost:
             return False
-        self._engine.written(request.number)
-        due_ns = self._doors.clock.monotonic_ns() + int(self._times.answer_s * 1e9)
-        self._pending[request.number] = _Pending(request, due_ns, timestamp_ms, socket.number)
-        self._due.append(request.number)
+        number = request.number
+        self._engine.written(number)
+        due_ns = self._monotonic_ns() + self._answer_ns
+        self._pending[number] = _Pending(request, due_ns, timestamp_ms, socket.number)
+        self._due.append(number)
         self.counts["sent"] += 1
         return True
 
     def _by_rest(self, request: VenueRequest) -> None:
         """The fall-back; also the only way for what the WebSocket API does not offer."""
+        if request.kind == _REHEARSAL:
+            return
         if self._tasks is None:
             self._not_sent(request, "the gateway does not run")
             return
@@ -431,6 +464,8 @@ class BinanceGateway:
         self._engine.differs(self._account, stop, ts_recv_ns)
 
     def _not_sent(self, request: VenueRequest, reason: str) -> None:
+        if request.kind == _REHEARSAL:
+            return
         self.counts["not_sent"] += 1
         self._engine.not_sent(request.number, reason, self._doors.clock.wall_ns())
 

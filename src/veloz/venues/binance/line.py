@@ -259,17 +259,18 @@ class Line:
     def frame(self, socket: _Socket, payload: bytes | memoryview, ts_recv_ns: int) -> None:
         """Takes one frame from one of the line's sockets."""
         socket.heard_ns = self._monotonic_ns()
-        change = self._change
-        if change is not None:
-            frame = (bytes(payload), ts_recv_ns)
-            is_successor = socket is change.new
-            admitted = change.overlap.admit(frame, socket.heard_ns, is_successor=is_successor)
-            for passed in admitted:
-                self._deliver(socket, *passed)
-            self.counts["duplicates"] += change.take_duplicates()
+        if self._change is not None:
+            self._admit(self._change, socket, (bytes(payload), ts_recv_ns))
         elif socket is self._current:  # and not one that was given up
             whole = payload if type(payload) is bytes else bytes(payload)
             self._deliver(socket, whole, ts_recv_ns)
+
+    def _admit(self, change: _Change, socket: _Socket, frame: tuple[bytes, int]) -> None:
+        is_successor = socket is change.new
+        admitted = change.overlap.admit(frame, socket.heard_ns, is_successor=is_successor)
+        for passed in admitted:
+            self._deliver(socket, *passed)
+        self.counts["duplicates"] += change.take_duplicates()
 
     def _deliver(self, socket: _Socket, payload: bytes, ts_recv_ns: int) -> None:
         name = payload[_STREAM_PREFIX : payload.find(_QUOTE, _STREAM_PREFIX, _NAME_ENDS)]

@@ -149,6 +149,10 @@ class Budget(Protocol):
         """Charges a request if it may be sent at once."""
         ...
 
+    def look_ahead(self) -> None:
+        """Looks now at what the next request would have to look at."""
+        ...
+
     def observe(self, status: int, headers: Mapping[str, str]) -> None:
         """Takes what an answer says about what was used, and about silence to keep."""
         ...

@@ -57,6 +57,11 @@ class VenueClock:
         """Whether a request stamped now is surely within a receive window of that width."""
         return self.offset.may_sign(window_ms * _MILLISECOND)
 
+    def stamp_ms(self, window_ms: int) -> int | None:
+        """The venue's time for a request, ms; None where `may_sign` says no."""
+        venue_ns = self.offset.stamp_ns(window_ms * _MILLISECOND)
+        return None if venue_ns is None else venue_ns // _MILLISECOND
+
     def distrust(self) -> None:
         """The venue disagrees with the time: it is asked at once."""
         self.distrusts += 1

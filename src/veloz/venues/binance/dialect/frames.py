@@ -40,7 +40,7 @@ _NEVER = 9_876_543_210_987_654
 
 @dataclass
 class _Book:
-    """The recorded book of one symbol; quantities stay as written until they are asked for.
+    """The recorded book of one symbol; quantities stay as they are written until somebody asks.
 
     Prices are kept in order: to look for the best ones now and then takes milliseconds, in which
     what is due would gather.
