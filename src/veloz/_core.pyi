@@ -1378,6 +1378,10 @@ class JournalTail:
     @property
     def offset(self) -> int:
         """Bytes of the segment that are written."""
+    def rehearse(self) -> Any:
+        """Writes zeros over the zeros behind the last batch: it changes nothing, and keeps at hand what
+        the next batch needs on its way to the disk. What the disk says is for the next batch to hear.
+        """
     @property
     def released(self) -> int:
         """The last batch that may be acted upon."""
@@ -1501,12 +1505,6 @@ class LiveEngine:
     @property
     def has_fault(self) -> bool:
         """True once a strategy was stopped by a fault or a breaker."""
-    @property
-    def has_listens(self) -> bool:
-        """True if `take_listens` has something to hand over."""
-    @property
-    def has_pending(self) -> bool:
-        """True if `journal_pending`, `market_pending` or `take_requests` has something to hand over."""
     def history_body(self, feed: int, url: str, body: bytes | str, ts_recv_ns: int) -> int:
         """Takes rows from before the start: indicators warm up, no callback fires."""
     def input(self, kind: str, now_ns: int, **fields: Any) -> None:
@@ -1578,6 +1576,11 @@ class LiveEngine:
         """
     def refused(self, number: int, verdict: Any, ts_recv_ns: int) -> None:
         """The venue said no to a request, definitely; `verdict` has `reason`, `code` and `text`."""
+    def rehearse(self, account: int) -> LiveRequest:
+        """A request such as `take_requests` hands over, of no order: its number is 0, its quantity and
+        price are one unit, which no venue takes. It is never sent. Made now and then, it keeps at
+        hand what an order needs on its way.
+        """
     def renew(self, instruments: list[dict[str, Any]], note: str) -> None:
         """Takes other versions of the instruments over, all of them, in the order of their rows: what
         an order may say from now on. The note is a batch of the journal; the caller rolls at once,
@@ -1625,6 +1628,12 @@ class LiveEngine:
         """
     def unknown(self, number: int, reason: str, ts_recv_ns: int) -> None:
         """A request may have been carried out."""
+    @property
+    def unsettled(self) -> int:
+        """What an input left behind: 1 if `journal_pending`, `market_pending` or `take_requests`
+        has something to hand over, 2 if `take_listens` has, 4 if `next_ns` is not what it was when
+        it was read last; 0 after most frames.
+        """
     def unsynced(self, account: int, reason: str, ts_recv_ns: int) -> None:
         """Private events may have been missed: no new order until `synced`. What is frozen for another
         reason stays so after it.
@@ -1680,7 +1689,7 @@ class LiveRequest:
         """True if the order waits for a trigger."""
     @property
     def kind(self) -> str:
-        """ "place", "amend", "cancel" or "cancel_all"."""
+        """ "place", "amend", "cancel" or "cancel_all"; "rehearsal" of what is never sent."""
     @property
     def number(self) -> int:
         """The engine's number of the request, unique in this process."""
