@@ -17,13 +17,67 @@ use veloz_core::strategy::Port;
 use crate::errors;
 use crate::events::Face;
 
+/// Instruments by row, each in the version that holds now. One that was replaced stays where it is
+/// for as long as the link: who looks at it keeps it.
+pub struct Versions {
+    now: Vec<Cell<*const Instrument>>,
+    all: RefCell<Vec<*mut Instrument>>,
+}
+
+impl Versions {
+    fn new(instruments: Vec<Instrument>) -> Self {
+        let mut versions = Versions { now: Vec::new(), all: RefCell::default() };
+        versions.now = instruments.into_iter().map(|one| Cell::new(versions.keep(one))).collect();
+        versions
+    }
+
+    fn keep(&self, instrument: Instrument) -> *const Instrument {
+        let kept = Box::into_raw(Box::new(instrument));
+        self.all.borrow_mut().push(kept);
+        kept
+    }
+
+    /// Puts a new version in the place of a row's.
+    pub fn renew(&self, row: usize, instrument: Instrument) {
+        self.now[row].set(self.keep(instrument));
+    }
+
+    pub fn len(&self) -> usize {
+        self.now.len()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Instrument> {
+        (0..self.now.len()).map(|row| &self[row])
+    }
+}
+
+impl std::ops::Index<usize> for Versions {
+    type Output = Instrument;
+
+    #[inline]
+    fn index(&self, row: usize) -> &Instrument {
+        // Every version lives as long as `self`, and none is changed once it is kept.
+        unsafe { &*self.now[row].get() }
+    }
+}
+
+impl Drop for Versions {
+    fn drop(&mut self) {
+        self.now.clear();
+        for kept in self.all.get_mut().drain(..) {
+            // Made by `keep`, and freed here alone.
+            drop(unsafe { Box::from_raw(kept) });
+        }
+    }
+}
+
 /// The way to a desk. Only touched by threads that hold the interpreter's lock.
 pub struct Link {
     /// The port of the callback that is running; null outside callbacks.
     port: Cell<*mut Port<'static>>,
     /// The desk while no run is under way; null while the engine has it, and after it is gone.
     resting: Cell<*mut Desk>,
-    pub instruments: Vec<Instrument>,
+    pub instruments: Versions,
     pub assets: Vec<Asset>,
     pub faces: Vec<Face>,
     rows: HashMap<String, u32>,
@@ -48,7 +102,7 @@ impl Link {
         Link {
             port: Cell::new(std::ptr::null_mut()),
             resting: Cell::new(std::ptr::null_mut()),
-            instruments,
+            instruments: Versions::new(instruments),
             assets,
             faces,
             rows,

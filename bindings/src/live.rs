@@ -13,7 +13,7 @@ use veloz_core::account::Accounts;
 use veloz_core::desk::{Desk, Input, Recovery};
 use veloz_core::engine::{Engine, StopPolicy};
 use veloz_core::facts::{self};
-use veloz_core::instrument::Asset;
+use veloz_core::instrument::{Asset, Instrument};
 use veloz_core::journal::{Header, Journal, Stream};
 use veloz_core::live::Live;
 use veloz_core::matching::{Channel, Latency, Venue};
@@ -107,6 +107,21 @@ impl LiveEngine {
             Some(why) => Err(PyRuntimeError::new_err(format!(
                 "the engine stopped for good, only cancels leave: {why}"
             ))),
+        }
+    }
+
+    /// Puts other versions in the places of instruments, wherever they are looked at.
+    pub fn adopt_versions(&mut self, versions: &[Instrument]) {
+        let live = &mut self.live;
+        for (row, version) in versions.iter().enumerate() {
+            match live.engine.desk.instruments.get_mut(row) {
+                Some(own) if own.counts_like(version) && own != version => own.clone_from(version),
+                _ => continue,
+            }
+            self.link.instruments.renew(row, version.clone());
+            if let Some(paper) = &mut live.paper {
+                paper.renew(row, version);
+            }
         }
     }
 
@@ -374,7 +389,7 @@ impl LiveEngine {
     /// note_parameter(strategy: int, text: str) -> None
     ///
     /// Records a strategy's parameter in the journal.
-    fn note_parameter(&mut self, strategy: u16, text: &str) -> PyResult<()> {
+    pub fn note_parameter(&mut self, strategy: u16, text: &str) -> PyResult<()> {
         let fact = facts::Parameter { strategy, version: 1 };
         let now = self.desk().now_ns;
         self.take_inputs(&[Input::Parameter { fact, text: text.into() }], now)
@@ -433,6 +448,21 @@ impl LiveEngine {
     /// cancelled and its position is closed as its policy says. None is called again.
     fn wind_down(&mut self, now_ns: i64) -> PyResult<()> {
         self.guarded(|live, _| Ok(live.wind_down(now_ns)?))
+    }
+
+    /// unflattened() -> list[int]
+    ///
+    /// Rows of strategies that have left by the policy "flatten", have no open order, and hold
+    /// something all the same.
+    fn unflattened(&mut self) -> Vec<u16> {
+        self.live.engine.unflattened()
+    }
+
+    /// flatten_rest(strategy: int, now_ns: int) -> None
+    ///
+    /// Closes what such a strategy holds.
+    fn flatten_rest(&mut self, strategy: u16, now_ns: i64) -> PyResult<()> {
+        self.guarded(|live, _| Ok(live.flatten_rest(strategy, now_ns)?))
     }
 
     /// save_states(now_ns: int) -> None

@@ -12,6 +12,7 @@ use crate::live::{Awaited, LiveEngine};
 use crate::live_market::{MarketJournal, MarketReplay};
 use crate::live_request::LiveRequest;
 use crate::live_views;
+use crate::settings::instrument_of;
 
 /// Requests whose answers are awaited before the list is looked through.
 const MOST_ASKED: usize = 4_096;
@@ -115,6 +116,29 @@ impl LiveEngine {
         Ok(PyBytes::new(py, &rest))
     }
 
+    /// renew(instruments: list[dict[str, Any]], note: str) -> None
+    ///
+    /// Takes other versions of the instruments over, all of them, in the order of their rows: what
+    /// an order may say from now on. The note is a batch of the journal; the caller rolls at once,
+    /// so that the next segment begins behind it, with the new versions in its header.
+    ///
+    /// Raises:
+    ///     ValueError: They do not count in the units of those that the engine was made with.
+    fn renew(&mut self, instruments: Vec<Bound<'_, PyDict>>, note: &str) -> PyResult<()> {
+        let assets = self.desk().assets.clone();
+        let rows = instruments.iter().map(|row| instrument_of(row, &assets));
+        let rows = rows.collect::<PyResult<Vec<_>>>()?;
+        let own = &self.desk().instruments;
+        if rows.len() != own.len() || !rows.iter().zip(own).all(|(a, b)| a.counts_like(b)) {
+            return Err(PyValueError::new_err(
+                "the instruments count in other units than those of the journal",
+            ));
+        }
+        self.note_parameter(0, note)?;
+        self.adopt_versions(&rows);
+        Ok(())
+    }
+
     /// roll_market() -> bytes
     ///
     /// As `roll_journal`, of the market journal; empty if the market is not recorded.
@@ -180,6 +204,8 @@ impl LiveEngine {
         let mut last = 0;
         for segment in trading {
             let segment = read(segment)?;
+            // As the run did it: a segment that begins with other versions begins where they do.
+            self.adopt_versions(&segment.header().instruments.clone());
             let verified = self.guarded(|live, feeds| {
                 Ok(live.engine.verify(&segment, recovery.as_ref(), |engine, to| match &mut again {
                     Some(again) => again.until(feeds, engine, to),

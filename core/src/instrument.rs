@@ -177,6 +177,19 @@ impl Instrument {
         self.symbol.split(':').next().unwrap_or_default()
     }
 
+    /// True if another version counts in the same units of the same things: what the one says of a
+    /// quantity or a price holds for the other.
+    #[must_use]
+    pub fn counts_like(&self, other: &Instrument) -> bool {
+        let units = |i: &Instrument| {
+            let of = (i.kind, i.base, i.quote, i.settle);
+            (of, i.price_scale, i.qty_scale, i.multiplier, i.multiplier_scale)
+        };
+        self.symbol == other.symbol
+            && self.venue_symbol == other.venue_symbol
+            && units(self) == units(other)
+    }
+
     /// A price as decimal text.
     #[must_use]
     pub fn price_text(&self, price: i64) -> String {

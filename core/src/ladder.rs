@@ -21,12 +21,26 @@ const STEP_MAX: i64 = 1 << 40;
 pub trait Level: Copy + Default {
     /// True if nothing stands here, so that the level may be forgotten.
     fn is_absent(&self) -> bool;
+
+    /// 1 if something stands here, else 0: by arithmetic that no compiler makes a branch of.
+    fn presence(&self) -> u64;
+}
+
+/// 1 if a quantity is not zero, else 0; see [`Level::presence`].
+#[inline(always)]
+pub(crate) fn is_some(qty: i64) -> u64 {
+    (qty | qty.wrapping_neg()) as u64 >> 63
 }
 
 impl Level for i64 {
     #[inline]
     fn is_absent(&self) -> bool {
         *self == 0
+    }
+
+    #[inline(always)]
+    fn presence(&self) -> u64 {
+        is_some(*self)
     }
 }
 
@@ -107,12 +121,6 @@ impl<L: Level> Sides<L> {
     #[inline]
     pub fn set(&mut self, is_bid: bool, price: i64, level: L) {
         self.of_mut(is_bid).set(mirrored(is_bid, price), level);
-    }
-
-    /// As [`set`](Self::set), or nothing at all; what it costs does not depend on which.
-    #[inline(always)]
-    pub fn set_if(&mut self, on: bool, is_bid: bool, price: i64, level: L) {
-        self.of_mut(is_bid).set_if(on, mirrored(is_bid, price), level);
     }
 
     /// Changes what stands at `price` in place, and does nothing if nothing stands there.
@@ -282,34 +290,17 @@ impl<L: Level> Ladder<L> {
         }
     }
 
-    /// As [`set`](Self::set), or nothing at all; what it costs does not depend on which.
-    ///
-    /// The level is written in any case, if need be as it was: which rows of a feed are levels is
-    /// anybody's guess, and a wrong guess of the processor costs more than a store.
-    #[inline(always)]
-    fn set_if(&mut self, on: bool, price: i64, level: L) {
-        match self.slot(price) {
-            Some(slot) => {
-                let level = if on { level } else { self.slots[slot] };
-                self.set_slot(slot, level);
-            }
-            None if on => self.set_outside(price, level),
-            None => {}
-        }
-    }
-
     #[inline(always)]
     fn set_slot(&mut self, slot: usize, level: L) {
         let (word, bit) = (slot / 64, slot % 64);
-        let is_absent = level.is_absent();
-        let is = u64::from(!is_absent);
+        let is = level.presence();
         self.slots[slot] = level;
         // Whether a level comes or goes is anybody's guess, so there is no branch on it.
         self.present[word] = (self.present[word] & !(1 << bit)) | (is << bit);
         // Most changes at the best price leave it the best: one question finds those that may not,
         // a level ahead of the best, and an absent one at it.
-        if slot as i64 + i64::from(is_absent) > self.best {
-            self.touch(slot as i64, !is_absent);
+        if slot as i64 + 1 - is as i64 > self.best {
+            self.touch(slot as i64, is == 1);
         }
     }
 

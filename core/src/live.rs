@@ -13,6 +13,7 @@
 use crate::desk::Input;
 use crate::engine::{Engine, EngineError};
 use crate::facts;
+use crate::instrument::InstrumentId;
 use crate::market::{Bar, Funding, MarkPrice, Published, Quote, Tick, Trade};
 use crate::order::Request;
 use crate::paper::Paper;
@@ -68,6 +69,21 @@ impl<S: Strategy> Live<S> {
     pub fn wind_down(&mut self, now_ns: i64) -> Result<(), EngineError> {
         self.engine.desk.now_ns = now_ns;
         self.engine.wind_down()?;
+        self.collect();
+        if self.paper.is_some() {
+            self.advance(now_ns)?;
+        }
+        Ok(())
+    }
+
+    /// Closes what a strategy that has left still holds; see [`Engine::flatten_rest`].
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the desk cannot go on.
+    pub fn flatten_rest(&mut self, row: u16, now_ns: i64) -> Result<(), EngineError> {
+        self.engine.desk.now_ns = now_ns;
+        self.engine.flatten_rest(row)?;
         self.collect();
         if self.paper.is_some() {
             self.advance(now_ns)?;
@@ -208,6 +224,22 @@ impl<S: Strategy> Hearing<'_, S> {
     /// [`EngineError`] if the desk cannot go on.
     pub fn published(&mut self, row: &Published) -> Result<(), EngineError> {
         self.live.engine.published(row, self.now_ns)?;
+        self.live.collect();
+        Ok(())
+    }
+
+    /// A market is to be believed, or is not and why.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the desk cannot go on.
+    #[inline]
+    pub fn market_state(
+        &mut self,
+        instrument: InstrumentId,
+        stale: Option<&str>,
+    ) -> Result<(), EngineError> {
+        self.live.engine.market_state(instrument, stale, self.now_ns)?;
         self.live.collect();
         Ok(())
     }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use crate::desk::{CashKind, Input, Origin};
 use crate::facts;
-use crate::instrument::InstrumentId;
+use crate::instrument::{Instrument, InstrumentId};
 use crate::market::{Bar, Funding, MarkPrice, Quote, Tick, Trade};
 use crate::matching::timeline::{Key, CLOCK, MARKET, NOTICE, REQUEST};
 use crate::matching::{AccountReport, Channel, Venue, VenueEvent};
@@ -63,6 +63,11 @@ impl Paper {
             coming: BTreeMap::new(),
             paid: None,
         }
+    }
+
+    /// The venue judges orders by another version of an instrument from now on; what rests, rests.
+    pub fn renew(&mut self, row: usize, version: &Instrument) {
+        self.venue.renew(row, version);
     }
 
     /// Rows of one message of a book feed happen at the venue.

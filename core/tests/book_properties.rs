@@ -112,6 +112,38 @@ proptest! {
     }
 
     #[test]
+    fn what_is_shown_within_the_known_range_is_the_venues_best(
+        start in (levels(), levels()),
+        diffs in diffs(),
+        deep in 1_usize..6,
+    ) {
+        let ids = numbered(Chain::Contiguous, &diffs);
+        let mut model = (Map::new(), Map::new());
+        set(&mut model.0, &start.0);
+        set(&mut model.1, &start.1);
+        let top = |map: &Map, side| listed(map, side).into_iter().take(deep).collect::<Vec<_>>();
+        let mut sync = BookSync::new(1, Chain::Contiguous);
+        let (bids, asks) = (top(&model.0, BookSide::Bids), top(&model.1, BookSide::Asks));
+        sync.snapshot(1_000, &bids, &asks, ignore);
+        let known = (bids.last().map(|l| l.price), asks.last().map(|l| l.price));
+        prop_assert_eq!(sync.known_range(), known);
+        for (at, (bids, asks, _)) in diffs.iter().enumerate() {
+            prop_assert_eq!(sync.apply(ids[at], (0, 0), bids, asks), Outcome::Applied);
+            set(&mut model.0, bids);
+            set(&mut model.1, asks);
+            if !sync.is_beyond_known() {
+                let best = |map: &Map, side| listed(map, side).first().copied();
+                if known.0.is_some() {
+                    prop_assert_eq!(sync.book().best_bid(), best(&model.0, BookSide::Bids));
+                }
+                if known.1.is_some() {
+                    prop_assert_eq!(sync.book().best_ask(), best(&model.1, BookSide::Asks));
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_missing_update_is_found_and_a_snapshot_heals_it(
         diffs in diffs(),
         linked in any::<bool>(),

@@ -26,8 +26,8 @@ fn check<const BID: bool>(ladder: &Sides<i64>, model: &BTreeMap<i64, i64>) {
 fn play<const BID: bool>(step: i64, words: &[(i64, i64)]) {
     let (mut ladder, mut model) = (Sides::<i64>::new(step), BTreeMap::new());
     for &(price, qty) in words {
-        ladder.set_if(true, BID, price, qty);
-        ladder.set_if(false, BID, price.wrapping_add(qty), 9);
+        ladder.replace(BID, price, |_| qty);
+        ladder.replace(BID, price.wrapping_add(qty), |old| old);
         if qty == 0 {
             model.remove(&price);
         } else {

@@ -1378,6 +1378,10 @@ class JournalTail:
     @property
     def offset(self) -> int:
         """Bytes of the segment that are written."""
+    def rehearse(self) -> Any:
+        """Writes zeros over the zeros behind the last batch: it changes nothing, and keeps at hand what
+        the next batch needs on its way to the disk. What the disk says is for the next batch to hear.
+        """
     @property
     def released(self) -> int:
         """The last batch that may be acted upon."""
@@ -1481,6 +1485,8 @@ class LiveEngine:
         """
     def fills(self, account: int, symbol: str, body: bytes | str, ts_recv_ns: int) -> int:
         """Trades of the account in one symbol, as REST lists them; known ones are passed over."""
+    def flatten_rest(self, strategy: int, now_ns: int) -> None:
+        """Closes what such a strategy holds."""
     def found(self, account: int, body: bytes | str, ts_recv_ns: int) -> int:
         """Orders as the venue describes them, of a query or a listing. Bits as `user_frame`."""
     def frame(
@@ -1499,12 +1505,6 @@ class LiveEngine:
     @property
     def has_fault(self) -> bool:
         """True once a strategy was stopped by a fault or a breaker."""
-    @property
-    def has_listens(self) -> bool:
-        """True if `take_listens` has something to hand over."""
-    @property
-    def has_pending(self) -> bool:
-        """True if `journal_pending`, `market_pending` or `take_requests` has something to hand over."""
     def history_body(self, feed: int, url: str, body: bytes | str, ts_recv_ns: int) -> int:
         """Takes rows from before the start: indicators warm up, no callback fires."""
     def input(self, kind: str, now_ns: int, **fields: Any) -> None:
@@ -1576,6 +1576,19 @@ class LiveEngine:
         """
     def refused(self, number: int, verdict: Any, ts_recv_ns: int) -> None:
         """The venue said no to a request, definitely; `verdict` has `reason`, `code` and `text`."""
+    def rehearse(self, account: int) -> LiveRequest:
+        """A request such as `take_requests` hands over, of no order: its number is 0, its quantity and
+        price are one unit, which no venue takes. It is never sent. Made now and then, it keeps at
+        hand what an order needs on its way.
+        """
+    def renew(self, instruments: list[dict[str, Any]], note: str) -> None:
+        """Takes other versions of the instruments over, all of them, in the order of their rows: what
+        an order may say from now on. The note is a batch of the journal; the caller rolls at once,
+        so that the next segment begins behind it, with the new versions in its header.
+
+        Raises:
+            ValueError: They do not count in the units of those that the engine was made with.
+        """
     def rest_body(self, feed: int, url: str, body: bytes | str, ts_recv_ns: int) -> int:
         """Takes the body of an answer: a snapshot, or rows that a hole left out. As `frame`."""
     def roll_journal(self) -> bytes:
@@ -1609,8 +1622,18 @@ class LiveEngine:
         """Hands over the requests that are to leave, in order. Of a poisoned engine: a cancel of every
         order that may be open, once. What the venue cannot be asked goes back as never sent.
         """
+    def unflattened(self) -> list[int]:
+        """Rows of strategies that have left by the policy "flatten", have no open order, and hold
+        something all the same.
+        """
     def unknown(self, number: int, reason: str, ts_recv_ns: int) -> None:
         """A request may have been carried out."""
+    @property
+    def unsettled(self) -> int:
+        """What an input left behind: 1 if `journal_pending`, `market_pending` or `take_requests`
+        has something to hand over, 2 if `take_listens` has, 4 if `next_ns` is not what it was when
+        it was read last; 0 after most frames.
+        """
     def unsynced(self, account: int, reason: str, ts_recv_ns: int) -> None:
         """Private events may have been missed: no new order until `synced`. What is frozen for another
         reason stays so after it.
@@ -1666,7 +1689,7 @@ class LiveRequest:
         """True if the order waits for a trigger."""
     @property
     def kind(self) -> str:
-        """ "place", "amend", "cancel" or "cancel_all"."""
+        """ "place", "amend", "cancel" or "cancel_all"; "rehearsal" of what is never sent."""
     @property
     def number(self) -> int:
         """The engine's number of the request, unique in this process."""
@@ -2088,6 +2111,27 @@ class StrategyBase:
         Open market orders of the strategy in the instrument count as done. Returns the order, or
         None if nothing is to do.
         """
+
+@final
+class SystemEvent:
+    """Something around the strategy changed: whether a market is to be believed, or whether it may
+    trade.
+    """
+    @property
+    def kind(self) -> str:
+        """ "market_stale": the data of `symbol` is not to be believed, and new orders there are
+        refused unless they reduce; "market_ready": it is (again); "frozen": new orders are refused,
+        cancels still pass; "released": no more.
+        """
+    @property
+    def reason(self) -> str:
+        """Why, in words; empty if there is nothing to say."""
+    @property
+    def symbol(self) -> str | None:
+        """Where; None for every instrument of the account."""
+    @property
+    def ts_ns(self) -> int:
+        """When the engine learned of it, ns."""
 
 @final
 class Ticker:

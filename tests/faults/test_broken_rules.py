@@ -16,7 +16,7 @@ import pytest
 
 import veloz as vz
 from tests.venues.binance.test_on_live_engine import NAMES, LivePlace, run
-from veloz.exchange.words import Market
+from veloz.exchange.words import Market, Side
 
 UNITS = {"spot": Decimal("0.01"), "usdm": Decimal("0.01"), "coinm": Decimal(10)}
 
@@ -71,8 +71,24 @@ class Scene(LivePlace):
         return self.simulation.venue.exchange.accounts()[0]
 
 
-def play(market: str, act: Callable[[Scene], Awaitable[None]]) -> Scene:
-    scene = Scene(5, market)
+class Doubled(Scene):
+    """One where the venue took two orders under one name."""
+
+    def placed(self) -> list[Any]:
+        return self.exchange.all_orders(self.account, Market(self.market), self.symbol)
+
+    def check(self) -> None:
+        theirs = self.exchange.fills(self.account, Market(self.market))
+        assert self.core.poison is None
+        assert self.core.view("counts")["fills"] == len(theirs)
+        assert self.core.view("needs_query") == []
+        assert self.core.view("needs_trades") == []
+        assert self.resolver.open == 0
+        assert self.reconciler.differences == []
+
+
+def play(market: str, act: Callable[[Scene], Awaitable[None]], stage: type[Scene] = Scene) -> Scene:
+    scene = stage(5, market)
 
     async def whole() -> None:
         await act(scene)
@@ -167,3 +183,63 @@ def test_f_e08_a_reduce_only_order_follows_what_the_venue_cuts_it_to(market: str
 
     scene = play(market, act)
     assert scene.core.positions(0) == {}
+
+
+async def bought(scene: Scene) -> Any:
+    """An order of ours that was filled, and of which nothing more is to come."""
+    obedient = scene.obedient
+    order = await scene.do(lambda: obedient.buy(obedient.symbol, obedient.qty))
+    await asyncio.sleep(10.0)
+    assert order.status == "filled"
+    return order
+
+
+@pytest.mark.parametrize("hears", [True, False])
+@pytest.mark.parametrize("side", [Side.BUY, Side.SELL])
+@pytest.mark.parametrize("market", UNITS)
+def test_f_g03_a_number_that_comes_back_is_another_order(
+    market: str, side: Side, hears: bool
+) -> None:
+    """Known by the private stream or found by the listings: ours stays as it was."""
+    seen: list[Any] = []
+
+    async def act(scene: Scene) -> None:
+        order = await bought(scene)
+        if not hears:
+            scene.simulation.faults.add({"fault": "F-A07", "when": {"market": market}})
+        scene.exchange.reissue(scene.account, Market(market), scene.symbol, side)
+        await asyncio.sleep(3.0)
+        scene.simulation.faults.clear()
+        assert await scene.reconciler.once()
+        assert await scene.reconciler.once()
+        seen.append((order.filled_qty, scene.core.view("frozen"), len(scene.obedient.fills)))
+
+    play(market, act)
+    assert seen == [(float(UNITS[market]), [], 1)]
+
+
+@pytest.mark.parametrize("hears", [True, False])
+@pytest.mark.parametrize("market", UNITS)
+def test_f_g05_two_orders_under_one_client_id_are_both_booked_and_told(
+    market: str, hears: bool
+) -> None:
+    async def act(scene: Scene) -> None:
+        order = await bought(scene)
+        if not hears:
+            scene.simulation.faults.add({"fault": "F-A07", "when": {"market": market}})
+        scene.exchange.namesake(scene.account, Market(market), scene.symbol, Side.BUY)
+        await asyncio.sleep(3.0)
+        scene.simulation.faults.clear()
+        assert await scene.reconciler.once()
+        assert await scene.reconciler.once()
+        assert Decimal(str(order.filled_qty)) == 2 * UNITS[market]
+        (frozen,) = [reason for _, reason in scene.core.view("frozen")]
+        assert "filled beyond its quantity" in frozen
+        refused = await scene.do(scene.obedient.rest)
+        assert refused.status == "rejected"
+
+    scene = play(market, act, Doubled)
+    assert len(scene.obedient.fills) == 2
+    assert isinstance(scene, Doubled)
+    names = [order.client_order_id for order in scene.placed()]
+    assert (len(names), len(set(names))) == (2, 1)  # the second is the venue's own doing

@@ -10,6 +10,7 @@ import pytest
 
 from tests.faults.plans import KNOWN, NO_OCCASION, PLANS, SEED, plan_of
 from veloz.environments.dst import Plan, run_seed
+from veloz.environments.dst.damage import DAMAGE
 from veloz.environments.dst.detection import DETECTORS
 from veloz.environments.dst.joined import JOINED
 
@@ -31,6 +32,16 @@ def test_the_engine_survives(fault: str) -> None:
     assert outcome.injected[fault] >= 1
     if fault in DETECTORS:
         assert outcome.detected[fault] >= 1
+
+
+@pytest.mark.parametrize("fault", sorted(DAMAGE))
+def test_a_damaged_answer_to_an_order_is_a_doubt_that_evidence_ends(fault: str) -> None:
+    """Every oracle holds: nothing is lost, doubled, sent again, or shown without evidence."""
+    row = {"fault": fault, "when": {"request": "answer", "rate_per_1k_events": 60}}
+    outcome = run_seed("trading", SEED, Plan.read(json.dumps({"plan": [row]}), JOINED))
+    assert outcome.problems == ()
+    assert outcome.injected[fault] >= 5
+    assert outcome.detected["F-C06"] >= 1  # answers that could not be read, and orders in doubt
 
 
 def rows() -> dict[str, list[str]]:

@@ -21,3 +21,8 @@ def test_a_damaged_input_is_read_refused_or_passed_over(name: str, tmp_path: Pat
     tally = feed(parser, tmp_path, SEED, rounds=parser.rounds)
     assert tally.inputs == parser.rounds
     assert tally.accepted + tally.ignored + tally.refused == tally.inputs
+
+
+def test_the_docs_say_how_many_parsers_are_fuzzed() -> None:
+    told = (Path(__file__).parents[2] / "docs" / "faults.md").read_text(encoding="utf-8")
+    assert f"{len(PARSERS)} parsers are fed damaged input" in told

@@ -290,3 +290,40 @@ class Legs(vz.Strategy):
                 self.cancel_all(self.symbol)
                 if self.turn % 10 == 4:
                     self.close(self.symbol, position_side="long")
+
+
+class OnGrid(vz.Strategy):
+    """Rests a bid on whatever grid the venue has, and takes it back; tells what it did."""
+
+    symbol = vz.Symbol("binance:BTC/USDT:USDT", doc="What is traded.")
+    qty = vz.Qty("0.037", doc="About this much.")
+    quotes = vz.Quotes("symbol")
+
+    def on_start(self):
+        self.bid = None
+        self.every("400ms", self.act)
+
+    def act(self):
+        if self.bid is not None:
+            self.cancel_all(self.symbol)
+            price = self.round_price(self.symbol, self.bid * 0.99, "down")
+            self.buy(self.symbol, self.round_qty(self.symbol, self.qty), price=price)
+
+    def on_quote(self, quote):
+        self.bid = quote.bid_price
+
+
+class Entering(vz.Strategy):
+    """Buys once at the market, and has to leave with nothing."""
+
+    stop_policy = "flatten"
+    symbol = vz.Symbol("binance:BTC/USDT:USDT", doc="What is traded.")
+    qty = vz.Qty("0.01", doc="How much.")
+    quotes = vz.Quotes("symbol")
+
+    def on_start(self):
+        self.order = None
+
+    def on_quote(self, quote):
+        if self.order is None:
+            self.order = self.buy(self.symbol, self.qty)

@@ -91,10 +91,11 @@ impl Book {
         self.sides.set(is_bid, price, qty);
     }
 
-    /// As [`set`](Self::set), or nothing at all; what it costs does not depend on which.
+    /// As [`set`](Self::set) where `mask` is zero, and nothing where it is all ones; what it costs
+    /// does not depend on which. The level is written in any case, if need be as it was.
     #[inline(always)]
-    pub(crate) fn set_if(&mut self, on: bool, is_bid: bool, price: i64, qty: i64) {
-        self.sides.set_if(on, is_bid, price, qty);
+    pub(crate) fn set_unless(&mut self, mask: i64, is_bid: bool, price: i64, qty: i64) {
+        self.sides.replace(is_bid, price, |old| (old & mask) | (qty & !mask));
     }
 
     /// Best bid and best ask prices, if both sides have one.

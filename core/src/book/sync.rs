@@ -109,6 +109,9 @@ pub struct BookSync {
     seen_id: u64,
     /// True once an update has been applied after the snapshot.
     is_joined: bool,
+    /// Deepest bid and ask of the snapshot that the levels began with: what stands beyond them is
+    /// known only where it changed since.
+    known: (Option<i64>, Option<i64>),
     kept: std::collections::VecDeque<Kept>,
     counts: SyncCounts,
 }
@@ -124,6 +127,7 @@ impl BookSync {
             last_id: 0,
             seen_id: 0,
             is_joined: false,
+            known: (None, None),
             kept: std::collections::VecDeque::new(),
             counts: SyncCounts::default(),
         }
@@ -170,6 +174,25 @@ impl BookSync {
         self.kept.clear();
         self.state = SyncState::Waiting;
         (self.last_id, self.seen_id, self.is_joined) = (0, 0, false);
+        self.known = (None, None);
+    }
+
+    /// Deepest bid and deepest ask price up to which the levels are all known; `None` where the
+    /// snapshot held no level of a side, or the levels come whole with each message.
+    #[must_use]
+    pub fn known_range(&self) -> (Option<i64>, Option<i64>) {
+        self.known
+    }
+
+    /// True if the price has walked out of the known range: the best level that is shown, or none,
+    /// need not be the venue's best, because nobody told of those that did not change.
+    #[inline]
+    #[must_use]
+    pub fn is_beyond_known(&self) -> bool {
+        let (lowest, highest) = self.known;
+        let bid = self.book.best_bid().map_or(i64::MIN, |level| level.price);
+        let ask = self.book.best_ask().map_or(i64::MAX, |level| level.price);
+        lowest.is_some_and(|price| bid < price) || highest.is_some_and(|price| ask > price)
     }
 
     /// Takes a live book for stale although its chain is whole: what it shows cannot be.
@@ -291,6 +314,10 @@ impl BookSync {
         self.book.clear();
         self.book.apply(bids, asks);
         (self.state, self.last_id, self.is_joined) = (SyncState::Live, last_id, false);
+        self.known = (
+            bids.iter().map(|level| level.price).min(),
+            asks.iter().map(|level| level.price).max(),
+        );
         for update in std::mem::take(&mut self.kept) {
             match self.place(update.ids) {
                 Outcome::Applied => {

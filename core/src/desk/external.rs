@@ -27,7 +27,18 @@ pub struct ExternalSpec<'a> {
     pub client_id: &'a str,
 }
 
+/// What a clock of ours and the venue's may be apart at most, ns.
+const APART_NS: i64 = 5_000_000_000;
+
 impl Desk {
+    /// True if what is told cannot be about an order that has its number: the order has ended, and
+    /// this is of the other side, or began at `begun_ns`, behind its end (F-G03).
+    #[must_use]
+    pub fn is_another(order: &Order, side: Side, begun_ns: i64) -> bool {
+        let is_later = order.ts_closed > 0 && begun_ns > order.ts_closed + APART_NS;
+        !order.is_open() && (order.spec.side != side || is_later)
+    }
+
     /// Shows an order that this engine did not send, under a handle of ours; what waited under its
     /// number or client id is applied. One that is known by its number keeps its handle.
     ///
@@ -39,7 +50,12 @@ impl Desk {
     pub fn external_order(&mut self, seen: &ExternalSpec<'_>) -> Result<OrderId, DeskError> {
         let spec = &seen.spec;
         let known = self.by_venue_id(seen.account, spec.instrument, seen.venue_order_id);
-        if let Some(id) = known.filter(|_| seen.venue_order_id != 0) {
+        let is_it = |id: &OrderId| {
+            let order = self.orders.get(*id);
+            seen.venue_order_id != 0
+                && order.is_some_and(|o| !Desk::is_another(o, spec.side, seen.ts_exchange))
+        };
+        if let Some(id) = known.filter(is_it) {
             return Ok(id);
         }
         let id = self.orders.next_id();

@@ -9,14 +9,12 @@ use crate::units::{pow10, rescale, Overflow, Rounding, COST_SCALE};
 /// What an account's open orders in an instrument add up to, the order that is judged left out.
 #[derive(Default)]
 struct OpenSums {
-    /// Quantities of the strategy that asks.
-    own_buys: i64,
-    own_sells: i64,
-    /// Quantity of the whole account.
-    sells: i64,
+    /// Quantities of the strategy that asks: buys, sells.
+    own: [i64; 2],
+    /// Quantities of the whole account.
+    all: [i64; 2],
     /// Notionals of the whole account, at cost scale.
-    buy_value: i128,
-    sell_value: i128,
+    value: [i128; 2],
 }
 
 impl Desk {
@@ -58,13 +56,10 @@ impl Desk {
         let held = worth(account_position.abs(), reference).map_err(overflow)?;
         let held = if account_position < 0 { -held } else { held };
         let larger_side =
-            |open: &OpenSums| (held + open.buy_value).abs().max((held - open.sell_value).abs());
+            |open: &OpenSums| (held + open.value[0]).abs().max((held - open.value[1]).abs());
         let notional_before = larger_side(&open);
         if !spec.reduce_only {
-            match spec.side {
-                Side::Buy => open.buy_value += notional,
-                Side::Sell => open.sell_value += notional,
-            }
+            open.value[usize::from(spec.side == Side::Sell)] += notional;
         }
         let (paid, free) =
             if is_spot { self.spot_funds(account, spec, &open, notional)? } else { (notional, 0) };
@@ -73,8 +68,8 @@ impl Desk {
             spec,
             strategy_position: self.strategy_position(strategy, spec.instrument),
             account_position,
-            open_buy_qty: open.own_buys,
-            open_sell_qty: open.own_sells,
+            open_buy_qty: open.own[0],
+            open_sell_qty: open.own[1],
             reference_price: reference,
             notional: paid,
             notional_after: larger_side(&open),
@@ -102,38 +97,53 @@ impl Desk {
         spec: &OrderSpec,
         reference: i64,
     ) -> Result<OpenSums, Overflow> {
-        let instrument = &self.instruments[spec.instrument as usize];
         let mut sums = OpenSums::default();
-        // Orders that ended count as well while fills of them are missing.
-        let ended = self.outside.missing.iter();
-        let ended = ended.filter(|id| self.orders.get(**id).is_some_and(|order| !order.is_open()));
-        for &other in self.orders.open().iter().chain(ended) {
-            let Some(other) = self.orders.get(other) else { continue };
-            if other.id == id
-                || other.account != account
-                || other.spec.instrument != spec.instrument
-                || other.spec.reduce_only
-                || other.is_unborn()
-            {
-                continue;
+        let mut add =
+            |id: OrderId| self.add_open(&mut sums, id, (account, strategy), spec, reference);
+        for &other in self.orders.open() {
+            if other != id {
+                add(other)?;
             }
-            let (leaves, price) = other.worst_case();
-            let at = if price > 0 { price } else { reference };
-            let value = if at > 0 { instrument.notional(leaves, at)? } else { 0 };
-            let own = if other.strategy == strategy { leaves } else { 0 };
-            match other.spec.side {
-                Side::Buy => {
-                    sums.own_buys += own;
-                    sums.buy_value += value;
-                }
-                Side::Sell => {
-                    sums.own_sells += own;
-                    sums.sells += leaves;
-                    sums.sell_value += value;
+        }
+        if !self.outside.missing.is_empty() {
+            // Orders that ended count as well while fills of them are missing.
+            for &other in &self.outside.missing {
+                if other != id && self.orders.get(other).is_some_and(|order| !order.is_open()) {
+                    add(other)?;
                 }
             }
         }
         Ok(sums)
+    }
+
+    #[inline(always)]
+    fn add_open(
+        &self,
+        sums: &mut OpenSums,
+        id: OrderId,
+        (account, strategy): (u16, u16),
+        spec: &OrderSpec,
+        reference: i64,
+    ) -> Result<(), Overflow> {
+        let Some(other) = self.orders.get(id) else { return Ok(()) };
+        if other.account != account
+            || other.spec.instrument != spec.instrument
+            || other.spec.reduce_only
+            || other.is_unborn()
+        {
+            return Ok(());
+        }
+        let (leaves, price) = other.worst_case();
+        let at = if price > 0 { price } else { reference };
+        let instrument = &self.instruments[spec.instrument as usize];
+        let value = if at > 0 { instrument.notional(leaves, at)? } else { 0 };
+        // Which side it is of is anybody's guess, so it is picked by number.
+        let side = usize::from(other.spec.side == Side::Sell);
+        let is_own = i64::from(other.strategy == strategy);
+        sums.own[side] += leaves * is_own;
+        sums.all[side] += leaves;
+        sums.value[side] += value;
+        Ok(())
     }
 
     /// What a spot order gives, quote for a buy and base for a sale, and what of that asset no
@@ -149,8 +159,8 @@ impl Desk {
         let coins = |qty: i64| i128::from(qty) * pow10(18 - instrument.qty_scale);
         // `open` holds the order itself where it buys.
         let (asset, paid, spoken_for) = match spec.side {
-            Side::Sell => (instrument.base, coins(spec.qty), coins(open.sells)),
-            Side::Buy => (instrument.quote, notional, open.buy_value - notional),
+            Side::Sell => (instrument.base, coins(spec.qty), coins(open.all[1])),
+            Side::Buy => (instrument.quote, notional, open.value[0] - notional),
         };
         let balance = self.accounts.balance(account, asset);
         let balance = balance.map_err(|e| self.broken(spec.instrument, &e.to_string()))?;

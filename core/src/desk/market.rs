@@ -7,6 +7,8 @@ use crate::market::{
 };
 use crate::units::{rescale, Rounding, MARK_SCALE};
 
+const _: () = assert!(TICK_BUY == 1 && TICK_TRADE == 2); // a row's side is computed of both
+
 impl MarketView {
     /// One row of a book feed.
     ///
@@ -16,9 +18,12 @@ impl MarketView {
         if row.flags & (TICK_CLEAR | TICK_EMPTY) != 0 {
             return self.apply_marker(row);
         }
-        let is_print = row.flags & TICK_TRADE != 0;
-        self.last = if is_print { row.price } else { self.last };
-        self.book.set_if(!is_print, row.flags & TICK_BUY != 0, row.price, row.qty);
+        let print = self.prints[usize::from(row.flags & TICK_TRADE != 0)];
+        self.last = (row.price & print) | (self.last & !print);
+        // A print changes nothing at the level that it took from, a buyer's from the asks: at its
+        // price on the other side it would look like a level ahead of the best.
+        let is_bid = (row.flags ^ (row.flags >> 1)) & TICK_BUY != 0;
+        self.book.set_unless(print, is_bid, row.price, row.qty);
     }
 
     /// A row that begins a snapshot, or that names no level.

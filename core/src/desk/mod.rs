@@ -91,6 +91,8 @@ pub enum Notice {
     Fill(Box<facts::Fill>),
     /// Funding was exchanged on an account's position.
     Funding(u16),
+    /// A scope was frozen, or released; and why.
+    Frozen(Box<facts::Frozen>, Box<str>),
 }
 
 /// Something that waits for its turn behind the input that caused it.
@@ -132,6 +134,9 @@ pub struct MarketView {
     pub events: u64,
     /// What positions were last valued at, at mark scale.
     valued: i64,
+    /// All ones for a print, zero for a level: looked up, since a compiler makes a branch of what
+    /// it can see, and which row comes next nobody can guess.
+    prints: [i64; 2],
 }
 
 impl MarketView {
@@ -144,6 +149,7 @@ impl MarketView {
             mark: 0,
             events: 0,
             valued: 0,
+            prints: [0, -1],
         }
     }
 

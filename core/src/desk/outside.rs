@@ -221,7 +221,10 @@ impl Desk {
             outside.fees_due.retain(|(of, _), _| *of != id);
             while let Some((&of, &number)) = outside.venue_ids.range(legs_of(id)).next() {
                 outside.venue_ids.remove(&of);
-                outside.by_venue_id.remove(&(account, instrument, number));
+                let key = (account, instrument, number);
+                if outside.by_venue_id.get(&key) == Some(&of) {
+                    outside.by_venue_id.remove(&key); // and not that of a later order (F-G03)
+                }
             }
         }
     }

@@ -8,7 +8,6 @@ use super::input::{Command, Deed, InputError, Layouts};
 use super::{Desk, DeskError, Notice, Turn};
 use crate::account::EXTERNAL;
 use crate::facts::{self, number};
-use crate::instrument::Instrument;
 use crate::journal::{Journal, Reader};
 use crate::order::OrderId;
 use crate::order_state::{Asked, Ending, Order, Pending};
@@ -133,16 +132,6 @@ impl Recovery {
     }
 }
 
-/// True if both rows count in the same units of the same things. Filters, steps and fees may have
-/// changed since: verdicts and fees are in the journal.
-fn are_same_units(a: &Instrument, b: &Instrument) -> bool {
-    let units = |i: &Instrument| {
-        let of = (i.kind, i.base, i.quote, i.settle);
-        (of, i.price_scale, i.qty_scale, i.multiplier, i.multiplier_scale)
-    };
-    a.symbol == b.symbol && a.venue_symbol == b.venue_symbol && units(a) == units(b)
-}
-
 impl Desk {
     /// Applies every batch of a segment that comes after `recovery.sequence`.
     ///
@@ -163,7 +152,8 @@ impl Desk {
         }
         let known = header.instruments.iter().zip(&self.instruments);
         let is_prefix = header.instruments.len() <= self.instruments.len();
-        if !is_prefix || !known.into_iter().all(|(theirs, ours)| are_same_units(theirs, ours)) {
+        // Filters, steps and fees may have changed since: verdicts and fees are in the journal.
+        if !is_prefix || !known.into_iter().all(|(theirs, ours)| theirs.counts_like(ours)) {
             return Err(RecoveryError::Tables("instruments"));
         }
         if header.first_sequence > recovery.sequence + 1 {
@@ -222,7 +212,7 @@ impl Desk {
                     *strategy
                 }
                 Notice::Fill(fill) => fill.strategy,
-                Notice::Funding(_) => EXTERNAL,
+                Notice::Funding(_) | Notice::Frozen(..) => EXTERNAL,
             };
             if strategy != EXTERNAL {
                 let now_ns = self.now_ns;

@@ -48,10 +48,12 @@ impl Desk {
             0 if order.last_leg() == 0 => order.learn(report),
             leg => order.learn_of(leg, report),
         };
-        let (account, strategy, spec) = (order.account, order.strategy, order.spec);
+        let (account, strategy) = (order.account, order.strategy);
+        // The terms are many, and of no interest to reports that are no fill.
+        let filled = matches!(change, Change::Fill(_)).then(|| order.spec);
         self.journal.begin(self.market_seq, self.now_ns);
-        match change {
-            Change::Fill(fill) => {
+        match (change, filled) {
+            (Change::Fill(fill), Some(spec)) => {
                 let (fill, is_fee_due) = self.with_fee(fill, &spec);
                 let booked = self.book_fill(report.order, account, strategy, &spec, &fill);
                 let realised = match (booked, before) {
@@ -93,7 +95,7 @@ impl Desk {
                     self.after_fill(&fact)?;
                 }
             }
-            Change::State | Change::None => {
+            (Change::Fill(_) | Change::State | Change::None, _) => {
                 self.journal.record(number::REPORT, &facts::VenueReport::of(report));
             }
         }
@@ -102,7 +104,7 @@ impl Desk {
         }
         self.note_leg(report.order);
         self.journal.commit();
-        if spec.close_position && matches!(change, Change::Fill(_)) {
+        if let Some(spec) = filled.filter(|spec| spec.close_position) {
             self.size_closing_order(report.order, account, &spec);
         }
         self.follow(report.order, was_open);

@@ -1,15 +1,20 @@
 //! What a live engine does beyond a backtest's: inputs as values, saved states, restarts, and the
 //! check that strategies give the same commands again.
 
-use super::{Engine, EngineError};
+use super::{Engine, EngineError, StopPolicy};
 use crate::desk::input::{Deed, Layouts};
 use crate::desk::{Input, InputError, Notice, RecoveredNotice, Recovery};
+use crate::facts;
+use crate::instrument::{InstrumentId, Kind};
 use crate::journal::{first_difference, JournalError, Reader};
-use crate::order::PositionSide;
-use crate::strategy::{Event, Fault, Strategy};
+use crate::order::{OrderSpec, OrderType, PositionSide, Side};
+use crate::strategy::{wants, Event, Fault, Port, Strategy, SystemEvent, SystemKind};
 
 /// The state of a strategy that was stopped by its policy.
 const WOUND_DOWN: u8 = 4;
+
+/// State of a strategy that has left, and closed what an order under way had brought.
+const FLATTENED_AGAIN: u8 = 5;
 
 /// Why a run does not verify.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +84,69 @@ impl<S: Strategy> Engine<S> {
             }
         }
         self.settle()
+    }
+
+    /// Strategies that have left, were to hold nothing, and hold something that can be closed: an
+    /// order that was under way has traded since. None while an order of theirs is open: what it
+    /// comes to is not known yet.
+    #[must_use]
+    pub fn unflattened(&mut self) -> Vec<u16> {
+        let rows = 1..=self.seats.len() as u16;
+        rows.filter(|row| !self.rest_of(*row).is_empty()).collect()
+    }
+
+    /// Closes what a strategy still holds by [`unflattened`](Self::unflattened).
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the desk cannot go on.
+    pub fn flatten_rest(&mut self, row: u16) -> Result<(), EngineError> {
+        let rest = self.rest_of(row);
+        if !rest.is_empty() {
+            self.note_state(row, FLATTENED_AGAIN, "");
+            let seat = &self.seats[usize::from(row) - 1];
+            let mut port = Port::new(&mut self.desk, row, seat.account, &seat.routes);
+            for spec in rest {
+                port.place(spec, Some(Box::from(&b"stop policy: flatten\0"[..])));
+            }
+        }
+        self.settle()
+    }
+
+    fn rest_of(&mut self, row: u16) -> Vec<OrderSpec> {
+        let seat = &self.seats[usize::from(row) - 1];
+        if seat.running || seat.stop_policy != StopPolicy::Flatten {
+            return Vec::new();
+        }
+        let port = Port::new(&mut self.desk, row, seat.account, &seat.routes);
+        if port.own_open(None).next().is_some() {
+            return Vec::new();
+        }
+        let mut rest = Vec::new();
+        for row in 0..port.desk().instruments.len() as InstrumentId {
+            let instrument = &port.desk().instruments[row as usize];
+            let is_spot = instrument.kind == Kind::Spot;
+            for &leg in port.legs(row) {
+                let held = port.leg(row, leg);
+                // On spot the fees leave a crumb that nobody can sell.
+                let step =
+                    if is_spot { instrument.lot.max(instrument.filters.market_lot) } else { 1 };
+                let qty = held.abs() / step * step;
+                let price = port.desk().reference_price(row);
+                let worth = instrument.notional(qty, price.max(1)).unwrap_or(0);
+                let filters = &instrument.filters;
+                let is_crumb = is_spot && price > 0 && worth < filters.min_notional;
+                if qty < filters.min_qty.max(1) || is_crumb {
+                    continue;
+                }
+                let side = if held > 0 { Side::Sell } else { Side::Buy };
+                let mut spec = OrderSpec::new(row, side, OrderType::Market, qty, 0);
+                spec.reduce_only = !is_spot;
+                spec.position_side = leg;
+                rest.push(spec);
+            }
+        }
+        rest
     }
 
     /// Lets every strategy that runs save its state; each is a record of its own.
@@ -176,7 +244,6 @@ impl<S: Strategy> Engine<S> {
     /// Hands one notice to whom it concerns.
     #[inline]
     pub(super) fn deliver(&mut self, notice: Notice) {
-        use crate::strategy::wants;
         match notice {
             Notice::Order { id, strategy } => {
                 if strategy != super::EXTERNAL
@@ -213,7 +280,66 @@ impl<S: Strategy> Engine<S> {
                     }
                 }
             }
+            Notice::Frozen(fact, reason) => self.tell_frozen(&fact, &reason),
         }
+    }
+
+    /// Tells whom it concerns that a scope is frozen or released.
+    fn tell_frozen(&mut self, fact: &facts::Frozen, reason: &str) {
+        let kind = if fact.on { SystemKind::Frozen } else { SystemKind::Released };
+        let instrument = (fact.instrument != u32::MAX).then_some(fact.instrument);
+        let event = SystemEvent { kind, instrument, reason };
+        for row in 1..=self.seats.len() as u16 {
+            let seat = &self.seats[usize::from(row) - 1];
+            let is_its = (fact.strategy == u16::MAX || fact.strategy == row)
+                && (fact.account == u16::MAX
+                    || seat.account == fact.account
+                    || seat.routes.contains(&fact.account));
+            if is_its && seat.own & wants::SYSTEM != 0 {
+                self.call(row, &Event::System(&event));
+            }
+        }
+    }
+
+    /// From here on a market is to be believed, or is not, and why. Who listens to it is told
+    /// when that changes.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the desk cannot go on.
+    #[inline]
+    pub fn market_state(
+        &mut self,
+        instrument: InstrumentId,
+        stale: Option<&str>,
+        now_ns: i64,
+    ) -> Result<(), EngineError> {
+        if self.desk.markets[instrument as usize].is_stale == stale.is_some() {
+            return Ok(());
+        }
+        self.market_changed(instrument, stale, now_ns)
+    }
+
+    #[cold]
+    fn market_changed(
+        &mut self,
+        instrument: InstrumentId,
+        stale: Option<&str>,
+        now_ns: i64,
+    ) -> Result<(), EngineError> {
+        self.desk.now_ns = now_ns;
+        self.desk.markets[instrument as usize].is_stale = stale.is_some();
+        let kind = if stale.is_some() { SystemKind::MarketStale } else { SystemKind::MarketReady };
+        let reason = stale.unwrap_or_default();
+        let event = SystemEvent { kind, instrument: Some(instrument), reason };
+        for row in 1..=self.seats.len() as u16 {
+            let listens = &self.listeners[instrument as usize];
+            let is_wanted = self.seats[usize::from(row) - 1].own & wants::SYSTEM != 0;
+            if is_wanted && listens.iter().any(|listener| listener.seat == row) {
+                self.call(row, &Event::System(&event));
+            }
+        }
+        self.settle()
     }
 
     /// Runs the strategies again on the inputs of a segment, and compares what they do: every
@@ -287,6 +413,9 @@ impl<S: Strategy> Engine<S> {
             Input::State { fact, .. } if fact.state == 0 => self.start(),
             Input::State { fact, .. } if fact.state == 1 => self.stop(),
             Input::State { fact, .. } if fact.state == WOUND_DOWN => self.wind_down(),
+            Input::State { fact, .. } if fact.state == FLATTENED_AGAIN => {
+                self.flatten_rest(fact.strategy)
+            }
             // A fault that no event explains: the strategy raised when it was to save its state.
             Input::State { fact, .. } if fact.state == 2 => {
                 self.save_state(fact.strategy);

@@ -4,7 +4,7 @@
 //! next open it jumps. While no own order is open a bar is only remembered, and its path is laid
 //! out when an order arrives.
 
-use super::market::{meets, row, triggers_up};
+use super::market::{meets, row, triggers_up, Last};
 use super::report::Evidence;
 use super::settings::{Level, Path};
 use super::slab::{Doing, Slot};
@@ -72,7 +72,7 @@ impl Venue {
             state.bar = *bar;
             state.laid = false;
             state.next = 0;
-            market.last = Some(bar.open);
+            market.last = Last::at(bar.open);
             return;
         }
         self.open_bar(at, bar);
@@ -83,7 +83,7 @@ impl Venue {
     fn open_bar(&mut self, at: usize, bar: &Bar) {
         let now = bar.ts_open;
         let market = &mut self.markets[at];
-        let before = market.last;
+        let before = market.last.get();
         market.bar.bar = *bar;
         market.bar.next = 0;
         self.lay_path(at);
@@ -91,7 +91,7 @@ impl Venue {
             self.travel(at, now, before, bar.open, true);
             self.serve_carried(at, now);
         }
-        self.markets[at].last = Some(bar.open);
+        self.markets[at].last = Last::at(bar.open);
         self.check_margin(at, now);
         self.track_bar(at);
     }
@@ -164,12 +164,12 @@ impl Venue {
         let Some((time, price)) = state.points.get(state.next).copied() else { return };
         state.next += 1;
         if self.can_trade(at) && self.markets[at].live() > 0 {
-            let from = self.markets[at].last;
+            let from = self.markets[at].last.get();
             self.markets[at].bar.moving = true;
             self.travel(at, time, from, price, false);
             self.markets[at].bar.moving = false;
         }
-        self.markets[at].last = Some(price);
+        self.markets[at].last = Last::at(price);
         self.check_margin(at, time);
     }
 
@@ -183,7 +183,7 @@ impl Venue {
                 if !jumps {
                     here = between(here, to, self.limit_level(at, slot));
                 }
-                self.markets[at].last = Some(if jumps { to } else { here });
+                self.markets[at].last = Last::at(if jumps { to } else { here });
                 let part = own.left.min(self.markets[at].bar.budget);
                 self.spend(at, part);
                 self.fill(at, slot, now, part, own.price, true, Evidence::Path);
@@ -192,7 +192,7 @@ impl Venue {
                 if !jumps {
                     here = between(here, to, level);
                 }
-                self.markets[at].last = Some(if jumps { to } else { here });
+                self.markets[at].last = Last::at(if jumps { to } else { here });
                 self.fire(at, slot, now);
             }
         }
@@ -267,7 +267,7 @@ impl Venue {
     /// Carried market orders take the open, oldest first.
     fn serve_carried(&mut self, at: usize, now: i64) {
         let open = self.markets[at].bar.bar.open;
-        self.markets[at].last = Some(open);
+        self.markets[at].last = Last::at(open);
         let waiting = self.markets[at].waiting.clone();
         for slot in waiting {
             let own = self.orders.get(slot);
@@ -290,13 +290,13 @@ impl Venue {
     pub(super) fn bar_marketable(&self, at: usize, now: i64, side: Side, limit: i64) -> bool {
         let market = &self.markets[at];
         let half = market.set.half_spread * market.tick * side.sign();
-        self.is_covered(at, now) && market.last.is_some_and(|p| meets(side, limit, p + half))
+        self.is_covered(at, now) && market.last.get().is_some_and(|p| meets(side, limit, p + half))
     }
 
     /// What a taker of `qty` pays or gets now, before its limit is looked at.
     pub(super) fn taker_price(&self, at: usize, side: Side, qty: i64) -> i64 {
         let market = &self.markets[at];
-        let price = market.last.unwrap_or(0);
+        let price = market.last.get().unwrap_or(0);
         let slip = market.set.bar.slip.distance(price, market.tick, qty, market.bar.bar.volume);
         price + side.sign() * (market.set.half_spread * market.tick + slip)
     }

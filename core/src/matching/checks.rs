@@ -108,7 +108,7 @@ impl Venue {
     pub(super) fn reference(&self, at: usize) -> Option<(i64, u8)> {
         let market = &self.markets[at];
         let mark = market.mark.map(|mark| (mark, MARK_SCALE));
-        mark.or_else(|| market.last.map(|last| (last, market.price_scale)))
+        mark.or_else(|| market.last.get().map(|last| (last, market.price_scale)))
     }
 
     fn check_percent_price(&self, at: usize, spec: &OrderSpec) -> Result<(), Reject> {
@@ -203,7 +203,7 @@ impl Venue {
             }
             Level::Bar => i128::from(left) * i128::from(self.taker_price(at, side, left)),
             Level::Trade => {
-                let estimate = self.estimated(at, side).or(self.markets[at].last);
+                let estimate = self.estimated(at, side).or(self.markets[at].last.get());
                 i128::from(left) * i128::from(estimate.unwrap_or(0))
             }
         }

@@ -3,7 +3,7 @@
 //! Open to a taker is `displayed - taken - printed`: printed is what public trades took since the
 //! level's last update, taken what our own takers took and the replay still shows.
 
-use crate::ladder::{Level as LadderLevel, Sides};
+use crate::ladder::{is_some, Level as LadderLevel, Sides};
 use crate::order::Side;
 use crate::units::pow10;
 
@@ -28,6 +28,11 @@ impl LadderLevel for Ghost {
     fn is_absent(&self) -> bool {
         self.qty == 0
     }
+
+    #[inline(always)]
+    fn presence(&self) -> u64 {
+        is_some(self.qty)
+    }
 }
 
 impl Ghost {
@@ -35,6 +40,21 @@ impl Ghost {
     #[inline(always)]
     pub fn updated(self, qty: i64) -> Ghost {
         Ghost { qty, printed: 0, taken: self.taken.min(qty), since_ns: self.since_ns }
+    }
+
+    /// The level after a row at its price: a print of `qty` where `print` has ones, else an update
+    /// to `qty` under the default memory. A print on a level that nobody shows leaves no trace.
+    ///
+    /// Which of the two comes next is anybody's guess, so all of it is arithmetic.
+    #[inline(always)]
+    pub fn after_row(self, print: i64, qty: i64) -> Ghost {
+        let shown = (is_some(self.qty) as i64).wrapping_neg();
+        Ghost {
+            qty: (self.qty & print) | (qty & !print),
+            printed: (self.printed + (qty & shown & print)) & print,
+            taken: self.taken.min(qty | (print & i64::MAX)),
+            since_ns: self.since_ns,
+        }
     }
 
     /// Quantity that prints have not shown to be gone.

@@ -29,12 +29,62 @@ pub(super) fn meets(side: Side, limit: i64, price: i64) -> bool {
     }
 }
 
+/// What a kind of row does, and at which prices it concerns us.
+///
+/// Which kind comes next is anybody's guess, and a wrong guess of the processor costs more than all
+/// that a row does. So it is looked up, not asked: a compiler makes branches of what it can see.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RowKind {
+    /// All ones for a print, zero for a level.
+    pub print: i64,
+    low: i64,
+    width: u64,
+}
+
+impl RowKind {
+    /// Concerns us from one price to another, both included, round the end of the number line if
+    /// the second is the lower one.
+    fn set(&mut self, low: i64, high: i64) {
+        (self.low, self.width) = (low, high.wrapping_sub(low) as u64);
+    }
+
+    /// True if a row at this price meets own orders or triggers.
+    #[inline(always)]
+    pub fn concerns(self, price: i64) -> bool {
+        price.wrapping_sub(self.low) as u64 <= self.width
+    }
+}
+
+/// The last traded price, if there was one: one number, which a row can write without a branch.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Last(i64);
+
+impl Last {
+    pub const NONE: Last = Last(i64::MIN);
+
+    #[inline(always)]
+    pub fn at(price: i64) -> Last {
+        Last(price)
+    }
+
+    #[inline(always)]
+    pub fn get(self) -> Option<i64> {
+        (self.0 != Last::NONE.0).then_some(self.0)
+    }
+
+    /// `price` where `mask` has ones, this where it has zeros.
+    #[inline(always)]
+    pub fn masked(self, price: i64, mask: i64) -> Last {
+        Last((price & mask) | (self.0 & !mask))
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Market {
     /// Best own resting price by side; the far end of the number line where there is none.
     pub own_best: [i64; 2],
-    /// Worst own resting price by side; the near end where there is none.
-    pub own_worst: [i64; 2],
+    /// By the number that `TICK_BUY` and `TICK_TRADE` are in a row's flags.
+    pub kinds: [RowKind; 4],
     /// Lowest trigger that a rising last price meets, highest that a falling one meets.
     pub stop_up: i64,
     pub stop_down: i64,
@@ -48,7 +98,7 @@ pub(super) struct Market {
     /// Prints may be applied by the short path.
     pub plain_prints: bool,
     pub ghosts: Option<Box<Ghosts>>,
-    pub last: Option<i64>,
+    pub last: Last,
     /// At mark scale.
     pub mark: Option<i64>,
     pub index: Option<i64>,
@@ -80,7 +130,7 @@ impl Market {
         let replays = matches!(set.level, Level::Book | Level::Quote | Level::True);
         let mut market = Market {
             own_best: [i64::MIN, i64::MAX],
-            own_worst: [i64::MAX, i64::MIN],
+            kinds: [0, 0, -1, -1].map(|print| RowKind { print, low: i64::MIN, width: 0 }),
             stop_up: i64::MAX,
             stop_down: i64::MIN,
             print_low: i64::MIN,
@@ -89,7 +139,7 @@ impl Market {
             plain: false,
             plain_prints: false,
             ghosts: replays.then(|| Box::new(Ghosts::new(instrument.tick))),
-            last: None,
+            last: Last::NONE,
             mark: None,
             index: None,
             status: instrument.status,
@@ -109,6 +159,7 @@ impl Market {
             prints: Vec::new(),
         };
         market.refresh_plain();
+        market.refresh_print_bounds();
         market
     }
 
@@ -131,7 +182,7 @@ impl Market {
     /// The price that a trigger watches, cut down to the tick.
     pub fn watched(&self, by: TriggerBy) -> Option<i64> {
         match by {
-            TriggerBy::Last => self.last,
+            TriggerBy::Last => self.last.get(),
             TriggerBy::Mark => self.mark.map(|mark| self.cut(mark)),
             TriggerBy::Index => self.index.map(|index| self.cut(index)),
         }
@@ -194,8 +245,16 @@ impl Market {
     #[inline]
     fn refresh_bounds(&mut self, side: usize) {
         let none = if side == BUY { (i64::MIN, i64::MAX) } else { (i64::MAX, i64::MIN) };
-        self.own_best[side] = self.own[side].best().unwrap_or(none.0);
-        self.own_worst[side] = self.own[side].worst().unwrap_or(none.1);
+        let best = self.own[side].best().unwrap_or(none.0);
+        let worst = self.own[side].worst().unwrap_or(none.1);
+        self.own_best[side] = best;
+        // Levels are looked at where own orders stand, between the best and the worst of a side;
+        // without any that is the end of the number line.
+        if side == BUY {
+            self.kinds[1].set(worst.min(best), best);
+        } else {
+            self.kinds[0].set(best, worst.max(best));
+        }
         self.refresh_print_bounds();
     }
 
@@ -203,6 +262,11 @@ impl Market {
     fn refresh_print_bounds(&mut self) {
         self.print_low = self.own_best[BUY].max(self.stop_down);
         self.print_high = self.own_best[SELL].min(self.stop_up);
+        for kind in &mut self.kinds[2..] {
+            kind.set(self.print_high, self.print_low);
+            // Own orders of both sides that overlap leave no price between them.
+            kind.width = if self.print_low < self.print_high { kind.width } else { u64::MAX };
+        }
     }
 
     /// Recomputes the nearest triggers on the last price.

@@ -1,6 +1,6 @@
 //! Conditional orders: what arms them, what triggers them, and what they do then.
 
-use super::market::{triggers_up, Market};
+use super::market::{triggers_up, Last, Market};
 use super::slab::{Doing, Own, Slot};
 use super::venue::Venue;
 use crate::instrument::Status;
@@ -191,7 +191,7 @@ impl Venue {
         let mut next = 0;
         while let Some(price) = self.markets[at].prints.get(next).copied() {
             next += 1;
-            let before = self.markets[at].last.replace(price);
+            let before = std::mem::replace(&mut self.markets[at].last, Last::at(price)).get();
             self.fire_triggers(at, now, TriggerBy::Last, before, price);
         }
         self.markets[at].prints.clear();

@@ -13,8 +13,7 @@
 use std::collections::BTreeMap;
 
 use super::funds::Fund;
-use super::ghosts::Ghost;
-use super::market::{Market, BUY, SELL};
+use super::market::{Last, Market};
 use super::report::{AccountReport, EvidenceCounts, VenueEvent};
 use super::settings::{Consumed, Level, VenueSettings};
 use super::slab::{Orders, Slot};
@@ -84,6 +83,15 @@ impl Venue {
         }
     }
 
+    /// Judges orders by another version of an instrument from now on. Its units are the same.
+    pub fn renew(&mut self, row: usize, version: &Instrument) {
+        if let Some(own) = self.instruments.get_mut(row) {
+            own.clone_from(version);
+            let market = &mut self.markets[row];
+            (market.tick, market.lot) = (version.tick.max(1), version.lot.max(1));
+        }
+    }
+
     /// Applies rows of L2 data with `ts_exchange` below `before_ns`, in order; returns how many.
     ///
     /// Stops early after a row that produced reports, so that the caller can schedule them, and
@@ -122,32 +130,26 @@ impl Venue {
         }
         let Some(ghosts) = market.ghosts.as_deref_mut() else { return false };
         let (is_print, is_buy) = (flags & TICK_TRADE != 0, flags & TICK_BUY != 0);
-        let side = usize::from(!is_buy);
-        let (worst, best) = (market.own_worst[side], market.own_best[side]);
-        let (low, high) = if is_buy { (worst, best) } else { (best, worst) };
-        let is_between = (low <= price) & (price <= high);
-        let (low, high) = (market.print_low, market.print_high);
-        let is_met = (price <= low) | (price >= high);
-        if if is_print { is_met } else { is_between } {
+        let kind = market.kinds[(flags & (TICK_TRADE | TICK_BUY)) as usize];
+        if kind.concerns(price) {
             return self.concerning_row(at, tick);
         }
-        market.last = if is_print { Some(price) } else { market.last };
-        // A buyer took from the asks. A print on a level that nobody shows leaves no trace.
-        ghosts.sides.replace(is_buy != is_print, price, |old| {
-            let printed = if old.qty == 0 { 0 } else { qty };
-            let after_print = Ghost { printed: old.printed + printed, ..old };
-            if is_print {
-                after_print
-            } else {
-                old.updated(qty)
-            }
-        });
-        let ends_message = flags & (TICK_LAST | TICK_TRADE) == TICK_LAST;
-        if ghosts.reach(market.own_best) & ends_message {
-            self.crossing(at, tick.ts_exchange);
-            return true;
+        market.last = market.last.masked(price, kind.print);
+        // A buyer took from the asks.
+        ghosts.sides.replace(is_buy != is_print, price, |old| old.after_row(kind.print, qty));
+        if ghosts.reach(market.own_best) {
+            return self.reached(at, tick);
         }
         false
+    }
+
+    /// A row after which the book meets own orders: at the end of a message that is evidence.
+    #[inline(never)]
+    fn reached(&mut self, at: usize, tick: &Tick) -> bool {
+        if tick.flags & (TICK_LAST | TICK_TRADE) == TICK_LAST {
+            self.crossing(at, tick.ts_exchange);
+        }
+        true
     }
 
     /// A plain row at a price that own orders or triggers stand at, or that meets them.
@@ -185,7 +187,7 @@ impl Venue {
             self.print(at, tick.ts_exchange, price, qty, taker_of(flags));
             return true;
         }
-        market.last = Some(price);
+        market.last = Last::at(price);
         if let Some(ghosts) = market.ghosts.as_deref_mut() {
             ghosts.sides.alter(flags & TICK_BUY == 0, price, |ghost| ghost.printed += qty);
         }
@@ -283,7 +285,7 @@ impl Venue {
         if matches!(market.set.level, Level::Bar | Level::True) {
             return;
         }
-        let before = market.last.replace(price);
+        let before = std::mem::replace(&mut market.last, Last::at(price)).get();
         match market.ghosts.as_deref_mut() {
             Some(ghosts) => ghosts.mark_print(taker, price, qty),
             None => self.estimate_quote(at, price, taker),
@@ -459,5 +461,5 @@ impl Venue {
     }
 }
 
-const _: () = assert!(BUY == 0 && SELL == 1); // a row's side is computed in `tick`
-const _: () = assert!(std::mem::size_of::<Ghost>() == 32); // four levels share two cache lines
+const _: () = assert!(TICK_BUY == 1 && TICK_TRADE == 2); // they number a market's kinds of rows
+const _: () = assert!(std::mem::size_of::<super::ghosts::Ghost>() == 32); // four levels share two cache lines

@@ -55,18 +55,13 @@ impl OrderTable {
             self.widen(2 * self.index.len() as u64);
         }
         self.next += 1;
-        let order = Order::new(id, account, strategy, spec, now_ns);
         let row = match self.free.pop() {
             Some(row) => {
-                let slot = &mut self.rows[row as usize];
-                let mut trades = std::mem::take(&mut slot.trades);
-                trades.clear();
-                *slot = order;
-                slot.trades = trades;
+                self.rows[row as usize].renew(id, account, strategy, &spec, now_ns);
                 row
             }
             None => {
-                self.rows.push(order);
+                self.rows.push(Order::new(id, account, strategy, spec, now_ns));
                 (self.rows.len() - 1) as u32
             }
         };

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::{Replay, ReplayError, SINK_BYTES};
 use crate::instrument::InstrumentId;
-use crate::matching::timeline::{Key, Timeline, TIMER};
+use crate::matching::timeline::{Key, Timeline, REPORT, REQUEST, TIMER};
 use crate::matching::{AccountReport, Venue, VenueEvent};
 use crate::order::{Request, RequestKind};
 use crate::strategy::Strategy;
@@ -22,10 +22,12 @@ pub(super) struct DueTimer {
 ///
 /// Requests and reports travel on first-in-first-out channels, so a queue keeps their order; only
 /// timers need sorting.
-#[derive(Default)]
 pub(super) struct Later {
-    pub(super) requests: VecDeque<(Key, Request)>,
-    pub(super) reports: VecDeque<(Key, AccountReport)>,
+    requests: VecDeque<(Key, Request)>,
+    reports: VecDeque<(Key, AccountReport)>,
+    /// Places of the first request and the first report, [`Key::MAX`] if there is none.
+    next_request: Key,
+    next_report: Key,
     pub(super) timers: Timeline<DueTimer>,
     /// The last funding that was told, by account: its legs are reported one by one.
     pub(super) paid: Option<(u16, InstrumentId, i64)>,
@@ -39,18 +41,59 @@ pub(super) enum Due {
     Timer,
 }
 
+impl Default for Later {
+    fn default() -> Self {
+        Later {
+            requests: VecDeque::new(),
+            reports: VecDeque::new(),
+            next_request: Key::MAX,
+            next_report: Key::MAX,
+            timers: Timeline::default(),
+            paid: None,
+        }
+    }
+}
+
 impl Later {
     /// Place of the next item, [`Key::MAX`] if there is none, and the queue that holds it.
     #[inline]
     pub(super) fn next(&self) -> (Key, Due) {
         let mut next = (self.timers.next_key(), Due::Timer);
-        if let Some((key, _)) = self.reports.front().filter(|(key, _)| *key < next.0) {
-            next = (*key, Due::Report);
+        if self.next_report < next.0 {
+            next = (self.next_report, Due::Report);
         }
-        if let Some((key, _)) = self.requests.front().filter(|(key, _)| *key < next.0) {
-            next = (*key, Due::Request);
+        if self.next_request < next.0 {
+            next = (self.next_request, Due::Request);
         }
         next
+    }
+
+    /// A request leaves for the venue; none arrives before one that left earlier.
+    #[inline]
+    pub(super) fn send(&mut self, arrival: i64, request: &Request) {
+        let key = Key::new(arrival, REQUEST, 0);
+        self.next_request = self.next_request.min(key);
+        self.requests.push_back((key, *request));
+    }
+
+    /// A report leaves for the engine; none arrives before one that left earlier.
+    #[inline]
+    pub(super) fn say(&mut self, arrival: i64, report: &AccountReport) {
+        let key = Key::new(arrival, REPORT, 0);
+        self.next_report = self.next_report.min(key);
+        self.reports.push_back((key, *report));
+    }
+
+    #[inline]
+    fn drop_request(&mut self) {
+        self.requests.pop_front();
+        self.next_request = self.requests.front().map_or(Key::MAX, |(key, _)| *key);
+    }
+
+    #[inline]
+    fn drop_report(&mut self) {
+        self.reports.pop_front();
+        self.next_report = self.reports.front().map_or(Key::MAX, |(key, _)| *key);
     }
 
     /// Place of the next item, [`Key::MAX`] if there is none.
@@ -72,7 +115,7 @@ impl<S: Strategy> Replay<S> {
                 if let Some((_, request)) = self.later.requests.front() {
                     arrive(&mut self.venue, now, request);
                 }
-                self.later.requests.pop_front();
+                self.later.drop_request();
                 self.schedule();
                 Ok(())
             }
@@ -84,7 +127,7 @@ impl<S: Strategy> Replay<S> {
                     Some(&(_, report)) => self.hear(now, &report),
                     None => Ok(()),
                 };
-                self.later.reports.pop_front();
+                self.later.drop_report();
                 heard
             }
             Due::Timer => match self.later.timers.pop() {

@@ -27,9 +27,7 @@ use std::collections::BTreeMap;
 use crate::engine::{Engine, EngineError};
 use crate::instrument::InstrumentId;
 use crate::market::Funding;
-use crate::matching::timeline::{
-    prints_first, Key, Timeline, FEED, LATE_OPEN, MARKET, REPORT, REQUEST, TIMER,
-};
+use crate::matching::timeline::{prints_first, Key, Timeline, FEED, LATE_OPEN, MARKET, TIMER};
 use crate::matching::Channel;
 use crate::matching::Venue;
 use crate::strategy::Strategy;
@@ -452,10 +450,11 @@ impl<S: Strategy> Replay<S> {
     /// Puts what the venue said on its way to the strategy.
     #[inline]
     fn schedule(&mut self) {
-        for report in self.venue.reports.drain(..) {
+        for report in &self.venue.reports {
             let arrival = self.settings.report.arrival(report.event.ts_exchange());
-            self.later.reports.push_back((Key::new(arrival, REPORT, 0), report));
+            self.later.say(arrival, report);
         }
+        self.venue.reports.clear();
     }
 
     // ---- the engine's side ----------------------------------------------------------------
@@ -465,10 +464,11 @@ impl<S: Strategy> Replay<S> {
     fn collect(&mut self) {
         let outbox = &mut self.engine.desk.outbox;
         if !outbox.requests.is_empty() {
-            for request in outbox.requests.drain(..) {
+            for request in &outbox.requests {
                 let arrival = self.settings.entry.arrival(request.ts_sent);
-                self.later.requests.push_back((Key::new(arrival, REQUEST, 0), request));
+                self.later.send(arrival, request);
             }
+            outbox.requests.clear();
         }
         if !outbox.timers.is_empty() {
             self.set_timers();

@@ -103,13 +103,16 @@ async def _ask(args: argparse.Namespace, day_ns: int | None) -> Reconciliation:
 
 def _text(found: Reconciliation, *, has_run: bool) -> str:
     lines: list[str] = []
+    others = " by others" if has_run else ""
     for market, seen in found.accounts.items():
         held = ", ".join(f"{amount} {asset}" for asset, amount in seen["balances"].items())
         lines.append(f"{market:<8} holds {held or 'nothing'}")
         for row in seen["positions"]:
             lines.append(f"         position {row['qty']} {row['symbol']} {row['side']}")
+        for symbol, count in seen["own_orders"].items():
+            lines.append(f"         {count} open orders of {symbol} by the run")
         for symbol, count in seen["open_orders"].items():
-            lines.append(f"         {count} open orders of {symbol}")
+            lines.append(f"         {count} open orders of {symbol}{others}")
     if not has_run:
         return "\n".join(lines)
     for row in found.rows:

@@ -216,6 +216,7 @@ def _settings(args: argparse.Namespace) -> tuple[TradingSettings, Credential | N
         parse_limits,
         parse_seed,
     )
+    from veloz.environments.trading.engine import check_words
     from veloz.environments.trading.settings import TradingSettings
     from veloz.secrets import read_credential
 
@@ -251,6 +252,7 @@ def _settings(args: argparse.Namespace) -> tuple[TradingSettings, Credential | N
         records_market=args.record_market,
         adopts=args.adopt,
     )
+    check_words(settings)
     return settings, credential
 
 
@@ -347,8 +349,10 @@ def plan_text(plan: dict[str, Any]) -> str:
         lines.append(f"{market:<11} holds {held or 'nothing'}")
         for row in seen["positions"]:
             lines.append(f"            position {row['qty']} {row['symbol']} {row['side']}")
+        for symbol, count in seen["own_orders"].items():
+            lines.append(f"            goes on with {count:,} open orders of {symbol}")
         for symbol, count in seen["open_orders"].items():
-            lines.append(f"            {count} open orders of {symbol}, shown as external")
+            lines.append(f"            {count:,} open orders of {symbol}, shown as external")
     return "\n".join(lines)
 
 
@@ -386,6 +390,8 @@ def _tell_text(name: str, fields: dict[str, Any]) -> None:
 
 _WORDS = {
     "instrument_changed": "the venue has changed {change}",
+    "instrument_halted": "{symbol} is frozen, no order is given: {why}",
+    "instrument_resumed": "{symbol} trades again",
     "silent": "the venue asked for silence on {market}: nothing is sent for {seconds:.0f} s",
     "recovered": "recovered {batches} batches of the journal, up to {sequence}",
     "doubted": "{orders} orders on {market} were under way: the venue is asked",

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -582,8 +583,9 @@ def _level(symbol: str, kinds: Mapping[str, Sequence[int]], source: Source) -> s
     return "trade" if "trades" in kinds else "bar"
 
 
+@cache
 def engine_digest() -> str:
-    """SHA-256 of the compiled core."""
+    """SHA-256 of the compiled core, read once: what is loaded stays loaded."""
     import veloz._core as core  # its file is what decides
 
     return hashlib.sha256(Path(core.__file__).read_bytes()).hexdigest()

@@ -7,6 +7,7 @@ import hashlib
 import importlib.util
 import sys
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -183,7 +184,9 @@ def _digest(sources: dict[Path, bytes], path: Path) -> str:
     return whole.hexdigest()
 
 
+@lru_cache(maxsize=128)
 def _at_hand(strategy: type[Strategy]) -> LoadedStrategy:
+    """The facts of a class, read once: a file that is changed later does not change the class."""
     import inspect  # only where a class is handed over
 
     try:

@@ -19,7 +19,7 @@ from veloz.environments.trading.account import survey
 from veloz.environments.trading.addresses import bind
 from veloz.environments.trading.connection import Budgets, MarketConnection, signer_of
 from veloz.environments.trading.engine import add_feeds, make_engine
-from veloz.environments.trading.folder import FORMAT, RUN, read_json
+from veloz.environments.trading.folder import FORMAT, RUN, read_json, starts_of
 from veloz.environments.trading.port import EnginePort
 from veloz.environments.trading.settings import Rhythm, TradingSettings
 from veloz.environments.trading.shell import EngineShell
@@ -93,9 +93,10 @@ async def reconcile(
         for name in names
     }
     accounts: dict[str, Any] = {}
+    own = [] if folder is None else starts_of(read_json(doors.files, folder / RUN))
     for name, connection in connections.items():
         await connection.greet()
-        accounts[name] = (await survey(connection)).plain()
+        accounts[name] = (await survey(connection, own)).plain()
     if folder is None or tables is None:
         return Reconciliation(accounts, 0, [])
     sequence, rows = await _compare(doors, folder, tables, connections)

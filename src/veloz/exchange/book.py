@@ -243,6 +243,10 @@ class Book:
         found[Side.BUY].reverse()
         return found
 
+    def best(self) -> tuple[Decimal, Decimal, Decimal, Decimal]:
+        """Best bid, its shown quantity, best ask and its; zeros while a side is empty."""
+        return (*(self.bids.top() or (ZERO, ZERO)), *(self.asks.top() or (ZERO, ZERO)))
+
     def depth(self, side: Side, limit: int) -> tuple[tuple[Decimal, Decimal], ...]:
         """Prices and shown quantities, best first."""
         rows: list[tuple[Decimal, Decimal]] = []

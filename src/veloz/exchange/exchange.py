@@ -42,6 +42,7 @@ from veloz.exchange.words import (
     PositionSide,
     PriceMatch,
     Refusal,
+    Side,
     Why,
 )
 
@@ -475,3 +476,18 @@ class Exchange(Markets):
     def twin_fills(self, account: str, market: Market, symbol: str) -> Order:
         """Fills a resting order twice under one trade id; see `Havoc.twin_fills`."""
         return self._shown(self._havoc.twin_fills(account, market, symbol))
+
+    @call
+    def reissue(self, account: str, market: Market, symbol: str, side: Side) -> Order:
+        """Gives the number of a filled order to another; see `Havoc.reissue`."""
+        return self._shown(self._havoc.reissue(account, market, symbol, side))
+
+    @call
+    def namesake(self, account: str, market: Market, symbol: str, side: Side) -> Order:
+        """Takes an order under the client id of a filled one; see `Havoc.namesake`."""
+        return self._shown(self._havoc.namesake(account, market, symbol, side))
+
+    @look
+    def doubled(self) -> list[tuple[Market, str]]:
+        """Market and client id of every order that `namesake` took."""
+        return list(self._havoc.doubled)

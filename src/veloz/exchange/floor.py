@@ -44,6 +44,7 @@ class Instrument:
     Attributes:
         resting: Clients' open orders that wait for a trigger, in order of arrival.
         armed: Conditional orders of the algo service, in order of arrival.
+        best: Bid, its quantity, ask and its quantity, as published.
     """
 
     def __init__(self, listing: Listing) -> None:
@@ -56,7 +57,7 @@ class Instrument:
         self.fundings: list[FundingPrint] = []
         self.waiting: list[Order] = []
         self.armed: list[AlgoOrder] = []
-        self.ticker = (ZERO, ZERO, ZERO, ZERO)
+        self.best = (ZERO, ZERO, ZERO, ZERO)
 
     def quote(self, side: Side) -> Decimal | None:
         """The best price of a side."""
@@ -223,24 +224,14 @@ class Floor:
         ts = self.now_ns()
         market, symbol = listing.market, listing.symbol
         self.emit(BookChange(ts, market, symbol, first, last, previous, bids, asks))
-        ticker = self.ticker(instrument)
-        shown = (ticker.bid, ticker.bid_qty, ticker.ask, ticker.ask_qty)
-        if shown != instrument.ticker:
-            instrument.ticker = shown
-            self.emit(BookTickerEvent(ts, ticker))
+        best = book.best()
+        if best != instrument.best:
+            instrument.best = best
+            self.emit(BookTickerEvent(ts, BookTicker(market, symbol, last, *best, ts)))
 
     def ticker(self, instrument: Instrument) -> BookTicker:
         """Best bid and ask with their quantities."""
-        bid, bid_qty = instrument.book.bids.top() or (ZERO, ZERO)
-        ask, ask_qty = instrument.book.asks.top() or (ZERO, ZERO)
-        listing = instrument.listing
-        return BookTicker(
-            listing.market,
-            listing.symbol,
-            instrument.book.last_update_id,
-            bid,
-            bid_qty,
-            ask,
-            ask_qty,
-            self.now_ns(),
-        )
+        book, listing = instrument.book, instrument.listing
+        best = book.best() if book.touched else instrument.best
+        now_ns = self.now_ns()
+        return BookTicker(listing.market, listing.symbol, book.last_update_id, *best, now_ns)

@@ -74,15 +74,15 @@ class Liquidation:
             return
         for key in margin.broke(ledger, asset):
             self._isolated(account, market, key)
-        if margin.pool(ledger, asset).is_broke:
+        pool = margin.pool(ledger, asset)
+        if pool.is_broke:
             self._cross(account, market, asset)
         else:
-            self._call(account, market, asset)
+            self._call(account, market, asset, pool)
 
-    def _call(self, account: Account, market: Market, asset: str) -> None:
+    def _call(self, account: Account, market: Market, asset: str, pool: margin.Pool) -> None:
         """Warns once when margin is nearly used up."""
         ledger, name = account.desks[market].ledger, (account.name, market, asset)
-        pool = margin.pool(ledger, asset)
         if not pool.has_positions or pool.maintenance < pool.balance * CALL_AT:
             self.called.discard(name)
             return

@@ -60,9 +60,9 @@ class Placing:
         desk, listing = account.desks[request.market], instrument.listing
         request = self._priced(instrument, request)
         is_market = not request.type.has_limit
-        if request.client_order_id is None:
-            request = replace(request, client_order_id=self.floor.client_id())
-        client_id = request.client_order_id or ""
+        client_id = request.client_order_id
+        if client_id is None:
+            client_id = self.floor.client_id()
         if desk.open_client_id(request.symbol, client_id):
             raise Refusal(Why.DUPLICATE_CLIENT_ID, f"an open order is named {client_id}")
         filters.check_open(listing)
@@ -73,7 +73,7 @@ class Placing:
         self._check_size(instrument, request, is_market=is_market)
         filters.check_counts(desk, instrument, request)
         filters.check_max_position(desk, listing, request)
-        return self._order(name, instrument, request, (list_id, algo_id))
+        return self._order(name, instrument, request, (client_id, list_id, algo_id))
 
     def _check_size(
         self, instrument: Instrument, request: OrderRequest, *, is_market: bool
@@ -127,7 +127,7 @@ class Placing:
         name: str,
         instrument: Instrument,
         request: OrderRequest,
-        links: tuple[int, int | None],
+        links: tuple[str, int, int | None],
     ) -> Order:
         now, listing = self.floor.now_ns(), instrument.listing
         tif = TimeInForce.GTC if not request.type.has_limit else filters.tif_of(request)
@@ -136,7 +136,7 @@ class Placing:
             name,
             request.symbol,
             0,
-            request.client_order_id or "",
+            links[0],
             request.side,
             request.type,
             request.type,
@@ -157,8 +157,8 @@ class Placing:
             working_type=request.working_type,
             price_protect=request.price_protect,
             good_till_ns=request.good_till_ns,
-            list_id=links[0],
-            algo_id=links[1],
+            list_id=links[1],
+            algo_id=links[2],
             strategy_id=request.strategy_id,
             strategy_type=request.strategy_type,
         )

@@ -122,7 +122,7 @@ class Wiring:
         self._liquidation = Liquidation(self._floor, self._booking, self._matching)
         self._holders = Holders(self._floor, self._booking, self._liquidation)
         self._clearing = Clearing(self._booking, self._triggers, self._liquidation, self._timers)
-        self._havoc = Havoc(self._floor, self._booking, self._matching)
+        self._havoc = Havoc(self._floor, self._booking, self._matching, self._placing)
         self._queries = Queries(self._floor, self._booking, self._changing)
         for listing in listings:
             self._clearing.list_symbol(listing)

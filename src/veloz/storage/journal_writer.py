@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["JournalSealed", "JournalWriter", "Room", "Trouble"]
 
 _LOW, _VERY_LOW = 0.20, 0.05
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EMFILE, errno.ENFILE})
 
 
 class JournalSealed(DataError):
@@ -127,6 +128,7 @@ class JournalWriter:
         self._waiting: list[tuple[int, int, Callable[[], None]]] = []
         self._count = 0
         self._hearing: list[asyncio.Future[None]] = []
+        self._making = asyncio.Lock()
         path = self._path(self._number)
         files.close(files.open_segment(path, self._room.segment_bytes))
         mark = mark_path(opened.folder, opened.stream)
@@ -199,7 +201,7 @@ class JournalWriter:
 
         Raises:
             JournalSealed: The disk refused.
-            ValueError: The next segment is not ready; ask `wants_roll` first.
+            ValueError: The next segment is not ready; ask `wants_roll` or `make_next` first.
         """
         if self._next is None:
             raise ValueError("the next segment is not ready: roll when `wants_roll` is true")
@@ -210,6 +212,17 @@ class JournalWriter:
             raise self._seal(error) from error
         self._number, self._next = self._next, None
 
+    async def make_next(self) -> bool:
+        """Makes the next segment now, for who has a reason to roll before this one is full.
+
+        Returns:
+            True if it is ready; False if the disk has no room or the journal has ended.
+        """
+        async with self._making:
+            if self._next is None and self.sealed is None and not self._is_closed:
+                await self._make_next()
+        return self._next is not None
+
     async def tend(self) -> None:
         """Makes room ahead and looks at the disk; call it about once a second.
 
@@ -218,7 +231,7 @@ class JournalWriter:
         if self.sealed is not None or self._is_closed:
             return
         if self._next is None and self._tail.offset * 2 >= self._room.segment_bytes:
-            await self._make_next()
+            await self.make_next()
         free = await self._threads.run(self._files.free_bytes, self._opened.folder)
         whole = await self._threads.run(self._files.disk_bytes, self._opened.folder)
         self._look_at(free, whole)
@@ -314,7 +327,7 @@ class JournalWriter:
         try:
             self._files.close(await self._threads.run(self._files.open_segment, path, size))
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            if error.errno not in _NO_ROOM:
                 self._seal(error)
             elif not self._lacks_room:
                 self._lacks_room = True

@@ -18,7 +18,7 @@ from veloz._core import record_schemas
 from veloz.exchange.words import Market
 from veloz.net.real import real_doors
 from veloz.net.real import run as run_real
-from veloz.net.simulated import Fate, Parcel
+from veloz.net.simulated import Dial, Fate, Parcel
 from veloz.venues.binance.dead_man import Countdown
 from veloz.venues.binance.line import LineTimes
 from veloz.venues.binance.ws_api import SessionTimes
@@ -53,6 +53,37 @@ def test_data_orders_and_account_work_against_the_exchange(market: str) -> None:
     assert place.gateway.counts["by_rest"] == 0
     assert place.feed.counts["malformed"] == 0
     assert place.feed.books.in_vain_total == 0
+    place.check()
+
+
+@pytest.mark.parametrize("market", MARKETS)
+def test_f_f01_no_order_connection_is_tried_while_the_venue_asks_for_silence(market: str) -> None:
+    place = Place(4, market)
+    api_dials: list[str] = []
+
+    def noted(dial: Dial) -> None:
+        if dial.kind == "ws" and "ws-" in dial.url:
+            api_dials.append(dial.url)
+
+    async def main() -> None:
+        async with place.running():
+            await place.live()
+            now_ms = place.simulation.venue.now_ms()
+            limits = place.simulation.venue.limits[Market(market)]
+            await asyncio.sleep((61_000 - now_ms % 60_000) / 1000)  # a minute has just begun
+            limits.exhaust("engine", place.simulation.venue.now_ms())
+            for link in list(place.world.network.links):
+                link.cut()
+            place.world.network.refuse = noted
+            await asyncio.sleep(55.0)
+            # each session hears of the silence by one attempt of its own, or of the other's
+            assert 1 <= len(api_dials) <= 2
+            assert not place.gateway.is_open
+            await asyncio.sleep(10.0)
+            assert place.gateway.is_open
+            assert await place.reconciler.once()
+
+    place.world.run(main())
     place.check()
 
 

@@ -6,6 +6,7 @@
  F-H03  synced, no byte sent               F-H08  after the fill is written
  F-H04  between two bytes of the request   F-H09  in a snapshot
  F-H05  accepted, the answer not read      F-H10  in recovery, again and again
+ F-H11  while cancels leave
  F-H12  no room on the disk                F-H14  power lost: pages lost, torn, reordered
 ```
 
@@ -36,10 +37,13 @@ __all__ = ["CRASHES", "Crashes"]
 ON_REQUEST = frozenset({"F-H01", "F-H02", "F-H03", "F-H04", "F-H05", "F-H06", "F-H10", "F-H14"})
 ON_FILL = frozenset({"F-H07", "F-H08"})
 ANY_TIME = frozenset({"F-H01", "F-H02", "F-H09", "F-H10", "F-H12", "F-H14"})
-CRASHES = ON_REQUEST | ON_FILL | ANY_TIME
+ON_CANCEL = frozenset({"F-H11"})
+CRASHES = ON_REQUEST | ON_FILL | ON_CANCEL | ANY_TIME
 """What can be injected by `Crashes`."""
 
+_UNSENT = 0.5
 _PLACING = (b'"order.place"', b'"algoOrder.place"')
+_CANCELING = (b'"order.cancel"', b'"algoOrder.cancel"', b'"openOrders.cancelAll"')
 _FILL = b'"TRADE"'
 
 
@@ -101,6 +105,11 @@ class Crashes:
                 fate = self._at_request(entry, parcel)
                 if fate is not None:
                     return fate
+        elif parcel.to_server and _is_cancel(parcel):
+            for entry in self._injector.due(lambda: self._moment("order.cancel"), ON_CANCEL):
+                fate = self._judge(parcel)
+                self._world.loop.call_soon(self._die, entry)
+                return Fate(copies=0) if self._random.random() < _UNSENT else fate
         elif not parcel.to_server:
             self._at_answer(parcel)
         return self._judge(parcel)
@@ -116,7 +125,7 @@ class Crashes:
         if entry.fault == "F-H04":
             # the judge is asked before the cut: faults of the network see what would have left
             self._world.loop.call_soon(self._die, entry)
-            return replace(self._judge(parcel), cut="inside")
+            return self._judge(parcel)._replace(cut="inside")
         if entry.fault in {"F-H05", "F-H06"}:
             self._ambush[parcel.name] = entry
             return None
@@ -207,6 +216,12 @@ class Crashes:
         args: dict[str, Any] = {} if entry is None else dict(entry.args)
         power = bool(args.get("power", self._random.random() < 0.5))
         return power, cast("Keep", args.get("keep", "chance" if power else "everything"))
+
+
+def _is_cancel(parcel: Parcel) -> bool:
+    if parcel.kind == "text":
+        return any(word in parcel.payload for word in _CANCELING)
+    return parcel.kind == "request" and parcel.head.startswith("DELETE ")
 
 
 def _is_order(parcel: Parcel) -> bool:

@@ -20,19 +20,20 @@ if TYPE_CHECKING:
 
     from veloz.environments.dst.plan import Entry, Injector
     from veloz.net.doors import FailedAt
-    from veloz.net.simulated import Dial, Link, Parcel, World
+    from veloz.net.simulated import Dial, Host, Link, Parcel, World
 
 __all__ = ["FAULTS", "NetworkFaults", "NetworkOnly"]
 
 ON_FRAME = frozenset({"F-A02", "F-A03", "F-A04", "F-A09"})
 ON_REQUEST = frozenset({"F-C01", "F-C02"})
 ON_DIAL = frozenset({"F-A05", "F-A10"})
-ANY_TIME = frozenset({"F-A02", "F-A03", "F-A05", "F-A09", "F-H13", "F-L01", "F-L02"})
+ANY_TIME = frozenset({"F-A02", "F-A03", "F-A05", "F-A09", "F-H13", "F-H18", "F-L01", "F-L02"})
 FAULTS = ON_FRAME | ON_REQUEST | ON_DIAL | ANY_TIME
 """What can be injected by `NetworkFaults`."""
 
 _CAN = {"text": ON_FRAME, "request": ON_REQUEST}
 _NOTHING = frozenset[str]()
+_OPENING = ("open_segment", "write_atomic", "read", "lock", "list")
 
 
 class NetworkOnly:
@@ -165,8 +166,19 @@ class NetworkFaults:
             host.clock.drift(int(entry.args.get("ppm", 200)))
         elif entry.fault == "F-L02":
             host.clock.step(int(entry.args.get("by_ms", -3_000)) * 1_000_000)
+        elif entry.fault == "F-H18":
+            self._use_up(entry, host)
         else:
             host.disk.fail("fdatasync", errno.EIO)
+
+    def _use_up(self, entry: Entry, host: Host) -> None:
+        """No descriptor is left on a host for a while: no file is opened, and no connection."""
+        for call in _OPENING:
+            host.disk.fail(call, errno.EMFILE, times=1 << 30)
+        for_ms = int(entry.args.get("for_ms", 5_000))
+        self._refusing = _Refusing(self._now_ms() + for_ms, "connect")
+        until_ns = self._world.loop.now_ns + for_ms * 1_000_000
+        self._world.loop.call_at_ns(until_ns, host.disk.mend, errno.EMFILE)
 
     def _link(self, name: int) -> Link | None:
         return next((link for link in self._world.network.links if link.name == name), None)

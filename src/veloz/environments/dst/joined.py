@@ -3,6 +3,7 @@
 ```text
  plan ─┬─ network, clocks, disks ─► NetworkFaults ─┐
        ├─ the engine's process    ─► Crashes       ├─► one Injector: injected, detected
+       ├─ what arrives damaged    ─► Damager       ┤
        └─ the venue's behaviour   ─► dialect Faults┘
 ```
 
@@ -17,6 +18,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from veloz.environments.dst.crashes import CRASHES
+from veloz.environments.dst.damage import DAMAGE
 from veloz.environments.dst.faults import FAULTS
 from veloz.environments.dst.plan import Entry, Plan, When
 from veloz.errors import ConfigError
@@ -30,7 +32,7 @@ __all__ = ["JOINED", "VENUE_FAULTS", "mixed_plan", "split"]
 VENUE_FAULTS = frozenset({*REQUEST, *USER, *MARKET, *TIME})
 """What can be injected by the simulated venue."""
 
-JOINED = FAULTS | CRASHES | VENUE_FAULTS
+JOINED = FAULTS | CRASHES | DAMAGE | VENUE_FAULTS
 """What a plan of the whole system may name."""
 
 # fault, chance in a thousand events of its kind, predicates, arguments
@@ -47,6 +49,7 @@ _BY_RATE: list[tuple[str, float, dict[str, Any], dict[str, Any]]] = [
     ("F-B01", 4, {}, {}),
     ("F-B02", 100, {}, {}),
     ("F-B03", 10, {}, {}),
+    ("F-B06", 100, {}, {"levels": 3}),
     ("F-B05", 2, {}, {}),
     ("F-B07", 2, {}, {}),
     ("F-B08", 3, {}, {}),
@@ -76,6 +79,11 @@ _BY_RATE: list[tuple[str, float, dict[str, Any], dict[str, Any]]] = [
     ("F-E05", 30, {}, {}),
     ("F-E09", 50, {}, {}),
     ("F-F01", 1, {}, {}),
+    *(
+        (fault, rate, {"request": kind}, {})
+        for fault in sorted(DAMAGE)
+        for kind, rate in (("frame", 0.5), ("answer", 3.0))
+    ),
     ("F-F05", 8, {"request": "order.place"}, {}),
 ]
 _EARLY = 0.3
@@ -108,12 +116,12 @@ def mixed_plan(seed: int, until_ms: int = _LAST_MS) -> Plan:
         Entry(fault, When(**when, rate_per_1k_events=rate), args)
         for fault, rate, when, args in _BY_RATE
     ]
-    deaths = [*sorted(CRASHES), "F-H13", "F-L02"]
+    deaths = [*sorted(CRASHES), "F-H13", "F-H18", "F-L02"]
     for _ in range(max(1, (until_ms - _FIRST_MS) // 12_000)):
         fault = dice.choice(deaths)
         at_ms = dice.randrange(_FIRST_MS, until_ms)
         when = When(at_ms=at_ms)
-        if fault in {"F-H03", "F-H04", "F-H05", "F-H06", "F-H07", "F-H08"}:
+        if fault in {"F-H03", "F-H04", "F-H05", "F-H06", "F-H07", "F-H08", "F-H11"}:
             when = When(at_ms=at_ms, nth=1)
         entries.append(Entry(fault, when, {"by_ms": -300} if fault == "F-L02" else {}))
     if dice.random() < _EARLY:  # while it takes over the account

@@ -110,9 +110,11 @@ class Observers:
         """One look, `injected` being all faults so far."""
         self.looks += 1
         is_trading = process is self._life and process.is_trading and not process.ended
-        if is_trading and self._was_trading:
-            self.injected += injected - self._before
-        self._before, self._was_trading = injected.copy(), is_trading
+        if injected != self._before:
+            if is_trading and self._was_trading:
+                self.injected += injected - self._before
+            self._before = injected.copy()
+        self._was_trading = is_trading
         self.imbalances += [str(row) for row in self._exchange.imbalance().items()]
         if process is not self._life:
             self._life, self._shown = process, {}

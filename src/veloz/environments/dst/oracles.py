@@ -143,6 +143,8 @@ def one_order_per_intent(e: Evidence) -> list[str]:
                 names[seat.market, order.client_order_id] += 1
         for algo in e.exchange.algo_orders(e.account, market, None, _ALL):
             names[seat.market, algo.client_algo_id] += 1
+    # What the venue took twice by itself (F-G05), nobody has sent twice: that is looked at below.
+    names.subtract((market.value, name) for market, name in e.exchange.doubled())
     for (market, name), count in names.items():
         if name in e.run.released and count > 1:
             found.append(f"{name} is {count} orders on {market}")
@@ -191,6 +193,8 @@ def equal_holdings(e: Evidence) -> list[str]:
 
 def confluent(e: Evidence) -> list[str]:
     """O5: the reports of this run in another order, some twice, come to the same books."""
+    if e.injected.get("F-G03"):
+        return []  # whose a number is that came twice, only the order of the reports says
     return confluence(e.run, e.ledger.tables, e.random)
 
 
@@ -352,6 +356,8 @@ def report(evidence: Evidence, found: Mapping[str, list[str]]) -> dict[str, str]
     silent = undetectable(evidence.injected)
     if silent and said["O14"] == "holds":
         said["O14"] = f"holds; no counter tells of {', '.join(silent)}"
+    if evidence.injected.get("F-G03"):
+        said["O5"] = "not checked: a number was given to two orders, in an order that matters"
     unseen = sum(sequence not in evidence.run.hashes for sequence, _ in evidence.recoveries)
     if said["O7"] == "holds":
         compared = len(evidence.recoveries) - unseen

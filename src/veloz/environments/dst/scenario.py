@@ -15,6 +15,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
+from veloz.environments.dst.damage import DAMAGE, Damager
 from veloz.environments.dst.faults import NetworkFaults
 from veloz.environments.dst.market_data import MarketData
 from veloz.environments.dst.ping_pong import PingPong
@@ -103,8 +104,10 @@ def run_seed(scenario: str, seed: int, plan: Plan | None = None) -> Outcome:
     kind = SCENARIOS[scenario]
     mine, venues = kind.split(kind.default_plan(seed) if plan is None else plan)
     world = World(seed)
-    injector = Injector(mine, world.dice("faults"), kind.faults)
+    others = tuple(entry for entry in mine.entries if entry.fault not in DAMAGE)
+    injector = Injector(Plan(mine.seed, others), world.dice("faults"), kind.faults)
     NetworkFaults(world, injector)
+    Damager(world, injector, mine)
     system = kind()
     try:
         problems = world.run(system.main(world, injector, venues))

@@ -229,6 +229,7 @@ class Trading:
                 driver.is_quiet = True
             elif isinstance(driver, Generator):
                 driver.rate = 1.0
+        simulation.venue.unlisted.clear()
         for listing in default_listings():
             exchange.set_status(listing.market, listing.symbol, SymbolStatus.TRADING)
         for market in ("usdm", "coinm"):

@@ -133,9 +133,10 @@ class Witness:
 
     def _arrived(self, at_ns: int, parcel: Parcel) -> None:
         self.parcels += 1
-        head = parcel.head.encode()
+        payload = parcel.payload
+        head = parcel.head.encode() if parcel.head else b""
         for canary in self._canaries:
-            if canary in parcel.payload or canary in head:
+            if canary in payload or (head and canary in head):
                 self.leaks.append(f"a secret crossed the wire in a {parcel.kind} at {at_ns} ns")
         if parcel.receiver != self._host.name:
             return
@@ -147,7 +148,10 @@ class Witness:
         elif parcel.kind == "text" and (
             b'"status":429' in parcel.payload[:80] or b'"status":418' in parcel.payload[:80]
         ):
-            found: Any = json.loads(parcel.payload)
+            try:
+                found: Any = json.loads(parcel.payload)
+            except (ValueError, RecursionError):
+                return  # it came damaged: nobody was told until when
             until_ms = found.get("error", {}).get("data", {}).get("retryAfter", 0)
             wall_ms = self._host.clock.wall_ns() // 1_000_000
             self._silence(self._market(parcel), at_ns, max(0.0, (until_ms - wall_ms) / 1000))

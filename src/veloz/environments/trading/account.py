@@ -8,21 +8,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from veloz._core import parse_wire_id
 from veloz.environments.trading.connection import MarketConnection
 from veloz.environments.trading.engine import hedged
 from veloz.errors import ConfigError
 from veloz.venues.binance.hosts import Environment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from veloz._core import BinanceSigner
     from veloz.environments.trading.connection import Budgets
     from veloz.environments.trading.engine import Seated
+    from veloz.environments.trading.folder import Start
     from veloz.environments.trading.shell import EngineShell
     from veloz.environments.trading.tables import Tables
     from veloz.net.doors import Doors
@@ -40,7 +43,8 @@ class Survey:
         at_ms: The venue's time just before.
         balances: By asset.
         positions: (venue symbol, side, signed quantity, entry price).
-        open_orders: Number by venue symbol.
+        open_orders: Number by venue symbol, of those that are not ours.
+        own_orders: The same of orders that the run's own journal gave.
         leverage: By venue symbol.
         is_hedge: The account keeps a long and a short leg of each contract.
     """
@@ -49,6 +53,7 @@ class Survey:
     balances: dict[str, Decimal] = field(default_factory=dict[str, Decimal])
     positions: tuple[tuple[str, str, Decimal, str], ...] = ()
     open_orders: dict[str, int] = field(default_factory=dict[str, int])
+    own_orders: dict[str, int] = field(default_factory=dict[str, int])
     leverage: dict[str, int] = field(default_factory=dict[str, int])
     is_hedge: bool = False
 
@@ -61,18 +66,31 @@ class Survey:
                 for symbol, side, qty, price in self.positions
             ],
             "open_orders": dict(sorted(self.open_orders.items())),
+            "own_orders": dict(sorted(self.own_orders.items())),
         }
 
 
-async def survey(connection: MarketConnection) -> Survey:
-    """Asks the venue for all of it."""
+async def survey(connection: MarketConnection, own: Collection[Start] = ()) -> Survey:
+    """Asks the venue for all of it.
+
+    Args:
+        connection: To one market.
+        own: The starts of the run whose orders are its own.
+    """
     at_ms = connection.clock.now_ms()
     rows = await connection.positions()
+    balances = await connection.balances()
+    ours, others = Counter[str](), Counter[str]()
+    for order in await connection.open_orders():
+        parsed = parse_wire_id(order.client_order_id)
+        is_ours = parsed is not None and parsed[:2] in own
+        (ours if is_ours else others)[order.symbol] += 1
     return Survey(
         at_ms,
-        await connection.balances(),
+        balances,
         tuple((row.symbol, row.side, row.qty, price) for row, price in rows),
-        await connection.open_symbols(),
+        dict(others),
+        dict(ours),
         await connection.leverage(),
         await connection.is_hedge(),
     )

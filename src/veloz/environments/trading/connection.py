@@ -238,16 +238,18 @@ class MarketConnection:
             raise FeedError(f"the position mode of {self.market} cannot be read")
         return value["dualSidePosition"]
 
-    async def open_symbols(self) -> dict[str, int]:
-        """Number of open orders by venue symbol."""
+    async def open_orders(self) -> list[listings.OrderRow]:
+        """The account's open orders, conditional ones too."""
         names = ["open_orders"]
         if CAPABILITIES[self.market].has_algo_orders:
             names.append("open_algo_orders")
-        count: dict[str, int] = {}
+        found: list[listings.OrderRow] = []
         for name in names:
-            for row in listings.orders(await self.asked(name)) or []:
-                count[row.symbol] = count.get(row.symbol, 0) + 1
-        return count
+            rows = listings.orders(await self.asked(name))
+            if rows is None:
+                raise FeedError(f"the open orders of {self.market} cannot be read")
+            found += rows
+        return found
 
     async def cancel_all(self, symbol: str) -> bool:
         """Cancels every order of a venue symbol; True if the venue says that none is left."""

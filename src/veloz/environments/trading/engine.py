@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Seated",
     "add_feeds",
+    "check_words",
     "hedged",
     "make_engine",
     "make_strategies",
@@ -105,6 +106,35 @@ def _check_modes(made: Sequence[Seated]) -> None:
                     "strategy of the run in hedge mode: an account is in one of them",
                     hint='say position_mode = "hedge" on both, or run them on two accounts',
                 )
+
+
+def check_words(settings: TradingSettings) -> None:
+    """Reads what only the core can read of the settings: before anybody is asked anything.
+
+    Args:
+        settings: Of a run that begins; what is for a paper run is read for a live one too.
+
+    Raises:
+        ConfigError: The core refuses a word.
+    """
+    given: dict[str, Any] = {
+        "accounts": [],
+        "limits": {
+            name: value
+            for name, value in parse_limits(settings.limits).items()
+            if name not in BY_SYMBOL  # in units of instruments that are not known yet
+        },
+        "paper": True,
+        "levels": [],
+        "venue": list(settings.fill),
+        "entry_latency": settings.entry_latency,
+        "report_latency": settings.report_latency,
+        "seed": settings.seed,
+    }
+    try:
+        LiveEngine([], [], given)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
 
 
 def make_engine(

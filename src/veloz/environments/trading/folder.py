@@ -24,10 +24,22 @@ if TYPE_CHECKING:
 
     from veloz.net.doors import Files
 
-__all__ = ["FORMAT", "RUN", "put_aside_unbegun", "raise_epoch", "read_json", "write_json"]
+__all__ = [
+    "FORMAT",
+    "RUN",
+    "Start",
+    "put_aside_unbegun",
+    "raise_epoch",
+    "read_json",
+    "starts_of",
+    "write_json",
+]
 
 RUN = "run.json"
 FORMAT = "veloz.trading/1"
+
+Start = tuple[int, int]
+"""Epoch and instance of one start: every client order id that it gave begins with them."""
 
 
 def write_json(files: Files, path: Path, value: dict[str, Any]) -> None:
@@ -52,6 +64,14 @@ def read_json(files: Files, path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise DataError(f"{path} is damaged: it holds no object", hint="restore it from a copy")
     return value
+
+
+def starts_of(host: dict[str, Any]) -> list[Start]:
+    """The starts of a run by what its `run.json` says, oldest first; none if it is older."""
+    rows: Any = host.get("starts")
+    if not isinstance(rows, list):
+        return []
+    return [(int(row["epoch"]), int(row["instance"])) for row in rows]
 
 
 def put_aside_unbegun(files: Files, folder: Path) -> bool:

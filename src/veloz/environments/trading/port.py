@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, cast
 
-from veloz.venues.binance.live_side import cash_fields, ended_algo_order, external_order
+from veloz.venues.binance.engine_fields import cash_fields, ended_algo_order, external_order
 from veloz.venues.venue import AccountTerms, Difference, Freeze
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class EnginePort:
         is_synced: True while nothing of the account may be missing.
         sticky: Differences that no later round takes away.
         on_doubt: Called when a private frame held something that must be asked for.
+        on_refusal: Called with each refusal of the venue.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class EnginePort:
         self.is_synced = False
         self.sticky: list[Difference] = []
         self.on_doubt: Callable[[], None] = lambda: None
+        self.on_refusal: Callable[[Verdict], None] = lambda _verdict: None
         self._shell = shell
         self._engine = shell.engine
         self._account = tables.account_of(market)
@@ -131,6 +133,7 @@ class EnginePort:
     def refused(self, number: int, verdict: Verdict, ts_recv_ns: int) -> None:
         """The venue said no."""
         self._after(self._engine.refused, number, verdict, ts_recv_ns)
+        self.on_refusal(verdict)
 
     def not_sent(self, number: int, reason: str, ts_recv_ns: int) -> None:
         """No byte left."""
@@ -251,6 +254,25 @@ class EnginePort:
                 self._hold(difference, is_on=False)
         self._reported.clear()
 
+    def halt(self, venue_symbol: str, status: str) -> None:
+        """Freezes a symbol that the venue does not trade; what rests there may be cancelled."""
+        halted = Difference("status", venue_symbol, "trading", status, Freeze.INSTRUMENT, "")
+        known = self._frozen.get(_key(halted))
+        if known == halted:
+            return
+        self.sticky = [one for one in self.sticky if _key(one) != _key(halted)] + [halted]
+        self._frozen[_key(halted)] = halted
+        self._hold(halted, is_on=True)
+
+    def resume(self, venue_symbol: str) -> None:
+        """Ends what `halt` began; nothing if it did not."""
+        halted = self._frozen.pop(("status", venue_symbol), None)
+        if halted is None:
+            return
+        self.sticky = [one for one in self.sticky if _key(one) != _key(halted)]
+        if not any(_scope(other) == _scope(halted) for other in self._frozen.values()):
+            self._hold(halted, is_on=False)
+
     def unsynced(self, account: int, reason: str, ts_recv_ns: int) -> None:
         """Private events may have been missed."""
         self.is_synced = False
@@ -308,6 +330,10 @@ class EnginePort:
         # Strategy by strategy: the account's own freeze belongs to the private stream.
         for row in self._strategies:
             self._shell.input(word, strategy=row, **fields)
+
+
+def _key(difference: Difference) -> tuple[str, str]:
+    return (difference.kind, difference.subject)
 
 
 def _symbol(difference: Difference) -> str:

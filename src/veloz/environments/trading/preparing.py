@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from veloz import __version__
+from veloz.environments.backtest import engine_digest
 from veloz.environments.trading.engine import hedged
+from veloz.environments.trading.folder import FORMAT
 from veloz.environments.trading.tables import Tables, tables_of
 from veloz.errors import ConfigError
 
@@ -14,12 +17,13 @@ if TYPE_CHECKING:
 
     from veloz.environments.trading.account import Survey
     from veloz.environments.trading.engine import Seated
+    from veloz.environments.trading.folder import Start
     from veloz.environments.trading.settings import TradingSettings
     from veloz.environments.trading.tables import Listing
     from veloz.venues.binance.hosts import Market
     from veloz.venues.venue import Difference
 
-__all__ = ["markets_of", "new_tables", "plain_difference", "plain_strategy", "plan_of"]
+__all__ = ["host_of", "markets_of", "new_tables", "plain_difference", "plain_strategy", "plan_of"]
 
 
 def markets_of(made: Sequence[Seated], known: Tables | None) -> list[Market]:
@@ -57,7 +61,10 @@ def new_tables(
     held: list[str] = list(settings.balance) if settings.is_paper else []
     for market, seen in surveys.items():
         held += seen.balances
-        venue_symbols = [position[0] for position in seen.positions] + list(seen.open_orders)
+        venue_symbols = [position[0] for position in seen.positions] + [
+            *seen.open_orders,
+            *seen.own_orders,
+        ]
         rows = listings[market].by_venue_symbol
         symbols += [rows[name]["symbol"] for name in venue_symbols if name in rows]
         leverage |= {
@@ -99,6 +106,29 @@ def plan_of(
             if row["kind"] != "spot"
         },
         "accounts": {market: seen.plain() for market, seen in surveys.items()},
+    }
+
+
+def host_of(
+    settings: TradingSettings, made: Sequence[Seated], starts: Sequence[Start], began_ns: int
+) -> dict[str, Any]:
+    """What `run.json` says of a run that begins, or is gone on with.
+
+    Args:
+        settings: What decides it.
+        made: The strategies.
+        starts: Every start so far; the last is this one.
+        began_ns: The wall clock.
+    """
+    return {
+        "format": FORMAT,
+        "veloz": __version__,
+        "engine": engine_digest(),
+        "epoch": starts[-1][0],
+        "starts": [{"epoch": epoch, "instance": instance} for epoch, instance in starts],
+        "began_ns": began_ns,
+        "settings": settings.plain(),
+        "strategies": [plain_strategy(seated) for seated in made],
     }
 
 

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from typing import TYPE_CHECKING, Any
 
 from veloz import __version__
-from veloz.environments.backtest import engine_digest
 from veloz.environments.trading.account import (
     adopt,
     adopt_differences,
@@ -33,23 +33,25 @@ from veloz.environments.trading.engine import (
     seat_strategies,
 )
 from veloz.environments.trading.folder import (
-    FORMAT,
     RUN,
     put_aside_unbegun,
     raise_epoch,
+    read_json,
+    starts_of,
     write_json,
 )
 from veloz.environments.trading.lifetime import Home, Identity, Stop
 from veloz.environments.trading.listening import Listening
 from veloz.environments.trading.port import EnginePort
 from veloz.environments.trading.preparing import (
+    host_of,
     markets_of,
     new_tables,
     plain_difference,
-    plain_strategy,
     plan_of,
 )
 from veloz.environments.trading.recovered import RecoveredRequest, settle_recovered
+from veloz.environments.trading.rules import Rules
 from veloz.environments.trading.shell import EngineShell
 from veloz.environments.trading.tables import TABLES, Listing, Tables
 from veloz.environments.trading.tape import MarketTape
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
 
     from veloz._core import BinanceSigner
     from veloz.environments.trading.account import Survey
+    from veloz.environments.trading.folder import Start
     from veloz.environments.trading.settings import TradingSettings
     from veloz.net.doors import Doors
     from veloz.storage.journal_resume import Opened
@@ -116,6 +119,7 @@ class TradingRun:
         self._is_alone = is_alone
         self._tasks: dict[asyncio.Task[Any], str] = {}
         self._rows: list[int] = []
+        self._starts: list[Start] = []
         self._began_ns = doors.clock.monotonic_ns()
         self._host: dict[str, Any] = {}
         self._stop = Stop()
@@ -192,10 +196,14 @@ class TradingRun:
         known: Tables | None = None
         if opened.sequence:
             known = Tables.of(self._doors.files.read(path), str(path))
+            with contextlib.suppress(DataError):  # only the plan's words depend on it
+                self._starts = starts_of(read_json(self._doors.files, settings.folder / RUN))
         listings = await self._connect(markets_of(self.made, known))
         surveys: dict[Market, Survey] = {}
         if not settings.is_paper:
-            surveys = {name: await survey(one) for name, one in self.connections.items()}
+            surveys = {
+                name: await survey(one, self._starts) for name, one in self.connections.items()
+            }
         for market, connection in self.connections.items():
             if self._identity is not None and connection.account_number:
                 # Another key of the same account is the same account.
@@ -267,7 +275,8 @@ class TradingRun:
             writer.close()
             raise
         self._wire()
-        self._write_run(epoch)
+        self._starts.append((epoch, instance))
+        self._write_run()
 
     def _recover(self, opened: Opened) -> dict[str, Any]:
         if not opened.sequence:
@@ -293,19 +302,15 @@ class TradingRun:
                 gateway = connection.wire_account(port, number, symbols, self.settings.rhythm)
                 self.shell.outboxes[number].pump = gateway.pump
         self.upkeep = Upkeep(self)
+        self.rules = Rules(self)
+        for market, port in self.ports.items():
+            port.on_refusal = functools.partial(self.rules.refused, market)
         self.listening = Listening(self)
         self.shell.on_listens = self.listening.changed
 
-    def _write_run(self, epoch: int) -> None:
-        self._host = {
-            "format": FORMAT,
-            "veloz": __version__,
-            "engine": engine_digest(),
-            "epoch": epoch,
-            "began_ns": self._doors.clock.wall_ns(),
-            "settings": self.settings.plain(),
-            "strategies": [plain_strategy(seated) for seated in self.made],
-        }
+    def _write_run(self) -> None:
+        began_ns = self._doors.clock.wall_ns()
+        self._host = host_of(self.settings, self.made, self._starts, began_ns)
         write_json(self._doors.files, self.settings.folder / RUN, self._host)
 
     # -- the run -----------------------------------------------------------------------------
@@ -325,6 +330,7 @@ class TradingRun:
         await self.listening.begin(stop)
         self.spawn("subscriptions", self.listening.run())
         self.spawn("upkeep", self.upkeep.run())
+        self.spawn("rules", self.rules.run())
         if self._is_alone:
             self.upkeep.own_process()
         await self._first_of(stop)
@@ -455,8 +461,12 @@ class TradingRun:
             self.shell.settle()
             self.engine.wind_down(self.shell.now_ns())
             self.shell.settle()
-            is_clean = await self._wound_down(stop)
+            is_clean = await self.upkeep.wound_down(stop)
         left = await self._last_reconciliation(stop)
+        # A fill that only the listings told of may have left something that is to be closed.
+        while self.is_started and is_clean and not self.upkeep.is_wound_down():
+            is_clean = await self.upkeep.wound_down(stop)
+            left = await self._last_reconciliation(stop)
         await self._cancel_tasks()
         self.shell.close()
         # Only now does nothing follow any more: the hash is of the journal's last batch.
@@ -468,20 +478,6 @@ class TradingRun:
         if self._failure is not None:
             raise self._failure
         return outcome
-
-    async def _wound_down(self, stop: Stop) -> bool:
-        """Waits until orders and positions are as the stop policies want them."""
-        rhythm, began_ns = self.settings.rhythm, self._doors.clock.monotonic_ns()
-        while not self.upkeep.is_wound_down():
-            if stop.hurried.is_set() or self.shell.fatal:
-                return False
-            # Absence is proved by a listing past the deadline: a doubt takes its time.
-            most_s = rhythm.doubt_most_s if self.upkeep.doubts() else rhythm.stop_most_s
-            if self._doors.clock.monotonic_ns() - began_ns > most_s * 1e9:
-                self._tell("not_wound_down", self.upkeep.left_open())
-                return False
-            await asyncio.sleep(_POLL_S / 2)
-        return True
 
     async def _last_reconciliation(self, stop: Stop) -> list[dict[str, Any]]:
         """What the venue and the journal still differ in, at the very end."""

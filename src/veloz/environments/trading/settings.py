@@ -41,6 +41,7 @@ class Rhythm:
         save_s: Between two savings of the strategies' states.
         snapshot_s: Between two snapshots.
         status_s: Between two lines about how it goes.
+        rules_s: Between two looks at the venue's rules; a refusal by a filter is a reason as well.
         synced_most_s: The account must be known after so long, or the start fails.
         stop_most_s: How long a graceful stop waits for orders and positions to end.
         doubt_most_s: The same while the venue is asked about requests without an answer.
@@ -53,6 +54,7 @@ class Rhythm:
     save_s: float = 60.0
     snapshot_s: float = 600.0
     status_s: float = 5.0
+    rules_s: float = 600.0
     synced_most_s: float = 60.0
     stop_most_s: float = 15.0
     doubt_most_s: float = 60.0

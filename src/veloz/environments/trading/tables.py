@@ -25,12 +25,12 @@ from veloz.storage.importers.captures import listed_instrument
 from veloz.storage.symbols import did_you_mean, parse_symbol
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from veloz.environments.settings import BacktestSettings
     from veloz.venues.binance.hosts import Market
 
-__all__ = ["ASSET_SCALE", "TABLES", "Listing", "Tables", "market_of", "tables_of"]
+__all__ = ["ASSET_SCALE", "TABLES", "Listing", "Tables", "market_of", "renewed_row", "tables_of"]
 
 TABLES = "tables.json"
 ASSET_SCALE = 8
@@ -113,20 +113,21 @@ class Tables:
             ConfigError: A symbol is not listed any more, or the journal's units cannot express its
                 new filters.
         """
-        rows, earlier, told = list(self.instruments), list(self.earlier), list[str]()
+        rows, told = list(self.instruments), list[str]()
         for number, known in enumerate(rows):
             symbol = known["symbol"]
             listing = listings[market_of(symbol)]
             if symbol not in wanted and not listing.is_trading(symbol):
                 continue
-            now = in_units_of(known, listing.row(symbol, fees))
-            changed = [name for name in now if name not in _STAMPS and now[name] != known.get(name)]
-            if changed:
-                earlier.append(known)
-                rows[number] = now | {"valid_from_ns": at_ns}
-                what = ", ".join(f"{name} {known.get(name)} → {now[name]}" for name in changed)
-                told.append(f"{symbol}: {what}")
-        return replace(self, instruments=tuple(rows), earlier=tuple(earlier)), told
+            rows[number], change = renewed_row(known, listing, fees, at_ns)
+            if change:
+                told.append(change)
+        return self.with_rows(rows), told
+
+    def with_rows(self, rows: Sequence[dict[str, Any]]) -> Tables:
+        """The same with other versions of its instruments; those that they replace are kept."""
+        replaced = [old for old, new in zip(self.instruments, rows, strict=True) if old != new]
+        return replace(self, instruments=tuple(rows), earlier=(*self.earlier, *replaced))
 
     def text(self) -> bytes:
         """As a file holds them."""
@@ -186,7 +187,11 @@ class Listing:
 
     def is_trading(self, symbol: str) -> bool:
         """True if it is listed and trades now."""
-        return self.by_symbol.get(symbol, {}).get("status") == "trading"
+        return self.status(symbol) == "trading"
+
+    def status(self, symbol: str) -> str:
+        """The venue's word for whether it trades; "not listed" if it is gone."""
+        return str(self.by_symbol.get(symbol, {}).get("status", "not listed"))
 
     def row(self, symbol: str, fees: BacktestSettings) -> dict[str, Any]:
         """One instrument as the engine takes it.
@@ -210,6 +215,29 @@ _STAMPS = ("valid_from_ns", "origin")
 _UNITS = ("kind", "base", "quote", "settle", "multiplier", "venue_symbol")
 _PRICES = ("tick", "min_price", "max_price")
 _QUANTITIES = ("lot", "min_qty", "max_qty", "market_max_qty", "market_lot")
+
+
+def renewed_row(
+    known: dict[str, Any], listing: Listing, fees: BacktestSettings, at_ns: int
+) -> tuple[dict[str, Any], str]:
+    """An instrument by the venue's rules of now, and a sentence if they are others.
+
+    Args:
+        known: The version that holds.
+        listing: Of its market; the instrument trades.
+        fees: What the user says of fees.
+        at_ns: From when on a new version holds.
+
+    Raises:
+        ConfigError: The journal's units cannot express the new rules.
+    """
+    symbol = known["symbol"]
+    now = in_units_of(known, listing.row(symbol, fees))
+    changed = [name for name in now if name not in _STAMPS and now[name] != known.get(name)]
+    if not changed:
+        return known, ""
+    what = ", ".join(f"{name} {known.get(name)} → {now[name]}" for name in changed)
+    return now | {"valid_from_ns": at_ns}, f"{symbol}: {what}"
 
 
 def in_units_of(known: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,11 +12,14 @@ from veloz.storage.journal_writer import JournalSealed
 from veloz.strategy.faults import place_of
 
 if TYPE_CHECKING:
+    from veloz.environments.trading.lifetime import Stop
     from veloz.environments.trading.run import TradingRun
 
 __all__ = ["Upkeep"]
 
 _BEAT_S = 1.0
+_POLL_S = 0.05
+_FLATTEN_MOST = 3
 _IDLE_NS = 20_000_000
 _COLLECT_EVERY_NS = 10_000_000_000
 _STAGES = ("callback", "request", "written", "fill")
@@ -41,6 +44,7 @@ class Upkeep:
         self._is_collecting = False
         self._collected_ns = 0
         self._told: set[int] = set()
+        self._flattened = 0
         self._snapshot: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
@@ -97,6 +101,7 @@ class Upkeep:
             "positions": self._positions(),
             "balances": self._balances(),
             "frozen": [text for _, text in engine.view("frozen")],
+            "rules_changed": list(run.rules.changes),
             "sessions": sessions,
             "latency_ns": {name: list(engine.latency(name)) for name in _STAGES},
             "collections_on_path": self.collections_on_path,
@@ -130,9 +135,54 @@ class Upkeep:
         # On spot the fee of the closing order itself leaves a crumb below the lot.
         contracts = {row["symbol"] for row in self._run.tables.instruments if row["kind"] != "spot"}
         held = [row for row in self._raw_positions() if row["symbol"] in contracts]
-        if any(row["strategy"] in flat for row in held):
+        if any(row["strategy"] in flat for row in held) or self._engine.unflattened():
             return False
-        return not self._engine.view("pending")
+        return not self.undecided()
+
+    def undecided(self) -> int:
+        """Requests and fills of which nobody knows yet what they came to."""
+        accounts = range(len(self._run.tables.markets))
+        lacking = sum(len(self._engine.view("needs_trades", number)) for number in accounts)
+        return len(self._engine.view("pending")) + self.doubts() + lacking
+
+    async def wound_down(self, stop: Stop) -> bool:
+        """Waits until orders and positions are as the stop policies want them.
+
+        Returns:
+            False if they are not within the time that the settings give, or nobody waits any more.
+        """
+        rhythm, now_ns = self._run.settings.rhythm, self._clock.monotonic_ns
+        most_ns = int(rhythm.stop_most_s * 1e9)
+        until_ns, doubt_until_ns = now_ns() + most_ns, now_ns() + int(rhythm.doubt_most_s * 1e9)
+        while not self.is_wound_down():
+            if stop.hurried.is_set() or self._run.shell.fatal:
+                return False
+            # Absence is proved by a listing past the deadline: a doubt takes its time. What an
+            # order under way has brought is closed once that is known, and that takes its own.
+            is_in_doubt = self.undecided() > 0 and now_ns() < doubt_until_ns
+            if is_in_doubt or self.flatten_rest():
+                until_ns = now_ns() + most_ns
+            if now_ns() > until_ns:
+                self._run.tell("not_wound_down", self.left_open())
+                return False
+            await asyncio.sleep(_POLL_S)
+        return True
+
+    def flatten_rest(self) -> bool:
+        """Closes what an order brought that was under way when its strategy had to leave.
+
+        Returns:
+            True if something was ordered. Nothing is while an order or a request is undecided, nor
+            again and again: what the venue does not let us close, a person does.
+        """
+        if self._flattened >= _FLATTEN_MOST or self.undecided():
+            return False
+        rows = self._engine.unflattened()
+        for row in rows:
+            self._engine.flatten_rest(row, self._run.shell.now_ns())
+            self._run.shell.settle()
+        self._flattened += bool(rows)
+        return bool(rows)
 
     def left_open(self) -> dict[str, Any]:
         """What keeps a run from being wound down."""

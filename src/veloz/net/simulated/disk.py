@@ -128,8 +128,15 @@ class Disk:
         """
         self._failures.append(_Failure(call, self._calls[call] + nth, times, code, 0))
 
-    def mend(self) -> None:
-        """Ends every ordered failure that has not come; a pulled cord too."""
+    def mend(self, code: int | None = None) -> None:
+        """Ends every ordered failure that has not come; a pulled cord too.
+
+        Args:
+            code: Ends those with this error only, and nothing else.
+        """
+        if code is not None:
+            self._failures = [one for one in self._failures if one.code != code]
+            return
         self._failures.clear()
         self._pull = None
 

@@ -26,6 +26,7 @@ import heapq
 import selectors
 import threading
 from collections import deque
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from veloz.errors import VelozError
@@ -85,6 +86,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     _scheduled: list[tuple[int, int, _Timer]]
     _ready: deque[asyncio.Handle]
+    _closed: bool
     _timer_cancelled_count: int
     _stopping: bool
 
@@ -155,6 +157,23 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """
         return self._set(when_ns, callback, args, context, is_arrival=True)
 
+    def call_soon(
+        self,
+        callback: Callable[..., object],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.Handle:
+        """Calls back in the next round."""
+        if self._closed:
+            self._check_closed()
+        handle = _Soon(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
+    def get_debug(self) -> bool:
+        """False: what asyncio's debug mode looks for, threads and slow callbacks, is not here."""
+        return False
+
     def call_soon_threadsafe(
         self,
         callback: Callable[..., object],
@@ -188,10 +207,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         *,
         is_arrival: bool,
     ) -> _Timer:
-        when_ns = max(when_ns, self.now_ns)
+        if when_ns < self.now_ns:
+            when_ns = self.now_ns
         timer = _Timer(when_ns, callback, args, self, context)
         timer.is_arrival = is_arrival
-        heapq.heappush(self._scheduled, (when_ns, self._next(), timer))
+        self._made += 1
+        heapq.heappush(self._scheduled, (when_ns, self._made, timer))
         return timer
 
     def _run_once(self) -> None:
@@ -339,6 +360,27 @@ class _NoSelector(selectors.BaseSelector):
         return {}
 
 
+class _Soon(asyncio.Handle):
+    """What is called in the next round; made without a look at the debug mode."""
+
+    __slots__ = ()
+
+    def __init__(
+        self,
+        callback: Callable[..., object],
+        args: tuple[Any, ...],
+        loop: VirtualLoop,
+        context: contextvars.Context | None,
+    ) -> None:
+        self._context = copy_context() if context is None else context
+        self._loop = loop
+        self._callback = callback
+        self._args = args
+        self._cancelled = False
+        self._repr = None
+        self._source_traceback = None
+
+
 class _Timer(asyncio.TimerHandle):
     """A timer; the loop's queue keeps its exact instant and when it was set."""
 
@@ -352,7 +394,14 @@ class _Timer(asyncio.TimerHandle):
         loop: VirtualLoop,
         context: contextvars.Context | None,
     ) -> None:
-        super().__init__(when_ns / _NS, callback, args, loop, context)
+        self._context = copy_context() if context is None else context
+        self._loop = loop
+        self._callback = callback
+        self._args = args
+        self._cancelled = False
+        self._repr = None
+        self._source_traceback = None
+        self._when = when_ns / _NS
         self._scheduled = True
         self.is_arrival = False
 

@@ -179,7 +179,13 @@ class BinanceGateway:
         self._answer_ns = int(self._times.answer_s * 1e9)
         self._monotonic_ns = doors.clock.monotonic_ns
         self._session = ApiSession(
-            self._address, doors, self, pace, proxy=hosts.proxy, times=session_times
+            self._address,
+            doors,
+            self,
+            pace,
+            proxy=hosts.proxy,
+            times=session_times,
+            budget=budget,
         )
         self._queue: list[tuple[Priority, int, int, VenueRequest]] = []
         self._sequence = 0

@@ -104,7 +104,7 @@ impl<'a> Reading<'a> {
     pub fn order(&mut self, r: &OrderReport<'_>) {
         let Some((row, instrument)) = self.instrument(r.row) else { return };
         self.unplaced.unclear |= r.is_unclear();
-        let subject = self.subject(r.client_id.as_deref(), row, r.venue_order_id);
+        let subject = self.subject_of(r, row);
         let ts_exchange = r.ts_exchange.or(r.ts_event).unwrap_or(self.ts_recv);
         let fill = self.fill_of(r, instrument);
         if let Subject::Unknown = subject {
@@ -207,8 +207,7 @@ impl<'a> Reading<'a> {
     /// A fill that is told sooner and with less: it counts, and is booked when all is known.
     fn early_fill(&mut self, r: &OrderReport<'_>) {
         let Some((row, instrument)) = self.instrument(r.row) else { return };
-        let subject = self.subject(r.client_id.as_deref(), row, r.venue_order_id);
-        let Subject::Known(of) = subject else { return };
+        let Subject::Known(of) = self.subject_of(r, row) else { return };
         let Some(last) = units(r.last_qty, instrument.qty_scale) else { return };
         let Some(known) = self.leg(of) else { return };
         if r.trade_id.is_some_and(|id| known.knows_trade(id as u64)) {
@@ -234,8 +233,7 @@ impl<'a> Reading<'a> {
                 FoundStatus::Open
             }
         };
-        let subject = self.subject(r.client_id.as_deref(), row, r.venue_order_id);
-        let Subject::Known(of) = subject else {
+        let Subject::Known(of) = self.subject_of(r, row) else {
             if status == FoundStatus::Open {
                 self.external(row, i, r, ts_exchange);
             }
@@ -267,8 +265,11 @@ impl<'a> Reading<'a> {
         let number = trade.venue_order_id.unwrap_or(0);
         let ts_exchange = trade.ts_exchange.unwrap_or(self.ts_recv);
         match self.subject(None, row, number) {
-            Subject::Known(order) => self.trade(order, row, trade, ts_exchange),
-            Subject::Unknown => {
+            Subject::Known(order) if self.is_of_an_earlier(order, row, trade) => {}
+            Subject::Known(order) if !self.is_of_a_later(order, trade) => {
+                self.trade(order, row, trade, ts_exchange);
+            }
+            _ => {
                 let Some(fill) = self.fill_of_trade(row, trade) else { return };
                 let report = Report { order: 0, ts_exchange, kind: ReportKind::Filled(fill) };
                 self.park(row, number, &report, None);
@@ -462,6 +463,45 @@ impl<'a> Reading<'a> {
             Some(order) => Subject::Known(order),
             None => Subject::Unknown,
         }
+    }
+
+    /// Which order a message is about. A number that comes back behind the end of its order, under
+    /// a name that is not ours, is another order's: venues have rolled numbers back (F-G03).
+    fn subject_of(&self, r: &OrderReport<'_>, row: u32) -> Subject {
+        if let Some(order) = self.ours(r.client_id.as_deref()) {
+            return Subject::Known(order);
+        }
+        let begun = match r.status.and_then(|word| word.known) {
+            Some(OrderStatus::New) => r.ts_created.or(r.ts_exchange).or(r.ts_event),
+            _ => r.ts_created,
+        };
+        let is_another = |order: &Order| {
+            let side = r.side.map(|side| if side == "BUY" { Side::Buy } else { Side::Sell });
+            Desk::is_another(order, side.unwrap_or(order.spec.side), begun.unwrap_or(0))
+        };
+        match self.subject(None, row, r.venue_order_id) {
+            Subject::Known(of) if self.leg(of).is_some_and(is_another) => Subject::Unknown,
+            subject => subject,
+        }
+    }
+
+    /// True if a trade of a listing was booked to an order that had the number before.
+    fn is_of_an_earlier(&self, of: Leg, row: u32, trade: &TradeRow<'_>) -> bool {
+        let (id, ts) = (trade.trade_id as u64, trade.ts_exchange.unwrap_or(i64::MAX));
+        self.leg(of).is_some_and(|order| order.ts_accepted > ts && !order.knows_trade(id))
+            && self.desk.orders.has_trade(self.account, row, id)
+    }
+
+    /// True if a trade of a listing is one of an order that took the number over.
+    fn is_of_a_later(&self, of: Leg, trade: &TradeRow<'_>) -> bool {
+        self.leg(of).is_some_and(|order| {
+            let side = trade.is_buyer.map(|buys| if buys { Side::Buy } else { Side::Sell });
+            // One that is not filled may still have trades that nobody told of.
+            let is_full = order.filled_qty >= order.spec.qty;
+            let ts = trade.ts_exchange.filter(|_| is_full).unwrap_or(0);
+            !order.knows_trade(trade.trade_id as u64)
+                && Desk::is_another(order, side.unwrap_or(order.spec.side), ts)
+        })
     }
 
     fn fill_of(&mut self, r: &OrderReport<'_>, i: &Instrument) -> Option<FillFact> {

@@ -201,6 +201,10 @@ class BinanceRest:
         time: The venue's clock.
         codec: Signs; None for public data only.
         timeout_s: For one request.
+
+    Attributes:
+        market: Whose.
+        budget: As given.
     """
 
     def __init__(
@@ -216,7 +220,7 @@ class BinanceRest:
         self.market: Market = hosts.market
         self._hosts = hosts
         self._doors = doors
-        self._budget = budget
+        self.budget = budget
         self._time = time
         self._codec = codec
         self._timeout_s = timeout_s
@@ -244,7 +248,7 @@ class BinanceRest:
         if endpoint is None:
             raise ConfigError(f"{self.market} has no request {name!r}")
         rank = endpoint.priority if priority is None else priority
-        await self._budget.wait(endpoint.weight, rank)
+        await self.budget.wait(endpoint.weight, rank)
         is_wallet = endpoint.path.startswith("/sapi/")
         path = endpoint.path if is_wallet else f"{_PREFIXES[self.market]}{endpoint.path}"
         pairs = list((params or {}).items())
@@ -283,7 +287,7 @@ class BinanceRest:
         return self._answer(self._hosts.rest_url(call.path), response, asked_ns)
 
     def _answer(self, url: str, response: HttpResponse, asked_ns: int) -> RestAnswer:
-        self._budget.observe(response.status, response.headers)
+        self.budget.observe(response.status, response.headers)
         wall_ns = self._doors.clock.wall_ns()
         return RestAnswer(url, response.status, response.body, wall_ns, asked_ns)
 

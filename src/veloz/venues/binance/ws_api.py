@@ -9,6 +9,9 @@
 What a newcomer gets wrong: a frame is written to one socket, once. When that socket ends, nothing
 of it is written again anywhere: who sent it hears `lost` and has to ask the venue (F-A09).
 
+A connection to the WebSocket API costs weight as requests do, and is refused with the same 429 and
+418: none is tried while the venue has asked for silence (F-F01, F-F02).
+
 Source: Binance Spot API "WebSocket API"; USDⓈ-M and COIN-M "WebSocket API General Info".
 """
 
@@ -19,6 +22,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from veloz.net.doors import ConnectFailed, ConnectionLost
+from veloz.net.limits import Priority
 from veloz.venues.binance.rollover import planned_age_s
 
 if TYPE_CHECKING:
@@ -26,8 +30,12 @@ if TYPE_CHECKING:
 
     from veloz.net.backoff import Backoff
     from veloz.net.doors import Connection, Doors
+    from veloz.venues.binance.rest import Budget
 
 __all__ = ["ApiSession", "ApiSocket", "SessionTimes", "SessionUser"]
+
+_CONNECT_WEIGHT = 2
+_LOOK_AGAIN_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +142,7 @@ class ApiSession:
         prepare: Readies a new connection before it is used; False gives it up.
         proxy: Where it goes through.
         times: When things are done.
+        budget: What a connection costs weight of; None where it costs none.
 
     Attributes:
         counts: `connects`, `closes`, `rollovers`, `silent`: how often each happened.
@@ -149,6 +158,7 @@ class ApiSession:
         prepare: Callable[[ApiSocket], Awaitable[bool]] | None = None,
         proxy: str | None = None,
         times: SessionTimes | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self.counts: dict[str, int] = dict.fromkeys(
             ("connects", "closes", "rollovers", "silent"), 0
@@ -160,6 +170,7 @@ class ApiSession:
         self._prepare = prepare
         self._proxy = proxy
         self._times = times or SessionTimes()
+        self._budget = budget
         self._current: ApiSocket | None = None
         self._retiring: list[ApiSocket] = []
         self._opened = 0
@@ -191,6 +202,8 @@ class ApiSession:
                 current = self.socket
                 if current is None:
                     await self._pace.wait()
+                    while not self._may_connect():
+                        await asyncio.sleep(_LOOK_AGAIN_S)
                     self._current = await self._open()
                 elif now_ns >= current.due_ns:
                     await self._replace(current)
@@ -234,7 +247,8 @@ class ApiSession:
         try:
             url = await self._url()
             socket.connection = await self._doors.sockets.connect(url, socket, proxy=self._proxy)
-        except (ConnectFailed, ConnectionLost):
+        except (ConnectFailed, ConnectionLost) as failed:
+            self._observe(failed)
             return None
         if self._prepare is not None and not await self._prepare(socket):
             socket.drop()
@@ -244,9 +258,21 @@ class ApiSession:
         self._pace.succeeded()
         return socket
 
+    def _may_connect(self) -> bool:
+        """Charges a connection, if the limits allow one now: cancels are to go through it."""
+        budget = self._budget
+        return budget is None or budget.take(_CONNECT_WEIGHT, 0, Priority.CANCEL)
+
+    def _observe(self, failed: ConnectFailed | ConnectionLost) -> None:
+        """Tells the limits what a refused upgrade says of them."""
+        answer = failed.response if isinstance(failed, ConnectFailed) else None
+        if self._budget is not None and answer is not None:
+            headers = {name.lower(): value for name, value in answer.headers.items()}
+            self._budget.observe(answer.status, headers)
+
     async def _replace(self, old: ApiSocket) -> None:
         await self._pace.wait()
-        new = await self._open()
+        new = await self._open() if self._may_connect() else None
         if new is None:
             old.due_ns = self._doors.clock.monotonic_ns() + 5_000_000_000
             return

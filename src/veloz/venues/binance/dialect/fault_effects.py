@@ -48,6 +48,7 @@ class Treatment:
         answer_delay_ms: Holds the answer back.
         empties: Answers as if the account had nothing.
         stale: Answers with the answer before.
+        levels: Answers with no more levels of a book than these; 0 for all.
         exhausts: Uses up the weight, or bans.
         price_shift_ticks: Moves the order's price.
         spoils: Of a batch, every second element is one that the venue refuses.
@@ -59,6 +60,7 @@ class Treatment:
     answer_delay_ms: int = 0
     empties: bool = False
     stale: bool = False
+    levels: int = 0
     exhausts: Literal["", "weight", "ban"] = ""
     price_shift_ticks: int = 0
     spoils: bool = False
@@ -157,6 +159,9 @@ READS = ("order.status", "openOrders.status", "allOrders", "myTrades")
 ACCOUNT = ("account.*", "positionRisk", "v2/account.*")
 REQUEST: dict[str, RequestFault] = {
     "F-B02": RequestFault(("depth",), lambda _args: Treatment(stale=True)),
+    "F-B06": RequestFault(
+        ("depth",), lambda args: Treatment(levels=max(1, int(args.get("levels", 2))))
+    ),
     "F-C01": RequestFault(PLACING, lambda args: _unknown(args, "never")),
     "F-C02": RequestFault(PLACING, lambda args: _unknown(args, "now")),
     "F-C03": RequestFault(PLACING, lambda args: _unknown(args, "later")),
@@ -405,5 +410,7 @@ TIME: dict[str, Callable[[World, Args], None]] = {
     "F-E10": lambda world, args: world.revoke_key(revoked=bool(args.get("revoked", True))),
     "F-F06": lambda world, args: world.change_filters(args),
     "F-F07": lambda world, args: world.change_status(args),
+    "F-G03": lambda world, args: world.act_by_hand({"act": "reissue", **args}),
+    "F-G05": lambda world, args: world.act_by_hand({"act": "namesake", **args}),
     "F-L03": lambda world, args: world.shift_clock(int(args.get("by_ms", 2000))),
 }

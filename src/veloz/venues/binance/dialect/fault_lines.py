@@ -14,7 +14,10 @@ _PATTERNS = frozenset({"request", "market", "stream", "event", "client_order_id"
 _COUNTS = frozenset({"nth", "every", "at_ms", "times"})
 _RATE = "rate_per_1k_events"
 _WHOLE = frozenset(
-    {"delay_ms", "later_ms", "for_ms", "notice_ms", "copies", "ticks", "by_ms", "code", "status"}
+    {
+        *("delay_ms", "later_ms", "for_ms", "notice_ms", "copies", "ticks", "by_ms", "code"),
+        *("status", "levels"),
+    }
 )
 _FIGURES = frozenset({"qty", "price", "amount", "tick", "step", "min_notional"})
 _MOST = 1 << 31

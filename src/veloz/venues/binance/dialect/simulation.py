@@ -21,6 +21,8 @@ from veloz.exchange.events import (
     AccountEvent,
     AlgoEvent,
     BalanceEvent,
+    BookChange,
+    BookTickerEvent,
     MarginCallEvent,
     OrderEvent,
     OrderListEvent,
@@ -54,6 +56,8 @@ PRIVATE = (
     AccountEvent,
     AlgoEvent,
     BalanceEvent,
+    BookChange,
+    BookTickerEvent,
     MarginCallEvent,
     OrderEvent,
     OrderListEvent,
@@ -110,6 +114,7 @@ class Simulation:
         self.service = Service(self.venue, ROUTES, self.faults)
         self.hubs = {market: Hub(self.venue, market, self.faults) for market in Market}
         self.publishers = [Publisher(hub) for hub in self.hubs.values()]
+        self._publisher = dict(zip(self.hubs, self.publishers, strict=True))
         self.peers: dict[int, Peer] = {}
         self.user_feed = UserFeed(self.venue, self.hubs, self.faults, self.peers)
         self.levers = Levers(self)
@@ -220,8 +225,12 @@ class Simulation:
         return shape
 
     def _hear(self, event: object) -> None:
-        if isinstance(event, PRIVATE):
+        if isinstance(event, BookChange):
+            self._publisher[event.market].hear(event)
+        elif isinstance(event, BookTickerEvent):
+            self._publisher[event.ticker.market].hear(event)
+        elif isinstance(event, PRIVATE):
             self.user_feed.hear(event)
-            return
-        for publisher in self.publishers:
-            publisher.hear(event)
+        else:
+            for publisher in self.publishers:
+                publisher.hear(event)

@@ -78,6 +78,7 @@ class Venue:
         }
         self.listen_keys: dict[str, ListenKey] = {}
         self.offset_ns = 0
+        self.unlisted: set[tuple[Market, str]] = set()
         # books that somebody else keeps: their streams are not fed by the exchange
         self.books: dict[tuple[Market, str], Callable[[int], Depth]] = {}
 
@@ -166,7 +167,13 @@ class Call:
             return [self.listing()]
         if "symbols" in self.params:
             return [self.find(str(name)) for name in self.params.json_list("symbols")]
-        return list(self.exchange.listings(self.market))
+        return self.listed()
+
+    def listed(self) -> list[Listing]:
+        """Every symbol of the market but those that have vanished."""
+        gone = self.venue.unlisted
+        rows = self.exchange.listings(self.market)
+        return [row for row in rows if (row.market, row.symbol) not in gone]
 
     def refused(self, refusal: Refusal, *, query: bool = False) -> Exception:
         """The venue's error for a refusal of the exchange."""

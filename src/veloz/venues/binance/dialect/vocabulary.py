@@ -111,7 +111,8 @@ INTERVALS = {
 }
 
 
-_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+# what is encoded is built here, so it never holds itself
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, check_circular=False)
 
 
 def fixed(value: Decimal, decimals: int = 8) -> str:
