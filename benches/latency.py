@@ -6,7 +6,9 @@
 trades on it in another with `strategies/probe.py`: the commands as a user has them. The times are
 those that the run states of itself, over every frame, from the receipt of the first frame of its
 read: to the strategy's callback, until an order's bytes are written, from a report to `on_fill`.
-The machine's load is stated beside them: both processes want a core.
+Each process has a core of its own, unless `--free`: on loopback the kernel otherwise likes to run
+the exchange, woken by an order, on the core of the run, which then waits for it inside of `send`; no
+venue does that. The machine's load is stated beside the times.
 """
 
 import contextlib
@@ -49,10 +51,25 @@ def speed_for(recording: Path, rate: float, count: int) -> float:
 
 
 @contextlib.contextmanager
-def venue(folder: Path, recording: Path, speed: float) -> Iterator[str]:
+def on_core(number: int | None) -> Iterator[None]:
+    """What is started meanwhile has a core of its own; None leaves it to the kernel."""
+    if number is None:
+        yield
+        return
+    ours = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {sorted(ours)[number]})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, ours)
+
+
+@contextlib.contextmanager
+def venue(folder: Path, recording: Path, speed: float, *, core: int | None) -> Iterator[str]:
     """The exchange as a process; gives the line that it prints, and leaves a key file."""
     words = ["exchange", "--json", "--market", "frames", str(recording), "--speed", f"{speed:.3f}"]
-    serving = subprocess.Popen([*VELOZ, *words], text=True, stdout=subprocess.PIPE, cwd=folder)
+    with on_core(core):
+        serving = subprocess.Popen([*VELOZ, *words], text=True, stdout=subprocess.PIPE, cwd=folder)
     try:
         line = serving.stdout.readline()
         if not line:
@@ -84,9 +101,10 @@ def traded(folder: Path, line: str, seconds: float, args: Any) -> dict[str, Any]
         "--set", f"gap={args.gap}",
     ]  # fmt: skip
     env = {**os.environ, "VELOZ_HOME": str(folder / "home")}
-    running = subprocess.Popen(
-        [*VELOZ, *words], text=True, stdout=subprocess.PIPE, env=env, cwd=folder
-    )
+    with on_core(None if args.free else -1):
+        running = subprocess.Popen(
+            [*VELOZ, *words], text=True, stdout=subprocess.PIPE, env=env, cwd=folder
+        )
     heard: dict[str, dict[str, Any]] = {}
     for text in running.stdout:
         told = json.loads(text)
@@ -107,16 +125,20 @@ def main() -> None:
     parser.add_argument("--gap", type=int, default=100, help="events between two requests (100)")
     parser.add_argument("--policy", default="os", help="of the journal (os)")
     parser.add_argument("--recording", type=Path, default=RECORDING, help="what is sent")
+    parser.add_argument(
+        "--free", action="store_true", help="leave the processes' cores to the kernel"
+    )
     args = parser.parse_args()
+    args.free |= len(os.sched_getaffinity(0)) < 2
     folder = Path(args.data).resolve() / "latency"
     speed, seconds = speed_for(args.recording, args.rate, args.n), args.n / args.rate
     for _ in range(args.runs):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        with venue(folder, args.recording, speed) as line:
+        with venue(folder, args.recording, speed, core=None if args.free else 0) as line:
             ended = traded(folder, line, seconds, args)
         told = ended["latency_ns"]
-        fields: dict[str, Any] = {"load": round(os.getloadavg()[0], 2)}
+        fields: dict[str, Any] = {"load": round(os.getloadavg()[0], 2), "own_cores": not args.free}
         for stage, name in STAGES.items():
             count, *times = told[stage]
             fields[f"{name}_count"] = count

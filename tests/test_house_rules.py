@@ -65,6 +65,7 @@ PUBLIC = [
     "Strategy",
     "StrategyError",
     "Symbol",
+    "SystemEvent",
     "Ticker",
     "Tickers",
     "Trade",

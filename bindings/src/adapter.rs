@@ -13,6 +13,7 @@ use crate::events::{
 use crate::market::Book;
 use crate::money::{Account, Position};
 use crate::order::Order;
+use crate::system::SystemEvent;
 use crate::wiring::{Fed, Wiring};
 
 /// The functions of a strategy's class that the engine calls; those that it does not define are
@@ -34,6 +35,7 @@ struct Callbacks {
     fill: Option<Py<PyAny>>,
     position: Option<Py<PyAny>>,
     account: Option<Py<PyAny>>,
+    system: Option<Py<PyAny>>,
     timer: Option<Py<PyAny>>,
     stop: Option<Py<PyAny>>,
 }
@@ -75,6 +77,7 @@ impl PyStrategy {
             fill: find("on_fill")?,
             position: find("on_position")?,
             account: find("on_account")?,
+            system: find("on_system")?,
             timer: find("on_timer")?,
             stop: find("on_stop")?,
         };
@@ -97,6 +100,7 @@ impl PyStrategy {
             (self.callbacks.fill.is_some(), wants::FILLS),
             (self.callbacks.position.is_some(), wants::POSITIONS),
             (self.callbacks.account.is_some(), wants::ACCOUNTS),
+            (self.callbacks.system.is_some(), wants::SYSTEM),
         ];
         pairs.iter().filter(|(on, _)| *on).map(|(_, bit)| bit).sum()
     }
@@ -339,6 +343,14 @@ impl Strategy for PyStrategy {
                 value(port, 0..self.wiring.link.instruments.len() as u32)?;
                 let account = Account::read(port.desk(), *account);
                 deliver!(self, port, account, account)
+            }
+            Event::System(event) => {
+                let link = &self.wiring.link;
+                let py = unsafe { Python::assume_attached() };
+                let symbol =
+                    event.instrument.map(|row| link.faces[row as usize].symbol.clone_ref(py));
+                let told = SystemEvent::new(py, event, symbol, port.desk().now_ns);
+                deliver!(self, port, system, told)
             }
             Event::Timer(number, _) => {
                 let py = unsafe { Python::assume_attached() };

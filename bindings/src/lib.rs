@@ -32,6 +32,7 @@ mod order;
 mod settings;
 mod signer;
 mod strategy;
+mod system;
 mod user_data;
 mod views;
 mod wiring;
@@ -57,6 +58,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<events::Liquidation>()?;
     module.add_class::<events::Ticker>()?;
     module.add_class::<events::Fill>()?;
+    module.add_class::<system::SystemEvent>()?;
     module.add_class::<market::Book>()?;
     module.add_class::<money::Account>()?;
     module.add_class::<money::Position>()?;

@@ -65,8 +65,7 @@ impl LiveEngine {
         let text = streams.join("\n");
         let fact = facts::StreamsMarked { feed, ts_recv: now, is_stale };
         self.hear((market_number::STREAMS, &fact, Some(text.as_bytes())), now, |hears, feeds| {
-            feeds[usize::from(feed)].mark(hears, &text, is_stale);
-            Ok(())
+            Ok(feeds[usize::from(feed)].mark(hears, &text, is_stale)?)
         })
     }
 }

@@ -33,6 +33,8 @@ pub trait Hears {
     fn mark(&mut self, mark: &MarkPrice) -> Result<(), EngineError>;
     fn funding(&mut self, funding: &Funding) -> Result<(), EngineError>;
     fn published(&mut self, row: &Published) -> Result<(), EngineError>;
+    /// A market is to be believed, or is not and why.
+    fn market_state(&mut self, row: u32, stale: Option<&str>) -> Result<(), EngineError>;
 }
 
 /// An engine that hears again what was heard at an instant.
@@ -42,10 +44,18 @@ pub struct Again<'a> {
 }
 
 macro_rules! hears {
-    ($who:ty, $self:ident => $engine:expr, $($method:ident $event:ident: $kind:ty => $call:expr),*) => {
+    ($who:ty, $self:ident => $engine:expr, $row:ident $stale:ident => $state:expr,
+     $($method:ident $event:ident: $kind:ty => $call:expr),*) => {
         impl Hears for $who {
             fn engine(&mut $self) -> &mut Engine<PyStrategy> {
                 $engine
+            }
+            fn market_state(
+                &mut $self,
+                $row: u32,
+                $stale: Option<&str>,
+            ) -> Result<(), EngineError> {
+                $state
             }
             $(fn $method(&mut $self, $event: &$kind) -> Result<(), EngineError> {
                 $call
@@ -54,6 +64,7 @@ macro_rules! hears {
     };
 }
 hears!(Hearing<'_, PyStrategy>, self => Hearing::engine(self),
+    row stale => Hearing::market_state(self, row, stale),
     ticks rows: [Tick] => Hearing::ticks(self, rows),
     trade trade: Trade => Hearing::trade(self, trade),
     quote quote: Quote => Hearing::quote(self, quote),
@@ -62,6 +73,7 @@ hears!(Hearing<'_, PyStrategy>, self => Hearing::engine(self),
     funding funding: Funding => Hearing::funding(self, funding),
     published row: Published => Hearing::published(self, row));
 hears!(Again<'_>, self => self.engine,
+    row stale => self.engine.market_state(row, stale, self.now_ns),
     ticks rows: [Tick] => self.engine.watched_ticks(rows, self.now_ns),
     trade trade: Trade => self.engine.trade(trade, self.now_ns),
     quote quote: Quote => self.engine.quote(quote, self.now_ns),
@@ -168,7 +180,12 @@ impl FeedSeat {
     }
 
     /// Marks streams as not to be trusted, or as trusted again.
-    pub fn mark(&mut self, hears: &mut impl Hears, streams: &str, is_stale: bool) {
+    pub fn mark(
+        &mut self,
+        hears: &mut impl Hears,
+        streams: &str,
+        is_stale: bool,
+    ) -> Result<(), EngineError> {
         for stream in streams.lines() {
             let symbol = stream.split('@').next().unwrap_or_default().to_ascii_uppercase();
             let Some(row) = self.feed.find(&symbol) else { continue };
@@ -178,8 +195,9 @@ impl FeedSeat {
             } else {
                 marks.remove(stream);
             }
-            self.show_state(hears, row);
+            self.show_state(hears, row)?;
         }
+        Ok(())
     }
 
     /// Lets a book that stays crossed be built anew, and one whose price has left what is known.
@@ -199,14 +217,22 @@ impl FeedSeat {
         }
     }
 
-    /// Shows the desk whether a row's market is to be believed.
-    fn show_state(&self, hears: &mut impl Hears, row: u32) {
-        let sync = self.feed.sync(row);
-        // Of a crossed or locked book nobody knows which side is wrong.
-        let is_stale = !self.stale[row as usize].is_empty()
-            || sync.is_some_and(|sync| sync.state() != SyncState::Live || sync.book().is_crossed());
-        let at = self.rows[row as usize] as usize;
-        hears.engine().desk.markets[at].is_stale = is_stale;
+    /// Shows whether a row's market is to be believed; who listens to it hears of a change.
+    fn show_state(&self, hears: &mut impl Hears, row: u32) -> Result<(), EngineError> {
+        let silent = &self.stale[row as usize];
+        let at = self.rows[row as usize];
+        if let Some(stream) = silent.first() {
+            return hears.market_state(at, Some(&format!("the stream {stream} is silent")));
+        }
+        let stale = self.feed.sync(row).and_then(|sync| match sync.state() {
+            // Of a crossed or locked book nobody knows which side is wrong.
+            SyncState::Live => {
+                sync.book().is_crossed().then_some("the best bid is not below the best offer")
+            }
+            SyncState::Stale => Some("the book has a hole and is built anew"),
+            _ => Some("the book is being built"),
+        });
+        hears.market_state(at, stale)
     }
 
     /// Lets the events of the last message be heard.
@@ -215,7 +241,7 @@ impl FeedSeat {
         for row in 0..self.rows.len() as u32 {
             if self.feed.sync(row).is_some() {
                 self.watch_book(row);
-                self.show_state(hears, row);
+                self.show_state(hears, row)?;
             }
         }
         let settling: Vec<u32> = columns.mark_prices.iter().map(|mark| mark.instrument).collect();
@@ -423,7 +449,7 @@ fn hear_again(
             let Some(fact) = StreamsMarked::take(&mut bytes) else { return Ok(()) };
             let streams = std::str::from_utf8(text).unwrap_or_default();
             let mut again = Again { engine, now_ns };
-            feeds[usize::from(fact.feed)].mark(&mut again, streams, fact.is_stale);
+            feeds[usize::from(fact.feed)].mark(&mut again, streams, fact.is_stale)?;
         }
         market_number::BAR => event!(Bar, bar),
         market_number::TICK => {

@@ -13,6 +13,7 @@
 use crate::desk::Input;
 use crate::engine::{Engine, EngineError};
 use crate::facts;
+use crate::instrument::InstrumentId;
 use crate::market::{Bar, Funding, MarkPrice, Published, Quote, Tick, Trade};
 use crate::order::Request;
 use crate::paper::Paper;
@@ -223,6 +224,22 @@ impl<S: Strategy> Hearing<'_, S> {
     /// [`EngineError`] if the desk cannot go on.
     pub fn published(&mut self, row: &Published) -> Result<(), EngineError> {
         self.live.engine.published(row, self.now_ns)?;
+        self.live.collect();
+        Ok(())
+    }
+
+    /// A market is to be believed, or is not and why.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the desk cannot go on.
+    #[inline]
+    pub fn market_state(
+        &mut self,
+        instrument: InstrumentId,
+        stale: Option<&str>,
+    ) -> Result<(), EngineError> {
+        self.live.engine.market_state(instrument, stale, self.now_ns)?;
         self.live.collect();
         Ok(())
     }

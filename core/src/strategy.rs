@@ -40,6 +40,32 @@ pub mod wants {
     pub const LIQUIDATIONS: u32 = 4096;
     /// Statistics of a rolling window.
     pub const TICKERS: u32 = 8192;
+    /// Changes around it: [`super::SystemEvent`].
+    pub const SYSTEM: u32 = 16384;
+}
+
+/// Something around a strategy changed: what it may believe, or whether it may trade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SystemEvent<'a> {
+    /// What.
+    pub kind: SystemKind,
+    /// Where; none for every instrument.
+    pub instrument: Option<InstrumentId>,
+    /// Why, in words.
+    pub reason: &'a str,
+}
+
+/// The kinds of [`SystemEvent`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SystemKind {
+    /// Market data is not to be believed: a stream is silent, a book has a hole or is crossed.
+    MarketStale,
+    /// Market data is to be believed (again).
+    MarketReady,
+    /// New orders are refused by the rule `frozen`; cancels still pass.
+    Frozen,
+    /// What was frozen may trade again.
+    Released,
 }
 
 /// What a strategy is told.
@@ -69,6 +95,8 @@ pub enum Event<'a> {
     Position(InstrumentId, PositionSide),
     /// The account changed.
     Account(u16),
+    /// Something around it changed.
+    System(&'a SystemEvent<'a>),
     /// A timer it set is due; its number and the time it was due.
     Timer(u32, i64),
     /// The run ends.
@@ -95,6 +123,7 @@ impl Event<'_> {
             Event::Fill(_) => "on_fill",
             Event::Position(..) => "on_position",
             Event::Account(_) => "on_account",
+            Event::System(_) => "on_system",
             Event::Timer(..) => "a timer",
             Event::Stop => "on_stop",
         }

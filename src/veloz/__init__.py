@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Order,
         Position,
         Quote,
+        SystemEvent,
         Ticker,
         Trade,
     )
@@ -98,6 +99,7 @@ _OWNERS = {
     "Run": "veloz.environments",
     "Strategy": "veloz.strategy",
     "Symbol": "veloz.strategy",
+    "SystemEvent": "veloz._core",
     "Ticker": "veloz._core",
     "Tickers": "veloz.strategy",
     "Trade": "veloz._core",
@@ -153,6 +155,7 @@ __all__ = [
     "Strategy",
     "StrategyError",
     "Symbol",
+    "SystemEvent",
     "Ticker",
     "Tickers",
     "Trade",

@@ -2104,6 +2104,27 @@ class StrategyBase:
         """
 
 @final
+class SystemEvent:
+    """Something around the strategy changed: whether a market is to be believed, or whether it may
+    trade.
+    """
+    @property
+    def kind(self) -> str:
+        """ "market_stale": the data of `symbol` is not to be believed, and new orders there are
+        refused unless they reduce; "market_ready": it is (again); "frozen": new orders are refused,
+        cancels still pass; "released": no more.
+        """
+    @property
+    def reason(self) -> str:
+        """Why, in words; empty if there is nothing to say."""
+    @property
+    def symbol(self) -> str | None:
+        """Where; None for every instrument of the account."""
+    @property
+    def ts_ns(self) -> int:
+        """When the engine learned of it, ns."""
+
+@final
 class Ticker:
     """Statistics of a rolling window, usually of 24 hours."""
     def __eq__(self, other: object, /) -> bool: ...

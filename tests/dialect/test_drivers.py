@@ -7,6 +7,7 @@ import gzip
 import json
 from argparse import Namespace
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -23,7 +24,7 @@ USDM = Market.USDM
 START = 1_680_652_700_000_000_000
 
 
-def recording(tmp_path: Path) -> Path:
+def recording(tmp_path: Path, *, every_ms: int = 100) -> Path:
     """A second of a small market: a book, changes of it, trades and a quote."""
 
     def line(at_ms: int, body: dict[str, Any], stream: str = "") -> str:
@@ -42,7 +43,7 @@ def recording(tmp_path: Path) -> Path:
         change = {"e": "depthUpdate", "E": 1, "T": 1, "s": "BTCUSDT", **ids}
         change |= {"b": [["27999.0", str(number)]], "a": []}
         trade = {"e": "trade", "E": 1, "T": 1, "s": "BTCUSDT", "t": number, "p": "28001.0"}
-        at = 100 * (number + 1)
+        at = every_ms * (number + 1)
         lines.append(line(at, change, "btcusdt@depth@100ms"))
         lines.append(line(at, {**trade, "q": "0.5", "m": False}, "btcusdt@trade"))
     path = tmp_path / "small.jsonl.gz"
@@ -88,6 +89,25 @@ def test_frames_are_sent_as_recorded_and_join_the_recorded_book(tmp_path: Path) 
             USDM, type="MARKET", timeInForce=None, price=None, newOrderRespType="RESULT"
         )
         assert (filled["status"], filled["avgPrice"]) == ("FILLED", "28001.00000")
+
+    play(scene)
+
+
+def test_frames_leave_at_their_own_instants_and_not_in_the_steps_of_a_timer(tmp_path: Path) -> None:
+    rows = read_recording(recording(tmp_path, every_ms=37))
+
+    async def scene(rig: Rig) -> None:
+        _, depth = rig.socket(USDM, "/public/ws/btcusdt@depth@100ms")
+        frames = Frames(rig.simulation, rows, speed=0.5)
+        rig.simulation.drivers.append(frames)
+
+        async def until(at_ns: int) -> None:
+            await asyncio.sleep(max(0, at_ns - rig.simulation.venue.clock_ns()) / 1e9)
+
+        await rig.simulation.follow(frames, until)
+        sent = [row["E"] for row in depth.of("depthUpdate")]
+        assert len(sent) == 10
+        assert {later - earlier for earlier, later in pairwise(sent)} == {74}
 
     play(scene)
 

@@ -15,7 +15,7 @@ from tests.venues.binance.trading import Trader
 from veloz.net.simulated import Fate, Parcel
 from veloz.venues.binance import listings
 from veloz.venues.binance.budget import BinanceBudget
-from veloz.venues.binance.live_side import ended_algo_order, external_order
+from veloz.venues.binance.engine_fields import ended_algo_order, external_order
 from veloz.venues.binance.rest import RestAnswer
 from veloz.venues.binance.rollover import Overlap, event_place
 from veloz.venues.binance.subscriptions import Subscriptions

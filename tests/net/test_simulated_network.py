@@ -162,6 +162,46 @@ def test_a_dead_peer_is_heard_of_only_if_its_kernel_lives(silently: bool) -> Non
     world.run(main())
 
 
+def test_a_machine_that_is_back_resets_what_it_does_not_know() -> None:
+    world = World(3)
+
+    async def main() -> None:
+        _, heard, connection = await opened(world)
+        world.host("venue").lose_power()
+        connection.send(b"into the dark")
+        await asyncio.sleep(60)
+        world.host("venue").boot()
+        await asyncio.sleep(60)
+        assert heard.ends == []  # nobody has said anything since
+        connection.send(b"who are you?")
+        connection.send(b"nobody?")
+        await asyncio.sleep(1)
+        assert heard.ends == [(None, "reset by the peer")]
+        assert not connection.is_open
+        assert world.network.links == []
+
+    world.run(main())
+
+
+def test_a_reset_is_lost_in_a_black_hole_too() -> None:
+    world = World(3)
+
+    async def main() -> None:
+        _, heard, connection = await opened(world)
+        world.network.links[0].black_hole(to_client=True, to_server=False)
+        world.host("venue").lose_power()
+        world.host("venue").boot()
+        connection.send(b"who are you?")
+        await asyncio.sleep(1)
+        assert heard.ends == []
+        world.network.links[0].heal()
+        connection.send(b"who are you?")
+        await asyncio.sleep(1)
+        assert heard.ends == [(None, "reset by the peer")]
+
+    world.run(main())
+
+
 def test_f_a03_a_black_hole_of_one_way_leaves_the_other() -> None:
     world = World(4)
 

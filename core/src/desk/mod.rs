@@ -91,6 +91,8 @@ pub enum Notice {
     Fill(Box<facts::Fill>),
     /// Funding was exchanged on an account's position.
     Funding(u16),
+    /// A scope was frozen, or released; and why.
+    Frozen(Box<facts::Frozen>, Box<str>),
 }
 
 /// Something that waits for its turn behind the input that caused it.

@@ -212,7 +212,7 @@ impl Desk {
                     *strategy
                 }
                 Notice::Fill(fill) => fill.strategy,
-                Notice::Funding(_) => EXTERNAL,
+                Notice::Funding(_) | Notice::Frozen(..) => EXTERNAL,
             };
             if strategy != EXTERNAL {
                 let now_ns = self.now_ns;

@@ -135,6 +135,7 @@ impl Desk {
         let fact = facts::Frozen { account, strategy, instrument, on: true };
         self.journal.record_with_text(number::FROZEN, &fact, reason.as_bytes());
         self.outside.frozen.insert(scope, reason.into());
+        self.outbox.turns.push_back(Turn::Notice(Notice::Frozen(Box::new(fact), reason.into())));
     }
 
     /// Lets a scope give orders again. False if it was not frozen.
@@ -147,6 +148,7 @@ impl Desk {
         self.journal.begin(self.market_seq, self.now_ns);
         self.journal.record_with_text(number::FROZEN, &fact, reason.as_bytes());
         self.journal.commit();
+        self.outbox.turns.push_back(Turn::Notice(Notice::Frozen(Box::new(fact), reason.into())));
         true
     }
 

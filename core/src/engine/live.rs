@@ -4,10 +4,11 @@
 use super::{Engine, EngineError, StopPolicy};
 use crate::desk::input::{Deed, Layouts};
 use crate::desk::{Input, InputError, Notice, RecoveredNotice, Recovery};
+use crate::facts;
 use crate::instrument::{InstrumentId, Kind};
 use crate::journal::{first_difference, JournalError, Reader};
 use crate::order::{OrderSpec, OrderType, PositionSide, Side};
-use crate::strategy::{Event, Fault, Port, Strategy};
+use crate::strategy::{wants, Event, Fault, Port, Strategy, SystemEvent, SystemKind};
 
 /// The state of a strategy that was stopped by its policy.
 const WOUND_DOWN: u8 = 4;
@@ -243,7 +244,6 @@ impl<S: Strategy> Engine<S> {
     /// Hands one notice to whom it concerns.
     #[inline]
     pub(super) fn deliver(&mut self, notice: Notice) {
-        use crate::strategy::wants;
         match notice {
             Notice::Order { id, strategy } => {
                 if strategy != super::EXTERNAL
@@ -280,7 +280,66 @@ impl<S: Strategy> Engine<S> {
                     }
                 }
             }
+            Notice::Frozen(fact, reason) => self.tell_frozen(&fact, &reason),
         }
+    }
+
+    /// Tells whom it concerns that a scope is frozen or released.
+    fn tell_frozen(&mut self, fact: &facts::Frozen, reason: &str) {
+        let kind = if fact.on { SystemKind::Frozen } else { SystemKind::Released };
+        let instrument = (fact.instrument != u32::MAX).then_some(fact.instrument);
+        let event = SystemEvent { kind, instrument, reason };
+        for row in 1..=self.seats.len() as u16 {
+            let seat = &self.seats[usize::from(row) - 1];
+            let is_its = (fact.strategy == u16::MAX || fact.strategy == row)
+                && (fact.account == u16::MAX
+                    || seat.account == fact.account
+                    || seat.routes.contains(&fact.account));
+            if is_its && seat.own & wants::SYSTEM != 0 {
+                self.call(row, &Event::System(&event));
+            }
+        }
+    }
+
+    /// From here on a market is to be believed, or is not, and why. Who listens to it is told
+    /// when that changes.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] if the desk cannot go on.
+    #[inline]
+    pub fn market_state(
+        &mut self,
+        instrument: InstrumentId,
+        stale: Option<&str>,
+        now_ns: i64,
+    ) -> Result<(), EngineError> {
+        if self.desk.markets[instrument as usize].is_stale == stale.is_some() {
+            return Ok(());
+        }
+        self.market_changed(instrument, stale, now_ns)
+    }
+
+    #[cold]
+    fn market_changed(
+        &mut self,
+        instrument: InstrumentId,
+        stale: Option<&str>,
+        now_ns: i64,
+    ) -> Result<(), EngineError> {
+        self.desk.now_ns = now_ns;
+        self.desk.markets[instrument as usize].is_stale = stale.is_some();
+        let kind = if stale.is_some() { SystemKind::MarketStale } else { SystemKind::MarketReady };
+        let reason = stale.unwrap_or_default();
+        let event = SystemEvent { kind, instrument: Some(instrument), reason };
+        for row in 1..=self.seats.len() as u16 {
+            let listens = &self.listeners[instrument as usize];
+            let is_wanted = self.seats[usize::from(row) - 1].own & wants::SYSTEM != 0;
+            if is_wanted && listens.iter().any(|listener| listener.seat == row) {
+                self.call(row, &Event::System(&event));
+            }
+        }
+        self.settle()
     }
 
     /// Runs the strategies again on the inputs of a segment, and compares what they do: every

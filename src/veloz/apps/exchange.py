@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
+import gc
 import json
 import random
 import signal
@@ -32,7 +34,7 @@ MARKETS = ("generator", "recording", "frames")
 MOST_SPEED, MOST_RATE, MOST_ACCOUNTS, LAST_PORT = 1e6, 1e5, 1000, 65_533
 """Three ports in a row are taken; the others are beyond what one process can serve."""
 MOST_BALANCE = Decimal(10) ** 15
-STEP_MS = {"generator": 10, "recording": 10, "frames": 1}
+STEP_MS = {"generator": 10, "recording": 10, "frames": 100}
 
 
 def add_parser(verbs: Any) -> None:
@@ -200,7 +202,8 @@ def plan_of(body: bytes, name: str) -> dict[str, Any]:
 
 
 async def _serve(args: argparse.Namespace) -> None:
-    from veloz.net.real import real_doors  # loads the network libraries
+    from veloz.net.real import Alarm, real_doors  # loads the network libraries
+    from veloz.venues.binance.dialect import Frames
 
     host, port = _listening(args)
     simulation = build(args, time.time_ns)
@@ -210,14 +213,31 @@ async def _serve(args: argparse.Namespace) -> None:
         loop.add_signal_handler(number, stop.set)
     async with real_doors() as doors:
         simulation.beat()
+        gc.collect()
+        gc.freeze()  # a recording is many objects: to walk through them stops the market
         shape = await simulation.serve(doors.sockets, host, port)
         _announce(shape, as_json=args.json)
-        beating = asyncio.create_task(simulation.run(STEP_MS[args.market[0]]))
+        alarms = contextlib.ExitStack()
+        moving = [asyncio.create_task(simulation.run(STEP_MS[args.market[0]]))]
+        for driver in simulation.drivers:
+            if isinstance(driver, Frames):
+                alarm = Alarm()
+                alarms.callback(alarm.close)
+                moving.append(asyncio.create_task(simulation.follow(driver, alarm.until)))
         stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait({beating, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if beating.done():
-            beating.result()  # it only ends by an error
-        beating.cancel()
+        with alarms:
+            await _until(stopping, moving)
+
+
+async def _until(stopping: asyncio.Task[Any], moving: list[asyncio.Task[None]]) -> None:
+    """Waits for the end; a market that is over is no end, a market that fails is one."""
+    waiting: set[asyncio.Task[Any]] = {stopping, *moving}
+    while not stopping.done():
+        done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    for task in waiting:
+        task.cancel()
 
 
 def _announce(shape: dict[str, Any], *, as_json: bool) -> None:

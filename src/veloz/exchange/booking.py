@@ -6,8 +6,6 @@ ledger takes the other side, so that all ledgers together always add up.
 
 from __future__ import annotations
 
-from copy import copy
-from dataclasses import replace
 from decimal import Decimal
 
 from veloz.exchange.events import (
@@ -86,7 +84,7 @@ class Booking:
 
     def echo(self, instrument: Instrument, order: Order, qty: Decimal) -> None:
         """A second fill of a resting order under the last trade's number, unseen by the tape."""
-        trade = replace(instrument.tape.trades[-1], qty=qty, ts=self.floor.now_ns())
+        trade = instrument.tape.trades[-1]._replace(qty=qty, ts=self.floor.now_ns())
         self._side(instrument, None, order.side.opposite, trade, is_maker=False)
         self._side(instrument, order, order.side, trade, is_maker=True)
 
@@ -382,8 +380,7 @@ class Booking:
         if execution is Execution.TRADE_PREVENTION:
             match = self.floor.accounts[order.account].desks[order.market].prevented[-1]
             qty = min(match.taker_qty, match.maker_qty)
-            event = replace(
-                event,
+            event = event._replace(
                 prevented_qty=qty if match.stp_mode is StpMode.DECREMENT else ZERO,
                 prevented_match_id=match.match_id,
                 prevented_maker_order_id=match.maker_order_id,
@@ -393,9 +390,7 @@ class Booking:
 
     def snapshot(self, order: Order) -> Order:
         """A copy that no longer changes."""
-        twin = copy(order)
-        twin.fills = list(order.fills)
-        return twin
+        return order.twin()
 
     def commit(self, order: Order) -> None:
         """Takes an order's locks or margin; refused if the spot coins are not free."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 from veloz.exchange.listing import Listing
 from veloz.exchange.model import (
@@ -63,8 +64,7 @@ class ListStep(StrEnum):
     DONE = "ALL_DONE"
 
 
-@dataclass(frozen=True)
-class OrderEvent:
+class OrderEvent(NamedTuple):
     """An order changed.
 
     Attributes:
@@ -94,8 +94,7 @@ class OrderEvent:
     prevented_price: Decimal = ZERO
 
 
-@dataclass(frozen=True)
-class BalanceEvent:
+class BalanceEvent(NamedTuple):
     """Spot balances after a change: only assets that may have changed."""
 
     ts: int
@@ -202,16 +201,14 @@ class LiquidationPrint:
     filled_qty: Decimal
 
 
-@dataclass(frozen=True)
-class TradePrint:
+class TradePrint(NamedTuple):
     """A trade on the public tape."""
 
     ts: int
     trade: Print
 
 
-@dataclass(frozen=True)
-class BookChange:
+class BookChange(NamedTuple):
     """Levels that changed.
 
     On spot `first_id` is the previous change's `last_id + 1`. On futures ids jump, and
@@ -229,8 +226,7 @@ class BookChange:
     asks: tuple[tuple[Decimal, Decimal], ...]
 
 
-@dataclass(frozen=True)
-class BookTickerEvent:
+class BookTickerEvent(NamedTuple):
     """Best bid or ask changed."""
 
     ts: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from veloz.exchange.listing import Listing
 from veloz.exchange.money import COST_DECIMALS, ZERO, cut, ratio
@@ -94,8 +95,7 @@ class Holding:
             self.cost = ZERO
 
 
-@dataclass(frozen=True)
-class Traded:
+class Traded(NamedTuple):
     """What a fill did to a book of a contract."""
 
     closed: Decimal
@@ -103,8 +103,7 @@ class Traded:
     realised: Decimal
 
 
-@dataclass(frozen=True)
-class Deal:
+class Deal(NamedTuple):
     """One side of an execution.
 
     Attributes:
@@ -125,8 +124,7 @@ class Deal:
         return self.qty * self.side.sign
 
 
-@dataclass(frozen=True)
-class Terms:
+class Terms(NamedTuple):
     """What a fill costs.
 
     Attributes:
@@ -145,8 +143,7 @@ class Terms:
     amount: Decimal | None = None
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a fill did.
 
     Attributes:

@@ -388,7 +388,7 @@ class Ledger:
         name = f"{deal.symbol} {deal.leg.value}"
         room = abs(held) if held and (held > 0) == (side is Side.SELL) else ZERO
         if reduce_only:
-            deal = replace(deal, qty=min(deal.qty, room))
+            deal = deal._replace(qty=min(deal.qty, room))
             if not deal.qty or (deal.leg is not Leg.BOTH and not closes(deal.leg, side)):
                 raise Refusal(Why.REDUCE_ONLY, f"{name} holds {held}, nothing to close")
         if closes(deal.leg, side) and deal.qty > room:

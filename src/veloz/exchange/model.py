@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import NamedTuple
 
 from veloz.exchange.money import ROUNDING, ZERO
 from veloz.exchange.words import (
@@ -71,8 +72,7 @@ class OrderRequest:
     strategy_type: int | None = None
 
 
-@dataclass(frozen=True)
-class OrderKey:
+class OrderKey(NamedTuple):
     """Names an order: by its id, else by its client id."""
 
     market: Market
@@ -95,8 +95,7 @@ class Modification:
     price_match: PriceMatch | None = None
 
 
-@dataclass(frozen=True)
-class Window:
+class Window(NamedTuple):
     """Which rows of a history are asked for.
 
     Attributes:
@@ -177,6 +176,13 @@ class Order:
     amends: int = 0
     expire_reason: ExpireReason = ExpireReason.NONE
     fills: list[Fill] = field(default_factory=lambda: list[Fill]())
+
+    def twin(self) -> Order:
+        """A copy that no longer changes; `copy` does the same in three times the time."""
+        made = object.__new__(Order)
+        made.__dict__ |= self.__dict__
+        made.fills = list(self.fills)
+        return made
 
     @property
     def left(self) -> Decimal:
@@ -309,8 +315,7 @@ class AlgoOrder:
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class Balance:
+class Balance(NamedTuple):
     """A spot balance."""
 
     asset: str
@@ -417,8 +422,7 @@ class Income:
     ts: int
 
 
-@dataclass(frozen=True)
-class Print:
+class Print(NamedTuple):
     """A public trade; `buyer_is_maker` says that the seller took liquidity."""
 
     market: Market
@@ -432,8 +436,7 @@ class Print:
     seller_order_id: int | None = None
 
 
-@dataclass(frozen=True)
-class Depth:
+class Depth(NamedTuple):
     """A snapshot of a book, best levels first; a later change continues `last_update_id`."""
 
     market: Market
@@ -444,8 +447,7 @@ class Depth:
     ts: int
 
 
-@dataclass(frozen=True)
-class Kline:
+class Kline(NamedTuple):
     """A candle of the symbol's own trades.
 
     Attributes:
@@ -472,8 +474,7 @@ class Kline:
     last_trade_id: int
 
 
-@dataclass(frozen=True)
-class BookTicker:
+class BookTicker(NamedTuple):
     """Best bid and ask; 0 for an empty side."""
 
     market: Market

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import deque
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import islice
@@ -143,7 +142,7 @@ class Tape:
                 continue
             merged += self._empty(merged, interval, opened)
             merged.append(
-                replace(candle, interval=interval, open_ns=opened, close_ns=following - 1)
+                candle._replace(interval=interval, open_ns=opened, close_ns=following - 1)
             )
         merged += self._empty(merged, interval, bounds(interval, now)[1])
         rows = [
@@ -212,9 +211,8 @@ class Tape:
 def joined(first: Kline, second: Kline) -> Kline:
     """Two neighbouring candles as one, with the bounds of the first."""
     if not second.trades:
-        return replace(first, close=second.close)
-    return replace(
-        first,
+        return first._replace(close=second.close)
+    return first._replace(
         high=max(first.high, second.high),
         low=min(first.low, second.low),
         close=second.close,

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         Order,
         Position,
         Quote,
+        SystemEvent,
         Ticker,
         Trade,
     )
@@ -173,6 +174,13 @@ class Strategy(StrategyBase):
 
     def on_account(self, account: Account) -> None:
         """The account changed."""
+
+    def on_system(self, event: SystemEvent) -> None:
+        """A market went stale or is ready again, or the account was frozen or released.
+
+        The engine acts by itself: it refuses orders where it must. A strategy may want to know.
+        Live and on paper; a backtest's data is believed as it is.
+        """
 
     def on_timer(self, name: str) -> None:
         """A timer that was set with a name is due."""

@@ -112,7 +112,7 @@ class Place:
             Environment.SIMULATED,
             overrides={"rest": there["rest"], "streams": there["ws"], "ws_api": there["ws_api"]},
         )
-        doors = real or self.world.host("engine").boot()
+        doors = self.doors = real or self.world.host("engine").boot()
         time = self.clock = VenueClock(doors)
         self.budget = BinanceBudget(self.market, doors.clock)
         signer = BinanceSigner(self.key.api_key, self.key.secret)

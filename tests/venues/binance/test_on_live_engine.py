@@ -12,10 +12,12 @@ import pytest
 import veloz as vz
 from tests.venues.binance.exchange_stage import FAULTS, MARKETS, QTY, SYMBOLS, Place, long
 from veloz._core import BinanceDecoder, LiveEngine
+from veloz.environments.trading.port import EnginePort
+from veloz.environments.trading.shell import EngineShell
+from veloz.environments.trading.tables import Tables
 from veloz.exchange.words import Market
 from veloz.net.simulated import Fate, Parcel
 from veloz.venues.binance.line import LineTimes
-from veloz.venues.binance.live_side import LiveSide
 from veloz.venues.binance.ws_api import SessionTimes
 
 NAMES = {
@@ -59,55 +61,69 @@ class Churn(vz.Strategy):
         )
 
 
+class Memory:
+    """A journal that is safe as soon as it is given."""
+
+    takes_orders = True
+
+    def __init__(self) -> None:
+        self.released_sequence = 0
+
+    def append(self, frames: bytes, sequence: int) -> None:
+        assert frames
+        assert sequence > self.released_sequence
+        self.released_sequence = sequence
+
+    def when_released(self, sequence: int, callback: Any) -> None:
+        raise AssertionError(f"batch {sequence} was given and is not released")
+
+
 class LivePlace(Place):
-    """The stage with the compiled engine in it."""
+    """The stage with the compiled engine in it, behind the shell and the port of a run."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.told: list[Any] = []
 
     def make_engine(self, listing: bytes) -> Any:
         decoder = BinanceDecoder(self.market)
         decoder.add_exchange_info(listing)
         rows = [row for row in decoder.instruments if row["venue_symbol"] == self.symbol]
         money = [row[key] for row in rows for key in ("base", "quote", "settle")]
-        names = [*dict.fromkeys([*money, "BTC", "ETH", "BNB", "USDT"])]
+        assets = [*dict.fromkeys([*money, "BTC", "ETH", "BNB", "USDT"])]
         settings = {"accounts": [self.market], "instance": 1, "epoch": 1, "leverage": [20]}
-        core = self.core = LiveEngine([(name, 8) for name in names], rows, settings)
+        core = self.core = LiveEngine([(name, 8) for name in assets], rows, settings)
         self.strategy = self.make_strategy()
         self.strategy.symbol, self.strategy.qty = NAMES[self.market], float(QTY[self.market])
         self.strategy.random = Random(1)
         seat = core.add_strategy(self.strategy, "hold")
         core.listen(seat, NAMES[self.market], "books", 0)
         assert core.add_feed(self.market, [NAMES[self.market]]) == 0
-        return LiveSide(core, {self.symbol: NAMES[self.market]}, self.release)
+        tables = Tables(tuple(assets), tuple(rows), (self.market,), (20,), (1,))
+        self.shell = EngineShell(core, self.doors, Memory(), None, 1)
+        return EnginePort(self.shell, tables, self.market, [seat], self.told.append)
 
     def make_strategy(self) -> Any:
         return Churn()
 
-    def release(self) -> Any:
-        """Requests leave behind their journal records."""
-        self.journal += self.core.journal_pending()
-        return self.core.take_requests()
-
     def begin(self) -> None:
-        self.journal = b""
-        self.ticking = asyncio.ensure_future(self.tick())
+        self.shell.outboxes[0].pump = self.gateway.pump
+        self.ticking = asyncio.ensure_future(self.begun())
 
-    async def tick(self) -> None:
-        """The engine's timers."""
-        clock = self.world.host("engine").clock
-        started = False
-        while True:
+    async def begun(self) -> None:
+        """The strategy starts once the account is known; the engine's timers are the shell's."""
+        while self.reconciler.rounds == 0 or not self.is_ready():  # noqa: ASYNC110 - virtual time
             await asyncio.sleep(0.05)
-            if not started and self.is_ready():
-                self.core.start(clock.wall_ns())
-                started = True
-            elif started:
-                self.core.advance(clock.wall_ns())
-                self.gateway.pump()
+        self.core.start(self.shell.now_ns())
+        self.shell.settle()
 
-    def is_ready(self) -> bool:
-        return self.reconciler.rounds > 0 and self.gateway.is_open
+    def end(self) -> None:
+        self.core.stop(self.shell.now_ns())
+        self.shell.settle()
 
     def check(self) -> None:
         assert self.core.poison is None
+        assert self.shell.fatal == ""
         assert not self.core.has_fault
         market = Market(self.market)
         name = self.simulation.venue.exchange.accounts()[0]
@@ -133,6 +149,7 @@ def run(place: LivePlace, act: Any, *times: Any) -> None:
             finally:
                 place.ticking.cancel()
                 await asyncio.gather(place.ticking, return_exceptions=True)
+                place.shell.close()
 
     place.world.run(main())
 
@@ -143,8 +160,7 @@ def test_a_strategy_trades_and_ends_reconciled(market: str) -> None:
 
     async def act() -> None:
         await asyncio.sleep(60.0)
-        place.core.stop(place.world.host("engine").clock.wall_ns())
-        place.ticking.cancel()
+        place.end()
         await asyncio.sleep(5.0)
         assert await place.reconciler.once()
 
@@ -165,8 +181,7 @@ def settle(place: LivePlace) -> Any:
     async def ended() -> None:
         place.simulation.faults.clear()
         place.world.network.judge = lambda parcel: Fate()
-        place.core.stop(place.world.host("engine").clock.wall_ns())
-        place.ticking.cancel()
+        place.end()
         await asyncio.sleep(120.0)
         assert await place.reconciler.once()
         found = {difference.kind for difference in place.reconciler.differences}

@@ -125,7 +125,7 @@ class Crashes:
         if entry.fault == "F-H04":
             # the judge is asked before the cut: faults of the network see what would have left
             self._world.loop.call_soon(self._die, entry)
-            return replace(self._judge(parcel), cut="inside")
+            return self._judge(parcel)._replace(cut="inside")
         if entry.fault in {"F-H05", "F-H06"}:
             self._ambush[parcel.name] = entry
             return None

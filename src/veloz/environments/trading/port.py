@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, cast
 
-from veloz.venues.binance.live_side import cash_fields, ended_algo_order, external_order
+from veloz.venues.binance.engine_fields import cash_fields, ended_algo_order, external_order
 from veloz.venues.venue import AccountTerms, Difference, Freeze
 
 if TYPE_CHECKING:

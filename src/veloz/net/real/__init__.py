@@ -16,6 +16,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from veloz.net.doors import Doors
+from veloz.net.real.alarm import Alarm
 from veloz.net.real.host import RealClock, RealFiles, RealThreads
 from veloz.net.real.requests import RealHttp
 from veloz.net.real.sockets import RealSockets
@@ -25,7 +26,16 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine
     from pathlib import Path
 
-__all__ = ["RealClock", "RealFiles", "RealHttp", "RealSockets", "RealThreads", "real_doors", "run"]
+__all__ = [
+    "Alarm",
+    "RealClock",
+    "RealFiles",
+    "RealHttp",
+    "RealSockets",
+    "RealThreads",
+    "real_doors",
+    "run",
+]
 
 T = TypeVar("T")
 

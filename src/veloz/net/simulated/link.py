@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from veloz.net.doors import ConnectionLost, HttpResponse
 
@@ -23,8 +22,7 @@ _HEADER_BYTES = 14
 Kind = Literal["text", "ping", "pong", "close", "request", "response"]
 
 
-@dataclass(frozen=True, slots=True)
-class Parcel:
+class Parcel(NamedTuple):
     """Something that crosses the network.
 
     Attributes:
@@ -48,8 +46,7 @@ class Parcel:
     head: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Fate:
+class Fate(NamedTuple):
     """What becomes of a parcel.
 
     Attributes:
@@ -87,6 +84,7 @@ class End:
         self._counts: dict[Kind, int] = {}
         self._free_ns = 0
         self._heard_end = False
+        self._is_refused = False
 
     @property
     def name(self) -> int:
@@ -179,7 +177,9 @@ class End:
         fate = network.judge(parcel)
         if fate is UNTOUCHED:
             self._free_ns = max(network.loop.now_ns + network.one_way_ns(), self._free_ns)
-            if not peer.is_gone:  # who is gone hears nothing again, so nothing need arrive
+            if peer.is_gone:
+                self._refuse(peer)
+            else:
                 network.loop.call_at_ns(self._free_ns, peer.arrive, parcel)
             return
         if fate.cut == "before":
@@ -192,11 +192,20 @@ class End:
             network.loop.call_at_ns(arrives_ns, link.cut, "the connection ended inside a frame")
             return
         if fate.payload is not None:
-            parcel = replace(parcel, payload=fate.payload)
+            parcel = parcel._replace(payload=fate.payload)
         for _ in range(fate.copies):
             network.loop.call_at_ns(arrives_ns, peer.arrive, parcel)
         if fate.cut == "after":
             network.loop.call_at_ns(arrives_ns, link.cut, "reset by the peer")
+
+    def _refuse(self, peer: End) -> None:
+        """A frame that nobody hears any more: a host that is up resets what it does not know."""
+        network = self._link.network
+        lost = self._is_refused or self.is_deaf or peer.is_deaf or peer.host in network.dark
+        if not lost:
+            self._is_refused = True
+            back_ns = self._free_ns + network.one_way_ns()
+            network.loop.call_at_ns(back_ns, self.end, None, "reset by the peer")
 
     def arrive(self, parcel: Parcel) -> None:
         """Hears a frame, unless it is deaf or gone."""

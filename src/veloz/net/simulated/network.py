@@ -96,6 +96,7 @@ class Network:
         refuse: Looks at each dial; returns why it fails, or None. `timeout` fails after the whole
             timeout of the caller, the others after one way.
         links: Open WebSockets, in the order in which they were opened.
+        dark: Hosts that have lost their power and were not booted since: nothing answers there.
         crossed: Parcels that were delivered.
         clocks: The wall clock of each host, which stamps what it hears.
         wiretap: Is shown each delivered parcel with its instant, for traces.
@@ -110,6 +111,7 @@ class Network:
         self.refuse: Callable[[Dial], FailedAt | None] = lambda dial: None
         self.links: list[Link] = []
         self.clocks: dict[str, SimulatedClock] = {}
+        self.dark: set[str] = set()
         self.crossed = 0
         self.wiretap: Callable[[int, Parcel], None] | None = None
         self._bits = random.getrandbits
@@ -156,9 +158,12 @@ class Network:
 
         Args:
             host: Whose.
-            silently: True for lost power: the peers hear nothing and must find out. False for a
-                killed process: its kernel resets the connections.
+            silently: True for lost power: the peers hear nothing until the host is booted again and
+                resets what it does not know. False for a killed process: its kernel resets the
+                connections.
         """
+        if silently:
+            self.dark.add(host)
         for link in list(self.links):
             link.drop_host(host, silently=silently)
 

@@ -106,7 +106,7 @@ async def _carry(network: Network, parcel: Parcel, fate: Fate) -> None:
         await network.ways(1)
         raise _Cut(f"the connection was cut inside the {parcel.kind}")
     await asyncio.sleep((network.one_way_ns() + fate.delay_ns) / 1e9)
-    network.note(parcel if fate.payload is None else replace(parcel, payload=fate.payload))
+    network.note(parcel if fate.payload is None else parcel._replace(payload=fate.payload))
     if fate.cut == "after" and parcel.to_server:
         raise _Cut("the connection was cut after the request")
 

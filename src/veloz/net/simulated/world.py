@@ -107,6 +107,7 @@ class Host:
         """Starts a process: fresh doors over the same clock and disk."""
         self.boots += 1
         world = self._world
+        world.network.dark.discard(self.name)
         life = f"{self.name}/{self.boots}"
         sockets = SimulatedSockets(world.network, self.name)
         http = SimulatedHttp(world.network, self.name)

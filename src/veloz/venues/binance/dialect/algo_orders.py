@@ -5,7 +5,6 @@ Source: Binance Derivatives, "Algo Order" endpoints (USDⓈ-M since 2025-12, COI
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from veloz.venues.binance.dialect.errors import VenueError, error
@@ -75,7 +74,7 @@ def all_orders(call: Call) -> list[dict[str, Any]]:
     window = time_window(call, 500, 1000)
     algo_id = call.params.int_or_none("algoId")
     if algo_id is not None:
-        window = replace(window, from_id=algo_id)
+        window = window._replace(from_id=algo_id)
     rows = call.exchange.algo_orders(call.account, call.market, symbol, window)
     return [_shape(call, row, queried=True) for row in rows]
 

@@ -11,10 +11,10 @@ book. A recording that has trades and no aggregates gives both: an aggregate of 
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
-from heapq import nlargest, nsmallest
 from typing import TYPE_CHECKING, Any
 
 from veloz.exchange.model import Depth
@@ -31,51 +31,66 @@ __all__ = ["Frames"]
 
 SHOWN_LEVELS = 20
 SHOW_NS = 100_000_000
-Side = dict[str, str]
+Side = dict[int, str]
+_DECIMALS = 18
+"""More than any price has."""
 _NEVER = 9_876_543_210_987_654
 """A time, in ms, that no payload holds: it marks where times are written."""
 
 
 @dataclass
 class _Book:
-    """The recorded book of one symbol, as it is written: numbers are made of it when it is asked.
+    """The recorded book of one symbol; quantities stay as written until they are asked for.
+
+    Prices are kept in order: to look for the best ones now and then takes milliseconds, in which
+    what is due would gather.
 
     Attributes:
-        bids: Quantity by price; a price is written in one way only.
+        bids: Quantity by price, a price as a whole number of its last decimal.
         asks: The same.
     """
 
     last_id: int = 0
-    bids: Side = field(default_factory=dict[str, str])
-    asks: Side = field(default_factory=dict[str, str])
-    _written: dict[str, str] = field(default_factory=dict[str, str])
-    _prices: dict[str, Decimal] = field(default_factory=dict[str, Decimal])
+    bids: Side = field(default_factory=dict[int, str])
+    asks: Side = field(default_factory=dict[int, str])
+    _keys: dict[str, int] = field(default_factory=dict[str, int])
+    _prices: dict[int, Decimal] = field(default_factory=dict[int, Decimal])
+    _bid_keys: list[int] = field(default_factory=list[int])
+    _ask_keys: list[int] = field(default_factory=list[int])
+
+    def clear(self) -> None:
+        for levels in (self.bids, self.asks, self._bid_keys, self._ask_keys):
+            levels.clear()
 
     def apply(self, bids: Any, asks: Any, last_id: int) -> None:
         self.last_id = last_id
-        for side, levels in ((self.bids, bids), (self.asks, asks)):
-            for text, size in levels:
-                price = self._written.get(text) or self._learn(text)
-                if size.strip("0.") == "":
-                    side.pop(price, None)
-                else:
-                    side[price] = size
+        self._change(self.bids, self._bid_keys, bids)
+        self._change(self.asks, self._ask_keys, asks)
 
     def top(self, limit: int) -> tuple[list[tuple[Decimal, Decimal]], ...]:
-        bids = nlargest(limit, ((self._prices[price], price) for price in self.bids))
-        asks = nsmallest(limit, ((self._prices[price], price) for price in self.asks))
+        bids, asks = self._bid_keys[: -limit - 1 : -1], self._ask_keys[:limit]
         return (
-            [(price, Decimal(self.bids[text])) for price, text in bids],
-            [(price, Decimal(self.asks[text])) for price, text in asks],
+            [(self._prices[key], Decimal(self.bids[key])) for key in bids],
+            [(self._prices[key], Decimal(self.asks[key])) for key in asks],
         )
 
-    def _learn(self, text: str) -> str:
-        """The one way in which a price is written here."""
+    def _change(self, side: Side, keys: list[int], levels: Any) -> None:
+        for text, size in levels:
+            key = self._keys.get(text)
+            if key is None:
+                key = self._learn(text)
+            if size.strip("0.") != "":
+                if key not in side:
+                    insort(keys, key)
+                side[key] = size
+            elif side.pop(key, None) is not None:
+                del keys[bisect_left(keys, key)]
+
+    def _learn(self, text: str) -> int:
         price = Decimal(text)
-        name = f"{price.normalize():f}"
-        self._written[text] = name
-        self._prices.setdefault(name, price)
-        return name
+        key = self._keys[text] = int(price.scaleb(_DECIMALS))
+        self._prices.setdefault(key, price)
+        return key
 
 
 @dataclass(frozen=True)
@@ -130,6 +145,15 @@ class Frames:
         """True when the last message has been sent."""
         return self._next >= len(self._rows)
 
+    @property
+    def due_ns(self) -> int | None:
+        """When the next message is to leave; None before the first and after the last."""
+        if not self._begun_ns or self.is_done:
+            return None
+        recorded_ns = self._rows[self._next].ts - self._rows[0].ts
+        # a message leaves when its time has come, never before
+        return self._begun_ns - int(-recorded_ns // self._speed)
+
     def step(self, now_ns: int) -> None:
         """Sends everything that is due until now."""
         if not self._begun_ns:
@@ -158,8 +182,7 @@ class Frames:
                     self._take_snapshot(book, row.body)
 
     def _take_snapshot(self, book: _Book, body: dict[str, Any]) -> None:
-        book.bids.clear()
-        book.asks.clear()
+        book.clear()
         book.apply(body["bids"], body["asks"], int(body["lastUpdateId"]))
 
     def _send(self, number: int, now_ms: int) -> None:

@@ -262,7 +262,7 @@ def all_orders(call: Call) -> list[dict[str, Any]]:
     window = _week(call)
     order_id = call.params.int_or_none("orderId")
     if order_id is not None:
-        window = replace(window, from_id=order_id)
+        window = window._replace(from_id=order_id)
     rows = call.exchange.all_orders(call.account, call.market, listing.symbol, window)
     return [order_shape(row, listing) for row in rows]
 

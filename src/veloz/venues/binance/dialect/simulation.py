@@ -39,7 +39,7 @@ from veloz.venues.binance.dialect.user_feed import UserFeed
 from veloz.venues.binance.dialect.venue import Venue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from random import Random
 
     from veloz.exchange.exchange import Exchange
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from veloz.venues.binance.dialect.connections import Peer
     from veloz.venues.binance.dialect.keys import IssuedKey
 
-__all__ = ["Driver", "Simulation"]
+__all__ = ["Driver", "Paced", "Simulation"]
 
 PRIVATE = (
     AccountConfigEvent,
@@ -70,6 +70,20 @@ class Driver(Protocol):
 
     def step(self, now_ns: int) -> None:
         """Does everything that is due until now."""
+        ...
+
+
+class Paced(Driver, Protocol):
+    """One that knows when it is to be moved next."""
+
+    @property
+    def is_done(self) -> bool:
+        """True when nothing will be due any more."""
+        ...
+
+    @property
+    def due_ns(self) -> int | None:
+        """When the next thing is due, by the venue's clock; None while nobody knows."""
         ...
 
 
@@ -166,6 +180,18 @@ class Simulation:
                 now_ns = self.venue.clock_ns()
                 for driver in self.drivers:
                     driver.step(now_ns)
+
+    async def follow(self, driver: Paced, until: Callable[[int], Awaitable[None]]) -> None:
+        """Moves a market at the very instants that it names, to its end.
+
+        Args:
+            driver: The market; `run` moves it too, which does no harm.
+            until: Waits for a time of the venue's clock, as finely as it can.
+        """
+        while not driver.is_done:
+            due_ns = driver.due_ns
+            await until(self.venue.clock_ns() + TICK_MS * 1_000_000 if due_ns is None else due_ns)
+            driver.step(self.venue.clock_ns())
 
     async def serve(
         self, sockets: Sockets, host: str = "127.0.0.1", port: int = 0
