@@ -72,6 +72,11 @@ class BinanceBudget:
             self._costs[weight, orders] = cost
         return self.limits.take_now(cost, priority)
 
+    @property
+    def silent_s(self) -> float:
+        """Seconds for which the venue has asked for silence; 0 if it has not."""
+        return self.limits.silent_s
+
     def observe(self, status: int, headers: Mapping[str, str]) -> None:
         """Takes what an answer says about what was used, and about silence to keep.
 

@@ -164,7 +164,13 @@ class BinanceGateway:
         # Short enough to see in time that an answer is overdue: writing an order wakes nobody.
         self._idle_s = min(1.0, self._times.answer_s / 5)
         self._session = ApiSession(
-            self._address, doors, self, pace, proxy=hosts.proxy, times=session_times
+            self._address,
+            doors,
+            self,
+            pace,
+            proxy=hosts.proxy,
+            times=session_times,
+            budget=budget,
         )
         self._queue: list[tuple[int, int, int, VenueRequest]] = []
         self._sequence = 0

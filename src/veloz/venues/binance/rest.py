@@ -141,6 +141,11 @@ class VenueTime(Protocol):
 class Budget(Protocol):
     """The venue's limits, shared by everything that sends to it."""
 
+    @property
+    def silent_s(self) -> float:
+        """Seconds for which the venue has asked for silence; 0 if it has not."""
+        ...
+
     async def wait(self, weight: int, priority: Priority) -> None:
         """Returns when a request of this weight may be sent; it is then charged."""
         ...
@@ -197,6 +202,9 @@ class BinanceRest:
         time: The venue's clock.
         codec: Signs; None for public data only.
         timeout_s: For one request.
+
+    Attributes:
+        budget: The venue's limits.
     """
 
     def __init__(
@@ -212,7 +220,7 @@ class BinanceRest:
         self.market: Market = hosts.market
         self._hosts = hosts
         self._doors = doors
-        self._budget = budget
+        self.budget = budget
         self._time = time
         self._codec = codec
         self._timeout_s = timeout_s
@@ -240,7 +248,7 @@ class BinanceRest:
         if endpoint is None:
             raise ConfigError(f"{self.market} has no request {name!r}")
         rank = endpoint.priority if priority is None else priority
-        await self._budget.wait(endpoint.weight, rank)
+        await self.budget.wait(endpoint.weight, rank)
         is_wallet = endpoint.path.startswith("/sapi/")
         path = endpoint.path if is_wallet else f"{_PREFIXES[self.market]}{endpoint.path}"
         pairs = list((params or {}).items())
@@ -279,7 +287,7 @@ class BinanceRest:
         return self._answer(self._hosts.rest_url(call.path), response, asked_ns)
 
     def _answer(self, url: str, response: HttpResponse, asked_ns: int) -> RestAnswer:
-        self._budget.observe(response.status, response.headers)
+        self.budget.observe(response.status, response.headers)
         wall_ns = self._doors.clock.wall_ns()
         return RestAnswer(url, response.status, response.body, wall_ns, asked_ns)
 

@@ -146,6 +146,7 @@ class BinanceUserStream:
             prepare=self._prepare,
             proxy=hosts.proxy,
             times=times or SessionTimes(retire_s=5.0),
+            budget=None if self._has_listen_key else rest.budget,
         )
         self._twins: Twins | None = None
         self._answers: dict[str, asyncio.Future[bool]] = {}

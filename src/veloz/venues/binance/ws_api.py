@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 
     from veloz.net.backoff import Backoff
     from veloz.net.doors import Connection, Doors
+    from veloz.venues.binance.rest import Budget
 
 __all__ = ["ApiSession", "ApiSocket", "SessionTimes", "SessionUser"]
+
+_LOOK_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,8 @@ class ApiSession:
         prepare: Readies a new connection before it is used; False gives it up.
         proxy: Where it goes through.
         times: When things are done.
+        budget: The venue's limits, where a new connection counts against them: none is opened
+            while the venue wants silence, for each would be a reason for a ban. None elsewhere.
 
     Attributes:
         counts: `connects`, `closes`, `rollovers`, `silent`: how often each happened.
@@ -149,7 +154,9 @@ class ApiSession:
         prepare: Callable[[ApiSocket], Awaitable[bool]] | None = None,
         proxy: str | None = None,
         times: SessionTimes | None = None,
+        budget: Budget | None = None,
     ) -> None:
+        self._budget = budget
         self.counts: dict[str, int] = dict.fromkeys(
             ("connects", "closes", "rollovers", "silent"), 0
         )
@@ -189,10 +196,13 @@ class ApiSession:
             while True:
                 now_ns = self._doors.clock.monotonic_ns()
                 current = self.socket
-                if current is None:
+                silent_s = 0.0 if self._budget is None else self._budget.silent_s
+                if current is None and silent_s > 0:
+                    await asyncio.sleep(min(silent_s, _LOOK_S))
+                elif current is None:
                     await self._pace.wait()
                     self._current = await self._open()
-                elif now_ns >= current.due_ns:
+                elif now_ns >= current.due_ns and silent_s <= 0:
                     await self._replace(current)
                 self._watch(self._doors.clock.monotonic_ns())
                 await self._pause()
@@ -234,7 +244,11 @@ class ApiSession:
         try:
             url = await self._url()
             socket.connection = await self._doors.sockets.connect(url, socket, proxy=self._proxy)
-        except (ConnectFailed, ConnectionLost):
+        except ConnectFailed as failure:
+            if self._budget is not None and failure.response is not None:
+                self._budget.observe(failure.response.status, failure.response.headers)
+            return None
+        except ConnectionLost:
             return None
         if self._prepare is not None and not await self._prepare(socket):
             socket.drop()
