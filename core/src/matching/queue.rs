@@ -45,10 +45,16 @@ impl Queue {
                 mul_div(cancelled, ahead, total, Rounding::HalfEven).unwrap_or(cancelled)
             }
             Queue::Power(_) | Queue::Sqrt | Queue::Log | Queue::Share(_) => {
-                let share = self.share(ahead as f64, behind as f64);
-                (cancelled as f64 * share + 0.5) as i128
+                self.share_of(cancelled, ahead, behind)
             }
         }
+    }
+
+    /// Apart, since a conversion of 128 bits to a float is a call that no other model should make.
+    #[inline(never)]
+    fn share_of(self, cancelled: i128, ahead: i128, behind: i128) -> i128 {
+        let share = self.share(ahead as f64, behind as f64);
+        (cancelled as f64 * share + 0.5) as i128
     }
 
     /// The share for positive quantities, from IEEE basic operations and their exact square root.

@@ -21,6 +21,12 @@ pub trait Row: Copy {
     fn instrument(&self) -> InstrumentId;
     /// Rank and sub-rank at the venue.
     fn place(&self) -> (u8, u8);
+    /// True if it goes before `before`, behind which it stands in the data.
+    #[inline]
+    fn overtakes(&self, before: &Self) -> bool {
+        let _ = before;
+        false
+    }
 }
 
 macro_rules! row {
@@ -94,6 +100,11 @@ impl Row for Tick {
     #[inline]
     fn place(&self) -> (u8, u8) {
         (MARKET, u8::from(self.flags & TICK_TRADE == 0))
+    }
+    #[inline]
+    fn overtakes(&self, before: &Self) -> bool {
+        let follows_level = self.flags & !before.flags & TICK_TRADE != 0;
+        follows_level & (self.ts_exchange == before.ts_exchange)
     }
 }
 
@@ -183,26 +194,37 @@ impl<T: Row> Stream<T> {
                 self.spare = rows;
                 continue;
             }
-            tidy(&mut rows);
-            self.check(&mut rows)?;
+            let (mut is_sound, is_placed) = self.look_over(&rows);
+            if !is_placed {
+                tidy(&mut rows);
+                is_sound = self.look_over(&rows).0;
+            }
+            if !is_sound {
+                self.mend(&mut rows)?;
+            }
+            if let Some(last) = rows.last() {
+                (self.last_exchange, self.last_recv) = (last.ts_exchange(), last.ts_recv());
+            }
             self.rows += rows.len() as u64;
             self.chunks.push_back(rows);
         }
         Ok(())
     }
 
-    /// Rows are in time order, and a connection delivers in the order of sending (FIFO).
-    fn check(&mut self, rows: &mut [T]) -> Result<(), ReplayError> {
+    /// Whether rows are in time order, and a connection delivers in the order of sending (FIFO);
+    /// whether those of an instant stand as they go. Nearly all data do both, so one pass without
+    /// a way out finds it.
+    fn look_over(&self, rows: &[T]) -> (bool, bool) {
         let (mut exchange, mut recv) = (self.last_exchange, self.last_recv);
-        for row in rows.iter() {
+        let (mut is_sound, mut is_placed) = (true, true);
+        let mut before = rows.first();
+        for row in rows {
             let (sent, heard) = (row.ts_exchange(), row.ts_recv());
-            if sent < exchange || heard < recv || heard < sent {
-                return self.mend(rows);
-            }
-            (exchange, recv) = (sent, heard);
+            is_sound &= (sent >= exchange) & (heard >= recv) & (heard >= sent);
+            is_placed &= !before.is_some_and(|before| row.overtakes(before));
+            (exchange, recv, before) = (sent, heard, Some(row));
         }
-        (self.last_exchange, self.last_recv) = (exchange, recv);
-        Ok(())
+        (is_sound, is_placed)
     }
 
     /// Delays rows that would overtake others; refuses what cannot be mended.
@@ -224,7 +246,6 @@ impl<T: Row> Stream<T> {
             }
             recv = row.ts_recv();
         }
-        (self.last_exchange, self.last_recv) = (exchange, recv);
         Ok(())
     }
 
