@@ -115,11 +115,12 @@ SEED = 2
 
 
 # What has to happen first: nobody asks about an order whose answer came.
-# Batches go by REST, and that is used while the order connections are gone and do not come back.
+# Batches go by REST, and that is used while the order connections are gone and do not come back:
+# a venue that refuses them with 429 wants silence, and hears no order at all.
 OCCASIONS: dict[str, list[tuple[str, dict[str, Any], dict[str, Any]]]] = {
     "F-C04": [("F-C02", *PLANS["F-C02"])],
     "F-C09": [
-        ("F-A05", {"at_ms": 9_000}, {"for_ms": 12_000, "layer": "venue"}),
+        ("F-A05", {"at_ms": 9_000}, {"for_ms": 12_000, "layer": "venue", "status": 503}),
         ("F-A02", {"at_ms": 9_100}, {"stream": "api", "layer": "venue"}),
     ],
 }

@@ -167,6 +167,8 @@ class NoLimits:
         self.observed: list[tuple[int, dict[str, str]]] = []
         self.is_closed = False
 
+    silent_s = 0.0
+
     async def wait(self, weight: int, priority: Priority) -> None:
         self.charged.append((weight, 0, priority))
 

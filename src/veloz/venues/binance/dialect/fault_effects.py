@@ -350,8 +350,8 @@ class World(Protocol):
         """Sends nothing on these connections, which stay open."""
         ...
 
-    def refuse_connections(self, for_ms: int) -> None:
-        """Answers each upgrade 429."""
+    def refuse_connections(self, for_ms: int, status: int) -> None:
+        """Answers each upgrade with a status: 429 tells how long to wait, others do not."""
         ...
 
     def forget_subscriptions(self, which: str) -> None:
@@ -396,7 +396,9 @@ TIME: dict[str, Callable[[World, Args], None]] = {
     "F-A03": lambda world, args: world.mute(
         str(args.get("stream", "all")), int(args.get("for_ms", 60_000))
     ),
-    "F-A05": lambda world, args: world.refuse_connections(int(args.get("for_ms", 10_000))),
+    "F-A05": lambda world, args: world.refuse_connections(
+        int(args.get("for_ms", 10_000)), int(args.get("status", 429))
+    ),
     "F-A06": lambda world, args: world.forget_subscriptions(str(args.get("stream", "market"))),
     "F-A08": lambda world, args: world.expire_keys(silently=bool(args.get("silently", False))),
     "F-D04": lambda world, args: world.act_by_hand({"act": "twins", **args}),

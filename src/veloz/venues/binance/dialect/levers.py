@@ -55,9 +55,10 @@ class Levers:
         for peer in self._victims(which):
             peer.muted_until_ms = until
 
-    def refuse_connections(self, for_ms: int) -> None:
-        """Answers each upgrade 429 for a while."""
+    def refuse_connections(self, for_ms: int, status: int) -> None:
+        """Answers each upgrade with a status for a while."""
         self._simulation.refuses_until_ms = self._venue.now_ms() + for_ms
+        self._simulation.refuses_with = status
 
     def forget_subscriptions(self, which: str) -> None:
         """Drops the streams of connections without a word."""

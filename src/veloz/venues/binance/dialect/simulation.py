@@ -122,6 +122,7 @@ class Simulation:
         self.drivers: list[Driver] = []
         self.accounts: list[IssuedKey] = []
         self.refuses_until_ms = 0
+        self.refuses_with = 429
         self._connects: dict[tuple[Market, str], tuple[int, int]] = {}
         exchange.subscribe(self._hear)
         if plan:

@@ -88,7 +88,9 @@ class MarketSite:
         now = self._venue.now_ms()
         if simulation.refuses_until_ms > now:
             seconds = str(-(-(simulation.refuses_until_ms - now) // 1000))
-            return HttpResponse(429, {"retry-after": seconds}, encode(error(-1000).body()))
+            status = simulation.refuses_with
+            wait = {"retry-after": seconds} if status == 429 else {}
+            return HttpResponse(status, wait, encode(error(-1000).body()))
         if not simulation.admits(self._market, request.peer, now):
             return HttpResponse(429, {"retry-after": "300"}, encode(error(-1000).body()))
         asked = dict(split_query(request.query))
