@@ -98,7 +98,7 @@ def traded(folder: Path, line: str, seconds: float, args: Any) -> dict[str, Any]
         "run", str(HERE / "strategies" / "probe.py"), "--env", "live", "--live", "--yes", "--json",
         "--account", "key.toml", "--simulated", line, "--policy", args.policy,
         "--folder", str(folder / "run"),
-        "--set", f"gap={args.gap}",
+        "--set", f"gap={args.gap}", *(["--awake"] if args.awake else []),
     ]  # fmt: skip
     env = {**os.environ, "VELOZ_HOME": str(folder / "home")}
     with on_core(None if args.free else -1):
@@ -125,6 +125,7 @@ def main() -> None:
     parser.add_argument("--gap", type=int, default=100, help="events between two requests (100)")
     parser.add_argument("--policy", default="os", help="of the journal (os)")
     parser.add_argument("--recording", type=Path, default=RECORDING, help="what is sent")
+    parser.add_argument("--awake", action="store_true", help="as `veloz run --awake`")
     parser.add_argument(
         "--free", action="store_true", help="leave the processes' cores to the kernel"
     )
@@ -138,7 +139,11 @@ def main() -> None:
         with venue(folder, args.recording, speed, core=None if args.free else 0) as line:
             ended = traded(folder, line, seconds, args)
         told = ended["latency_ns"]
-        fields: dict[str, Any] = {"load": round(os.getloadavg()[0], 2), "own_cores": not args.free}
+        fields: dict[str, Any] = {
+            "load": round(os.getloadavg()[0], 2),
+            "own_cores": not args.free,
+            "awake": args.awake,
+        }
         for stage, name in STAGES.items():
             count, *times = told[stage]
             fields[f"{name}_count"] = count

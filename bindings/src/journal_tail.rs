@@ -4,9 +4,9 @@
 //!  append ─► pwrite ─► wanted ─► sync thread: fdatasync ─► released ─► a byte wakes the loop
 //! ```
 //!
-//! The thread takes no lock of the interpreter, so a release waits for the device and a wake-up, and
-//! not for Python. It is woken before the write, and waits for its end on its feet: the two take about
-//! as long, and run beside each other. What is decided here and what the tail over the doors decides must stay the same:
+//! The thread takes no lock of the interpreter, so a release waits for the device and not for Python.
+//! It runs on the core from which the loop appends, and before the loop: to wake another core from its
+//! sleep, and be woken from there, takes longer than all else that is not the device. What is decided here and what the tail over the doors decides must stay the same:
 //! a test drives both with the same calls and compares files and releases.
 
 use std::collections::VecDeque;
@@ -16,10 +16,9 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
@@ -28,9 +27,6 @@ use veloz_core::journal::SyncMark;
 
 /// Marks are themselves synced once in so many syncs, and at the end.
 const MARK_SYNCS: u64 = 256;
-
-/// So long the thread looks for the end of a write that has begun, before it sleeps again.
-const WRITE_TAKES: Duration = Duration::from_micros(100);
 
 /// What stands behind the last batch of a segment.
 const ZEROS: [u8; 128] = [0; 128];
@@ -71,8 +67,8 @@ struct State {
     sync_ns: u64,
     failure: Option<Failure>,
     is_stopping: bool,
-    /// A write is under way that a sync will follow.
-    is_coming: bool,
+    /// Where the loop was when it wanted the last sync.
+    core: Option<usize>,
     /// The thread must be woken.
     is_asleep: bool,
 }
@@ -80,8 +76,6 @@ struct State {
 #[derive(Default)]
 struct Shared {
     state: Mutex<State>,
-    /// Changes with each goal: who looks at it disturbs nobody.
-    goals: AtomicU64,
     work: Condvar,
     done: Condvar,
 }
@@ -115,25 +109,9 @@ impl Shared {
             if state.is_stopping {
                 return None;
             }
-            if std::mem::take(&mut state.is_coming) {
-                let seen = self.goals.load(Ordering::Acquire);
-                drop(state);
-                self.await_write(seen);
-                state = self.lock();
-                continue;
-            }
             state.is_asleep = true;
             state = self.work.wait(state).unwrap_or_else(std::sync::PoisonError::into_inner);
             state.is_asleep = false;
-        }
-    }
-
-    /// Looks for the goal that a write under way ends with, for as long as a write usually takes.
-    fn await_write(&self, seen: u64) {
-        let begun = Instant::now();
-        while self.goals.load(Ordering::Acquire) == seen && begun.elapsed() < WRITE_TAKES {
-            // The writer may be waiting for this very core.
-            std::thread::yield_now();
         }
     }
 }
@@ -207,9 +185,6 @@ impl JournalTail {
         let bytes = frames.as_bytes();
         // A header is made durable at once: without it nothing behind it can be read.
         let syncs = self.policy != Policy::Os || self.at.bytes == 0;
-        if syncs {
-            self.shared.rouse(|state| state.is_coming = true);
-        }
         if let Err(error) = file.write_all_at(bytes, self.at.bytes) {
             return Err(to_python(self.failure.insert(told("write", &error))));
         }
@@ -330,15 +305,15 @@ impl JournalTail {
     /// Asks the thread for a sync that reaches what is written.
     fn want(&mut self) -> PyResult<()> {
         let (goal, is_alone) = (self.at, self.policy == Policy::Fsync);
+        let core = cores::present();
         let failure = self.shared.rouse(|state| {
             if !is_alone {
                 state.wanted.clear();
             }
             state.wanted.push_back(goal);
-            state.is_coming = false;
+            state.core = core;
             state.failure.clone()
         });
-        self.shared.goals.fetch_add(1, Ordering::Release);
         match failure {
             None => Ok(()),
             Some(failure) => Err(to_python(self.failure.insert(failure))),
@@ -355,6 +330,8 @@ impl Drop for JournalTail {
 /// The sync thread: one goal after the other, until it is told to stop or the device fails.
 fn keep_syncing(shared: &Shared, mark: &File, mut mouth: UnixStream) {
     let mut turn = 0_u64;
+    let mut at_core = None;
+    cores::go_first();
     loop {
         let Some((goal, state)) = shared.next_goal() else {
             if turn > 0 {
@@ -363,7 +340,12 @@ fn keep_syncing(shared: &Shared, mark: &File, mut mouth: UnixStream) {
             return;
         };
         let files: Vec<Arc<File>> = state.files.iter().cloned().collect();
+        let core = state.core;
         drop(state);
+        if core != at_core {
+            at_core = core;
+            cores::stay_at(core);
+        }
         let begun = Instant::now();
         let synced = files.iter().try_for_each(|file| file.sync_data());
         let sync_ns = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
@@ -413,4 +395,60 @@ fn told(what: &str, error: &std::io::Error) -> Failure {
 
 fn to_python((errno, text): &Failure) -> PyErr {
     PyOSError::new_err((*errno, text.clone()))
+}
+
+/// Where a thread runs, and when. Nothing depends on it but how long a release takes: what the
+/// system refuses stays as it was.
+#[cfg(target_os = "linux")]
+mod cores {
+    /// The shortest turn that the kernel gives: who takes short ones goes before who takes long ones.
+    const TURN_NS: u64 = 100_000;
+
+    /// The core of the thread that asks.
+    pub fn present() -> Option<usize> {
+        usize::try_from(unsafe { libc::sched_getcpu() }).ok()
+    }
+
+    /// Keeps the thread that asks on one core.
+    pub fn stay_at(core: Option<usize>) {
+        let Some(core) = core.filter(|core| *core < libc::CPU_SETSIZE as usize) else { return };
+        unsafe {
+            let mut set: libc::cpu_set_t = std::mem::zeroed();
+            libc::CPU_SET(core, &mut set);
+            libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set);
+        }
+    }
+
+    /// As `struct sched_attr` begins; sched_setattr(2).
+    #[repr(C)]
+    #[derive(Default)]
+    struct Attributes {
+        size: u32,
+        policy: u32,
+        flags: u64,
+        nice: i32,
+        priority: u32,
+        runtime: u64,
+        deadline: u64,
+        period: u64,
+    }
+
+    /// Lets the thread that asks run as soon as it is woken.
+    pub fn go_first() {
+        let size = size_of::<Attributes>() as u32;
+        let nice = unsafe { libc::getpriority(libc::PRIO_PROCESS, 0) };
+        let attributes = Attributes { size, nice, runtime: TURN_NS, ..Attributes::default() };
+        unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod cores {
+    pub fn present() -> Option<usize> {
+        None
+    }
+
+    pub fn stay_at(_core: Option<usize>) {}
+
+    pub fn go_first() {}
 }

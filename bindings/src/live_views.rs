@@ -82,7 +82,7 @@ pub fn knows_fill(desk: &Desk, account: u16, symbol: &str, trade_id: u64) -> boo
         (report.account, report.trade_id) == (account, trade_id) && named(report.instrument)
     };
     let rows = (0..desk.instruments.len() as u32).filter(|row| named(*row));
-    rows.into_iter().any(|row| desk.orders.has_trade(account, row, trade_id))
+    rows.into_iter().any(|row| desk.orders.with_trade(account, row, trade_id).next().is_some())
         || desk.parked().iter().any(waits)
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,6 +43,22 @@ def test_a_damaged_answer_to_an_order_is_a_doubt_that_evidence_ends(fault: str) 
     assert outcome.problems == ()
     assert outcome.injected[fault] >= 5
     assert outcome.detected["F-C06"] >= 1  # answers that could not be read, and orders in doubt
+
+
+def test_no_connection_is_opened_while_the_venue_wants_silence() -> None:
+    """Each would count against the limits, and make a ban of what was a warning."""
+    cut = {"stream": "api", "layer": "venue"}
+    plan: list[dict[str, Any]] = [
+        {"fault": "F-F01", "when": {"market": "usdm", "nth": 20}},
+        *(
+            {"fault": "F-A02", "when": {"at_ms": at}, "args": cut}
+            for at in (10_000, 13_000, 16_000)
+        ),
+    ]
+    outcome = run_seed("trading", SEED, Plan.read(json.dumps({"plan": plan}), JOINED))
+    assert outcome.problems == ()
+    assert outcome.injected["F-F01"] == 1
+    assert outcome.injected["F-A02"] >= 1
 
 
 def rows() -> dict[str, list[str]]:

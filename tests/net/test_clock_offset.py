@@ -127,3 +127,31 @@ def test_f_l01_orders_stop_when_the_bound_exceeds_the_window() -> None:
         assert not offset.may_sign(60 * S)  # too old to count at all
 
     world.run(main())
+
+
+@given(seed=st.integers(min_value=0, max_value=2**32))
+@settings(deadline=None, max_examples=40)
+def test_a_stamp_is_given_exactly_where_a_request_may_be_signed(seed: int) -> None:
+    world = World(seed)
+
+    async def main() -> int:
+        ours, dice = world.host("engine").clock, world.dice("ways")
+        offset, given_ = ClockOffset(ours), 0
+        for _ in range(120):
+            what = dice.random()
+            if what < 0.3:
+                asked_ns = ours.monotonic_ns()
+                await asyncio.sleep(dice.uniform(0.001, 0.2))
+                jump_ns = S if dice.random() < 0.2 else 0
+                offset.heard(asked_ns, ours.true_wall_ns() + jump_ns)
+            elif what < 0.35:
+                ours.step(dice.choice((-S, 2 * MS, S)))
+            else:
+                await asyncio.sleep(dice.choice((0.001, 1.0, 200.0)))
+            window_ns = dice.choice((20 * MS, 60 * MS, 3 * S))
+            stamp_ns = offset.stamp_ns(window_ns)
+            assert stamp_ns == (offset.venue_ns() if offset.may_sign(window_ns) else None)
+            given_ += stamp_ns is not None
+        return given_
+
+    assert world.run(main()) > 0

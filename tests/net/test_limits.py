@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -186,6 +187,30 @@ def test_f_f02_a_silence_is_kept_by_who_starts_in_the_middle_of_it() -> None:
         assert not again.take_now({"weight": 1}, Priority.CANCEL)
         waited = await again.take({"weight": 1}, Priority.CANCEL)
         assert 70 <= waited < 71
+
+    world.run(main())
+
+
+def test_who_looks_ahead_keeps_the_file_off_the_way_of_requests(monkeypatch: Any) -> None:
+    world = World(8)
+
+    async def main() -> None:
+        engine, other = leased(world, is_engine=True), leased(world, is_engine=False)
+        disk = world.host("engine").disk
+        reads: list[Path] = []
+        read = disk.read
+        monkeypatch.setattr(disk, "read", lambda path: (reads.append(path), read(path))[1])
+        for _ in range(100):
+            await asyncio.sleep(0.03)
+            engine.look_ahead()
+            looked = len(reads)
+            assert engine.take_now({"weight": 0}, Priority.ORDER)
+            assert len(reads) == looked
+        assert 20 <= len(reads) <= 60
+        other.silence(30)
+        await asyncio.sleep(0.1)
+        engine.look_ahead()
+        assert not engine.take_now({"weight": 0}, Priority.ORDER)
 
     world.run(main())
 

@@ -126,11 +126,16 @@ impl OrderTable {
         }
     }
 
-    /// True if an order that is open or remembered has booked a trade of the venue.
-    #[must_use]
-    pub fn has_trade(&self, account: u16, instrument: u32, trade_id: u64) -> bool {
+    /// The orders, open or remembered, that have booked a trade of the venue: one, or both sides of
+    /// a trade with oneself.
+    pub fn with_trade(
+        &self,
+        account: u16,
+        instrument: u32,
+        trade_id: u64,
+    ) -> impl Iterator<Item = &Order> {
         let ids = self.open.iter().chain(self.afterlife.ended.keys());
-        ids.filter_map(|id| self.get(*id)).any(|order| {
+        ids.filter_map(|id| self.get(*id)).filter(move |order| {
             (order.account, order.spec.instrument) == (account, instrument)
                 && order.knows_trade(trade_id)
         })

@@ -12,7 +12,6 @@ and not damage; the venue's own faults tell lies.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from veloz.environments.dst.plan import Injector, Moment, Plan
@@ -105,7 +104,7 @@ class Damager:
         if not due:
             return fate
         self._injector.injected[due[0].fault] += 1
-        return replace(fate, payload=damaged(due[0].fault, parcel.payload, self._random))
+        return fate._replace(payload=damaged(due[0].fault, parcel.payload, self._random))
 
     def _moment(self, parcel: Parcel) -> Moment:
         """An answer, or a frame that nobody asked for."""

@@ -16,7 +16,8 @@ from urllib.parse import parse_qsl
 from veloz.environments.dst.ledger import is_segment
 
 if TYPE_CHECKING:
-    from veloz.net.simulated import Host, Parcel, World
+    from veloz.net.doors import FailedAt
+    from veloz.net.simulated import Dial, Host, Parcel, World
     from veloz.net.simulated.link import Fate
 
 __all__ = ["Sent", "Witness"]
@@ -93,12 +94,21 @@ class Witness:
         self._of_link: dict[int, str] = {}
         self._judge: Callable[[Parcel], Fate] = world.network.judge
         world.network.judge = self._leaving
+        self._refuse: Callable[[Dial], FailedAt | None] = world.network.refuse
+        world.network.refuse = self._dialled
         world.network.wiretap = self._arrived
 
     @property
     def silent_until_ns(self) -> int:
         """Virtual time until which some server has asked for silence; 0 if none ever did."""
         return max(self._silent_until.values(), default=0)
+
+    def _dialled(self, dial: Dial) -> FailedAt | None:
+        """A connection to an API of requests counts against the limits as a request does."""
+        if dial.caller == self._host.name and dial.kind == "ws" and "/ws-" in dial.url:
+            market = self._markets.get(int(dial.url.split("/")[2].rpartition(":")[2] or 0), "")
+            self._check(market, "a connection")
+        return self._refuse(dial)
 
     def _leaving(self, parcel: Parcel) -> Fate:
         if parcel.to_server and parcel.sender == self._host.name:
@@ -175,15 +185,19 @@ class Witness:
             del self._told[market]
 
     def _check_silence(self, market: str, parcel: Parcel, method: str) -> None:
+        if parcel.kind == "request" or method:
+            self._check(market, parcel.head.split("?", 1)[0] or method)
+        else:
+            self._forget_unwritten(market)
+
+    def _check(self, market: str, what: str) -> None:
         now_ns = self._world.loop.now_ns
         self._forget_unwritten(market)
-        is_request = parcel.kind == "request" or method
-        # The venue counts in whole seconds: what comes in the last one is not held against anyone.
         if now_ns < self._silent_from.get(market, 0):
             return
-        if is_request and now_ns < self._silent_until.get(market, 0) - 1_000_000_000:
+        # The venue counts in whole seconds: what comes in the last one is not held against anyone.
+        if now_ns < self._silent_until.get(market, 0) - 1_000_000_000:
             left_s = (self._silent_until[market] - now_ns) / 1e9
-            what = parcel.head.split("?", 1)[0] or method
             self.breaches.append(f"{what} left for {market} {left_s:.1f} s before it may")
 
     def _market(self, parcel: Parcel) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from veloz.net.doors import Doors
 from veloz.net.real.alarm import Alarm
+from veloz.net.real.awake import awake
 from veloz.net.real.host import RealClock, RealFiles, RealThreads
 from veloz.net.real.requests import RealHttp
 from veloz.net.real.sockets import RealSockets
@@ -33,6 +34,7 @@ __all__ = [
     "RealHttp",
     "RealSockets",
     "RealThreads",
+    "awake",
     "real_doors",
     "run",
 ]

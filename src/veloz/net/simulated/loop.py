@@ -165,7 +165,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     ) -> asyncio.Handle:
         """Calls back in the next round."""
         if self._closed:
-            self._check_closed()
+            raise RuntimeError("the virtual loop is closed")
         handle = _Soon(callback, args, self, context)
         self._ready.append(handle)
         return handle

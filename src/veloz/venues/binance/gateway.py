@@ -63,6 +63,16 @@ _COSTS = {
     "cancel": (1, 0),
     "cancel_all": (1, 0),
 }
+_COUNTED = (
+    "sent",
+    "answered",
+    "refused",
+    "not_sent",
+    "unknown",
+    "late",
+    "unreadable",
+    "by_rest",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,19 +159,7 @@ class BinanceGateway:
         times: GatewayTimes | None = None,
         session_times: SessionTimes | None = None,
     ) -> None:
-        self.counts: dict[str, int] = dict.fromkeys(
-            (
-                "sent",
-                "answered",
-                "refused",
-                "not_sent",
-                "unknown",
-                "late",
-                "unreadable",
-                "by_rest",
-            ),
-            0,
-        )
+        self.counts: dict[str, int] = dict.fromkeys(_COUNTED, 0)
         self._hosts = hosts
         self._doors = doors
         self._engine = engine

@@ -480,16 +480,31 @@ impl<'a> Reading<'a> {
             Desk::is_another(order, side.unwrap_or(order.spec.side), begun.unwrap_or(0))
         };
         match self.subject(None, row, r.venue_order_id) {
-            Subject::Known(of) if self.leg(of).is_some_and(is_another) => Subject::Unknown,
-            subject => subject,
+            Subject::Known(of) => match self.earlier(of, r, row) {
+                Some(earlier) => Subject::Known((earlier, 0)),
+                None if self.leg(of).is_some_and(is_another) => Subject::Unknown,
+                None => Subject::Known(of),
+            },
+            Subject::Unknown => Subject::Unknown,
         }
+    }
+
+    /// The order whose fill comes again in a message, after another one took over its number.
+    fn earlier(&self, of: Leg, r: &OrderReport<'_>, row: u32) -> Option<OrderId> {
+        let (id, side) =
+            (r.trade_id? as u64, if r.side? == "BUY" { Side::Buy } else { Side::Sell });
+        if self.leg(of).is_none_or(|order| order.knows_trade(id)) {
+            return None;
+        }
+        let mut booked = self.desk.orders.with_trade(self.account, row, id);
+        booked.find(|order| order.spec.side == side).map(|order| order.id)
     }
 
     /// True if a trade of a listing was booked to an order that had the number before.
     fn is_of_an_earlier(&self, of: Leg, row: u32, trade: &TradeRow<'_>) -> bool {
         let (id, ts) = (trade.trade_id as u64, trade.ts_exchange.unwrap_or(i64::MAX));
         self.leg(of).is_some_and(|order| order.ts_accepted > ts && !order.knows_trade(id))
-            && self.desk.orders.has_trade(self.account, row, id)
+            && self.desk.orders.with_trade(self.account, row, id).next().is_some()
     }
 
     /// True if a trade of a listing is one of an order that took the number over.

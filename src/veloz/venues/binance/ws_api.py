@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 __all__ = ["ApiSession", "ApiSocket", "SessionTimes", "SessionUser"]
 
 _CONNECT_WEIGHT = 2
-_LOOK_AGAIN_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,8 +201,8 @@ class ApiSession:
                 current = self.socket
                 if current is None:
                     await self._pace.wait()
-                    while not self._may_connect():
-                        await asyncio.sleep(_LOOK_AGAIN_S)
+                    if self._budget is not None:  # cancels are to go through it: before all others
+                        await self._budget.wait(_CONNECT_WEIGHT, Priority.CANCEL)
                     self._current = await self._open()
                 elif now_ns >= current.due_ns:
                     await self._replace(current)
@@ -259,7 +258,7 @@ class ApiSession:
         return socket
 
     def _may_connect(self) -> bool:
-        """Charges a connection, if the limits allow one now: cancels are to go through it."""
+        """Charges a connection, if the limits allow one now."""
         budget = self._budget
         return budget is None or budget.take(_CONNECT_WEIGHT, 0, Priority.CANCEL)
 
