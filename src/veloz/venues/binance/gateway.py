@@ -53,6 +53,7 @@ _LATE_ANSWERS = 1000
 _FIRST_STATUS, _LAST_STATUS = 100, 999  # of HTTP; another is no answer of the venue
 
 # (weight, orders) of one request that succeeds; failures are read back from the venue's headers.
+_NS = 1_000_000_000
 _CANCELS = frozenset({"cancel", "cancel_all"})
 _REHEARSAL = "rehearsal"
 """A request that goes the way of an order up to the wire, and is never sent."""
@@ -173,8 +174,6 @@ class BinanceGateway:
         self._times = times or GatewayTimes()
         # Short enough to see in time that an answer is overdue: writing an order wakes nobody.
         self._idle_s = min(1.0, self._times.answer_s / 5)
-        self._queue_ns = int(self._times.queue_s * 1e9)
-        self._answer_ns = int(self._times.answer_s * 1e9)
         self._monotonic_ns = doors.clock.monotonic_ns
         self._session = ApiSession(
             self._address,
@@ -299,7 +298,7 @@ class BinanceGateway:
         """Writes from the queue until it is empty, or the limits or the socket say stop."""
         while self._queue:
             rank, _, queued_ns, request = self._queue[0]
-            if now_ns - queued_ns >= self._queue_ns:
+            if now_ns - queued_ns >= self._times.queue_s * _NS:
                 heapq.heappop(self._queue)
                 self._not_sent(request, "it waited too long to be sent")
                 continue
@@ -341,7 +340,7 @@ class BinanceGateway:
             return False
         number = request.number
         self._engine.written(number)
-        due_ns = self._monotonic_ns() + self._answer_ns
+        due_ns = self._monotonic_ns() + int(self._times.answer_s * _NS)
         self._pending[number] = _Pending(request, due_ns, timestamp_ms, socket.number)
         self._due.append(number)
         self.counts["sent"] += 1
