@@ -27,7 +27,8 @@ HASH_SEEDS = ("1", "4242")
 
 T = TypeVar("T")
 
-_AT_ONCE = 5
+_AT_ONCE = range(2, 11)
+"""Seeds of one process: it takes a second to start, and outcomes come when it has ended."""
 _FAILED_SEEDS = 1
 
 
@@ -62,7 +63,7 @@ def in_pairs(
 
 def _spread(seeds: range, jobs: int, work: Callable[[range], list[T]]) -> Iterator[list[T]]:
     """What `work` gives for a few seeds at a time; at most `jobs` at once."""
-    few = [seeds[at : at + _AT_ONCE] for at in range(0, len(seeds), _AT_ONCE)]
+    few = _parts(seeds, jobs)
     with ThreadPoolExecutor(max_workers=jobs) as pool:
         waiting: set[Future[list[T]]] = {pool.submit(work, part) for part in few}
         try:
@@ -73,6 +74,16 @@ def _spread(seeds: range, jobs: int, work: Callable[[range], list[T]]) -> Iterat
         finally:
             for one in waiting:
                 one.cancel()
+
+
+def _parts(seeds: range, jobs: int) -> list[range]:
+    """Large parts first, small ones last, so that all jobs end at nearly the same time."""
+    parts: list[range] = []
+    while seeds:
+        size = max(_AT_ONCE[0], min(_AT_ONCE[-1], len(seeds) // (2 * jobs)))
+        parts.append(seeds[:size])
+        seeds = seeds[size:]
+    return parts
 
 
 def _run(scenario: str, seeds: range, plan: Path | None, hash_seed: str) -> list[Outcome]:
