@@ -191,6 +191,24 @@ def test_f_f02_a_silence_is_kept_by_who_starts_in_the_middle_of_it() -> None:
     world.run(main())
 
 
+def test_f_h12_a_full_disk_takes_a_silence_down_for_who_starts_next() -> None:
+    world = World(8)
+
+    async def main() -> None:
+        disk = world.host("engine").disk
+        first = leased(world, is_engine=True)
+        assert first.take_now({"weight": 1}, Priority.CANCEL)
+        disk.capacity = 0
+        first.silence(120)
+        world.host("engine").lose_power()
+        await asyncio.sleep(50)
+        again = leased(world, is_engine=True)
+        assert again.silent_s == 70
+        assert not again.take_now({"weight": 1}, Priority.CANCEL)
+
+    world.run(main())
+
+
 def test_who_looks_ahead_keeps_the_file_off_the_way_of_requests(monkeypatch: Any) -> None:
     world = World(8)
 

@@ -37,6 +37,7 @@ __all__ = ["Bucket", "Leases", "Limits", "Priority"]
 
 _NS = 1_000_000_000
 _SILENT = "silent_until_ns"
+_SILENCE_BYTES = 64
 _LOOK_AGAIN_NS = 100_000_000
 """What another process was asked for is heard of so soon; a file is not read for every order."""
 _LEASE = 20
@@ -285,6 +286,7 @@ class Leases:
         self._lock = path.with_name(path.name + ".lock")
         self._silence = path.with_name(path.name + ".silence")
         self._silent_until_ns = 0
+        self._own_silent_until_ns = 0
         self._look_ns = 0
         self._clock = clock
         self._is_engine = is_engine
@@ -309,8 +311,8 @@ class Leases:
         """Tells all processes to be silent, those that start later too."""
         until_ns = self._clock.wall_ns() + round(for_s * _NS)
         self._silent_until_ns = max(until_ns, self._told_silence())
-        state = json.dumps({_SILENT: self._silent_until_ns})
-        self._files.write_atomic(self._silence, state.encode())
+        self._own_silent_until_ns = self._silent_until_ns
+        self._write_silence()
 
     def silent_s(self) -> float:
         """Seconds of silence that any process was asked for; 0 if none."""
@@ -328,10 +330,28 @@ class Leases:
     def look(self, now_ns: int) -> None:
         """Hears of the silence that others were asked for; else `silent_s` does, when it must."""
         self._look_ns = now_ns + _LOOK_AGAIN_NS
-        self._silent_until_ns = self._told_silence()
+        told = _figures(self._files, self._silence)
+        if told is not None:
+            self._silent_until_ns = max(self._own_silent_until_ns, told.get(_SILENT, 0))
+        if told == {}:
+            with suppress(OSError):  # so that there is room for it when the disk is full
+                self._write_silence()
 
     def _told_silence(self) -> int:
         return (_figures(self._files, self._silence) or {}).get(_SILENT, 0)
+
+    def _write_silence(self) -> None:
+        """Replaces the file; on a full disk it is written over in place, which needs no room."""
+        state = json.dumps({_SILENT: self._silent_until_ns}).encode().ljust(_SILENCE_BYTES)
+        try:
+            self._files.write_atomic(self._silence, state)
+        except OSError:
+            fd = self._files.open_segment(self._silence, 0)
+            try:
+                self._files.pwrite(fd, state, 0)
+                self._files.fdatasync(fd)
+            finally:
+                self._files.close(fd)
 
     def _left(self, bucket: Bucket) -> int:
         window, units = self._free.get(bucket.name, (-1, 0))
