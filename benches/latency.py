@@ -65,10 +65,13 @@ def on_core(number: int | None) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def venue(folder: Path, recording: Path, speed: float, *, core: int | None) -> Iterator[str]:
+def venue(folder: Path, speed: float, args: Any) -> Iterator[str]:
     """The exchange as a process; gives the line that it prints, and leaves a key file."""
-    words = ["exchange", "--json", "--market", "frames", str(recording), "--speed", f"{speed:.3f}"]
-    with on_core(core):
+    words = [
+        "exchange", "--json", "--market", "frames", str(args.recording), "--speed", f"{speed:.3f}",
+        *(["--spin"] if args.spin else []),
+    ]  # fmt: skip
+    with on_core(None if args.free else 0):
         serving = subprocess.Popen([*VELOZ, *words], text=True, stdout=subprocess.PIPE, cwd=folder)
     try:
         line = serving.stdout.readline()
@@ -126,6 +129,7 @@ def main() -> None:
     parser.add_argument("--policy", default="os", help="of the journal (os)")
     parser.add_argument("--recording", type=Path, default=RECORDING, help="what is sent")
     parser.add_argument("--awake", action="store_true", help="as `veloz run --awake`")
+    parser.add_argument("--spin", action="store_true", help="as `veloz exchange --spin`")
     parser.add_argument(
         "--free", action="store_true", help="leave the processes' cores to the kernel"
     )
@@ -136,13 +140,14 @@ def main() -> None:
     for _ in range(args.runs):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        with venue(folder, args.recording, speed, core=None if args.free else 0) as line:
+        with venue(folder, speed, args) as line:
             ended = traded(folder, line, seconds, args)
         told = ended["latency_ns"]
         fields: dict[str, Any] = {
             "load": round(os.getloadavg()[0], 2),
             "own_cores": not args.free,
             "awake": args.awake,
+            "spin": args.spin,
         }
         for stage, name in STAGES.items():
             count, *times = told[stage]

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,6 +135,26 @@ def test_a_paper_run_verifies_in_another_process(venue: tuple[Commands, str]) ->
     assert (code, law["equal"], law["difference"]) == (0, True, None)
     assert law["recovered"] == law["verified"] == ended["state_hash"]
     assert law["batches"] == ended["sequence"]
+
+
+def test_an_exchange_that_never_sleeps_serves_and_ends(tmp_path: Path) -> None:
+    serving = Commands(tmp_path).start("exchange", "--json", "--spin", "--rate", "0")
+    assert serving.stdout is not None
+    base = json.loads(serving.stdout.readline())["spot"]["rest"]
+    began_s = cpu_s(serving.pid)
+    with urllib.request.urlopen(f"{base}/api/v3/ping", timeout=10) as answer:  # noqa: S310
+        assert answer.read() == b"{}"
+    time.sleep(1.0)
+    assert cpu_s(serving.pid) > began_s + 0.1  # nobody asks it anything, and it works
+    serving.terminate()
+    _, err = serving.communicate(timeout=20)
+    assert (serving.returncode, err) == (0, "")
+
+
+def cpu_s(pid: int) -> float:
+    """CPU that a process has had, seconds."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 MISTAKES = [

@@ -68,6 +68,11 @@ def add_parser(verbs: Any) -> None:
         "--balance", default=DEFAULT_BALANCE, help="USDT of each account and market (100000)"
     )
     parser.add_argument("--faults", type=Path, metavar="PLAN", help="a fault plan, JSON")
+    parser.add_argument(
+        "--spin",
+        action="store_true",
+        help="never sleep: who is timed against it need not wake it; takes a whole core",
+    )
     parser.add_argument("--json", action="store_true", help="print one line of JSON when ready")
 
 
@@ -224,9 +229,16 @@ async def _serve(args: argparse.Namespace) -> None:
                 alarm = Alarm()
                 alarms.callback(alarm.close)
                 moving.append(asyncio.create_task(simulation.follow(driver, alarm.until)))
+        if args.spin:
+            moving.append(asyncio.create_task(_spin()))
         stopping = asyncio.create_task(stop.wait())
         with alarms:
             await _until(stopping, moving)
+
+
+async def _spin() -> None:
+    while True:  # noqa: ASYNC110 - the point is that it does not wait
+        await asyncio.sleep(0)
 
 
 async def _until(stopping: asyncio.Task[Any], moving: list[asyncio.Task[None]]) -> None:
