@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["DETECTORS", "detected", "undetectable"]
+__all__ = ["DETECTORS", "NOTICED_OF", "detected", "undetectable"]
 
 _CUTS = (
     "session.closes",
@@ -80,6 +80,10 @@ DETECTORS: dict[str, tuple[str, ...]] = {
     "F-H14": _RESTARTED,
 }
 """Counters, of which any one that is not zero shows that the fault was noticed."""
+
+NOTICED_OF = {"F-B06": 3}
+"""Of so many somebody notices one; of a single one none need: a book that is known three levels deep
+is no fault to anybody while the price stays within them."""
 
 
 def detected(noticed: Mapping[str, int]) -> dict[str, int]:

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from veloz._core import parse_wire_id
 from veloz.environments.dst.confluence import confluence
-from veloz.environments.dst.detection import detected, undetectable
+from veloz.environments.dst.detection import NOTICED_OF, detected, undetectable
 from veloz.environments.dst.ledger import BookedFill, read_ledger
 from veloz.environments.dst.process import BAND_BPS
 from veloz.environments.dst.traders import Saboteur
@@ -303,7 +303,7 @@ def no_silent_fault(e: Evidence) -> list[str]:
     return [
         f"{fault} was injected {count} times and never detected"
         for fault, count in sorted(e.observers.injected.items())
-        if count and seen.get(fault) == 0
+        if count >= NOTICED_OF.get(fault, 1) and seen.get(fault) == 0
     ]
 
 
