@@ -82,7 +82,7 @@ DETECTORS: dict[str, tuple[str, ...]] = {
 """Counters, of which any one that is not zero shows that the fault was noticed."""
 
 NOTICED_OF = {"F-B06": 3}
-"""Of so many somebody notices one; of a single one none need: a book that is known three levels deep
+"""Of so many somebody notices one; of one alone none need: a book that is known three levels deep
 is no fault to anybody while the price stays within them."""
 
 
