@@ -13,11 +13,13 @@ and the next segment, which begins right behind it, has the version in its heade
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING, Any
 
 from veloz.environments.trading.tables import TABLES, Listing, market_of, renewed_row
 from veloz.errors import ConfigError, NotSent, OutcomeUnknown
 from veloz.storage.journal_writer import JournalSealed
+from veloz.venues.binance.capabilities import CAPABILITIES
 
 if TYPE_CHECKING:
     from veloz.environments.trading.connection import MarketConnection
@@ -33,7 +35,8 @@ _REASONS = frozenset(
         *("max_orders", "max_algo_orders", "iceberg_parts", "market_closed"),
     }
 )
-_CODES = frozenset({-1111, -1121, -4108, -4140, -4141})
+_NO_SYMBOL = -1121
+_CODES = frozenset({-1111, _NO_SYMBOL, -4108, -4140, -4141})
 _AGAIN_S = 10.0
 _HALTED_S = 30.0
 
@@ -89,11 +92,12 @@ class Rules:
         Returns:
             False if the venue gave no answer that can be read.
         """
-        listing = await _listing(self._run.connections[market])
+        rows = list(self._run.tables.instruments)
+        names = [row["venue_symbol"] for row in rows if market_of(row["symbol"]) == market]
+        listing = await _listing(self._run.connections[market], names)
         if listing is None:
             return False
         changes: list[str] = []
-        rows = list(self._run.tables.instruments)
         now_ns = self._run.shell.now_ns()
         for number, known in enumerate(rows):
             if market_of(known["symbol"]) == market:
@@ -159,10 +163,16 @@ class Rules:
             run.tell("instrument_changed", {"change": change})
 
 
-async def _listing(connection: MarketConnection) -> Listing | None:
-    """What a market lists now; None without an answer that can be read."""
+async def _listing(connection: MarketConnection, names: list[str]) -> Listing | None:
+    """What a market lists now of these venue symbols; None without an answer that can be read."""
+    some: dict[str, str] | None = None
+    if CAPABILITIES[connection.market].lists_some:
+        some = {"symbols": json.dumps(names, separators=(",", ":"))}
     try:
-        answer = await connection.rest.call("exchange_info")
+        answer = await connection.rest.call("exchange_info", some)
+        if some is not None and answer.status == 400 and answer.error()[0] == _NO_SYMBOL:
+            # one of them is gone: the whole list says which
+            answer = await connection.rest.call("exchange_info")
     except (NotSent, OutcomeUnknown):
         return None
     if answer.status != 200:

@@ -36,6 +36,7 @@ class Capabilities:
         has_listen_key: The user stream is opened with a key that must be renewed.
         has_positions: Positions, leverage and modes exist.
         has_algo_orders: Conditional orders live in a service of their own.
+        lists_some: Exchange information may be asked of some symbols alone; whole it is megabytes.
     """
 
     streams_per_connection: int
@@ -51,6 +52,7 @@ class Capabilities:
     has_listen_key: bool
     has_positions: bool
     has_algo_orders: bool
+    lists_some: bool
 
 
 _SPOT = Capabilities(
@@ -67,6 +69,7 @@ _SPOT = Capabilities(
     has_listen_key=False,
     has_positions=False,
     has_algo_orders=False,
+    lists_some=True,
 )
 _USDM = Capabilities(
     streams_per_connection=1024,
@@ -82,6 +85,7 @@ _USDM = Capabilities(
     has_listen_key=True,
     has_positions=True,
     has_algo_orders=True,
+    lists_some=False,
 )
 _COINM = Capabilities(
     streams_per_connection=200,
@@ -97,6 +101,7 @@ _COINM = Capabilities(
     has_listen_key=True,
     has_positions=True,
     has_algo_orders=True,
+    lists_some=False,
 )
 
 CAPABILITIES: dict[Market, Capabilities] = {"spot": _SPOT, "usdm": _USDM, "coinm": _COINM}
