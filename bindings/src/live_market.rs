@@ -103,12 +103,20 @@ pub struct FeedSeat {
     stale: Vec<BTreeSet<String>>,
     /// Messages after which the book of a row was crossed, in a row; and all of them so far.
     crossed: Vec<(u64, u64)>,
+    /// How often the price of a row has left what its snapshot told, in quick succession; and when
+    /// it did last, ns.
+    left: Vec<(u32, i64)>,
     /// The settlement that a row's mark prices announce, with the last of them.
     coming: Vec<Option<MarkPrice>>,
 }
 
 /// After so many messages a book that stays crossed is built anew.
 const CROSSED_MOST: u64 = 3;
+
+/// A price that leaves new snapshots so often, each so soon behind the last, ns, shows that they are
+/// not cut off but whole: there are no more levels.
+const LEFT_MOST: u32 = 3;
+const LEFT_SOON_NS: i64 = 5_000_000_000;
 
 impl FeedSeat {
     /// A feed of some of the engine's instruments.
@@ -118,7 +126,8 @@ impl FeedSeat {
         feed.add(&Listing { assets: assets.to_vec(), instruments });
         let (stale, crossed) = (vec![BTreeSet::new(); rows.len()], vec![(0, 0); rows.len()]);
         let coming = vec![None; rows.len()];
-        FeedSeat { feed, rows, stale, crossed, coming }
+        let left = vec![(0, i64::MIN); rows.len()];
+        FeedSeat { feed, rows, stale, crossed, left, coming }
     }
 
     /// Venue symbols whose book has had an update and is not live.
@@ -141,7 +150,7 @@ impl FeedSeat {
         now_ns: i64,
     ) -> Result<i64, Fault> {
         let kind = self.feed.frame(bytes, now_ns).map_err(Fault::Decode)?;
-        self.tell(hears)?;
+        self.tell(hears, now_ns)?;
         Ok(kind.map_or(-1, |kind: MessageKind| kind as i64))
     }
 
@@ -154,7 +163,7 @@ impl FeedSeat {
         now_ns: i64,
     ) -> Result<i64, Fault> {
         let kind = self.feed.rest(url, bytes, now_ns).map_err(Fault::Decode)?;
-        self.tell(hears)?;
+        self.tell(hears, now_ns)?;
         Ok(kind.map_or(-1, |kind| kind as i64))
     }
 
@@ -201,12 +210,19 @@ impl FeedSeat {
     }
 
     /// Lets a book that stays crossed be built anew, and one whose price has left what is known.
-    fn watch_book(&mut self, row: u32) {
+    fn watch_book(&mut self, row: u32, now_ns: i64) {
         let Some(sync) = self.feed.sync(row) else { return };
-        if sync.is_beyond_known() {
-            self.feed.distrust(row);
-            return;
+        if sync.state() == SyncState::Live && sync.is_beyond_known() {
+            let (often, last_ns) = &mut self.left[row as usize];
+            *often = if now_ns.saturating_sub(*last_ns) < LEFT_SOON_NS { *often + 1 } else { 1 };
+            *last_ns = now_ns;
+            if *often < LEFT_MOST {
+                self.feed.distrust(row);
+                return;
+            }
+            self.feed.believe_whole(row);
         }
+        let Some(sync) = self.feed.sync(row) else { return };
         let (in_a_row, known) = &mut self.crossed[row as usize];
         let total = sync.counts().crossed;
         *in_a_row = if sync.book().is_crossed() { *in_a_row + total - *known } else { 0 };
@@ -236,11 +252,11 @@ impl FeedSeat {
     }
 
     /// Lets the events of the last message be heard.
-    fn tell(&mut self, hears: &mut impl Hears) -> Result<(), Fault> {
+    fn tell(&mut self, hears: &mut impl Hears, now_ns: i64) -> Result<(), Fault> {
         let mut columns = self.feed.take_columns();
         for row in 0..self.rows.len() as u32 {
             if self.feed.sync(row).is_some() {
-                self.watch_book(row);
+                self.watch_book(row, now_ns);
                 self.show_state(hears, row)?;
             }
         }

@@ -128,3 +128,39 @@ def test_what_is_frozen_is_told_to_whom_it_concerns() -> None:
     again = Watcher()
     assert engine_of(again).verify(trading, market) == last
     assert again.kinds()[-2:] == ["frozen", "released"]
+
+
+def change(number: int, bids: list[list[str]], at: int) -> str:
+    """A depth message of ten updates that follows the one with the number before."""
+    body = {"e": "depthUpdate", "E": at // MS, "T": at // MS, "s": "BTCUSDT", "b": bids, "a": []}
+    ids = {"U": 10 * number - 9, "u": 10 * number, "pu": 10 * number - 10}
+    return json.dumps({"stream": STREAM, "data": {**body, **ids}})
+
+
+def test_a_thin_book_is_not_fetched_for_ever() -> None:
+    """F-B06: a price that leaves one new snapshot after the other has left nothing unknown."""
+    strategy = Watcher()
+    engine = engine_of(strategy)
+    snapshot = next(row for row in rows(1_200) if row.is_rest)
+    at = snapshot.ts_recv
+    engine.start(at)
+    price, number, fetched = 27_000, 100, 0
+    body: dict[str, Any] = {"E": at // MS, "T": at // MS, "asks": [["27001.0", "1.000"]]}
+    for _ in range(40):
+        at += 100 * MS
+        number += 1
+        moved = [[f"{price}.0", "0.000"], [f"{price - 1}.0", "1.000"]]
+        price -= 1
+        engine.frame(0, change(number, moved, at).encode(), at)
+        if engine.books_to_rebuild(0):
+            fetched += 1
+            at += MS
+            held = {"lastUpdateId": 10 * number + 5, "bids": [[f"{price}.0", "1.000"]]}
+            engine.rest_body(0, snapshot.url, json.dumps({**body, **held}).encode(), at)
+    assert fetched == 3  # once to begin, twice to find that there are no more levels
+    assert strategy.market.is_ready
+    assert strategy.kinds() == ["market_stale", "market_ready"] * 3
+    # much later it is asked again: what was whole then may be cut now
+    at += 60 * SECOND
+    engine.frame(0, change(number + 2, [[f"{price}.0", "2.000"]], at).encode(), at)  # a hole
+    assert engine.books_to_rebuild(0) == ["BTCUSDT"]

@@ -195,6 +195,11 @@ impl BookSync {
         lowest.is_some_and(|price| bid < price) || highest.is_some_and(|price| ask > price)
     }
 
+    /// Takes the levels for all that there are, until the next snapshot: the book is a thin one.
+    pub fn believe_whole(&mut self) {
+        self.known = (None, None);
+    }
+
     /// Takes a live book for stale although its chain is whole: what it shows cannot be.
     pub fn distrust(&mut self) {
         if self.state == SyncState::Live {

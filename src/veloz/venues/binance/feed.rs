@@ -329,6 +329,13 @@ impl Feed {
         }
     }
 
+    /// Takes the levels of a book for all that there are, until its next snapshot.
+    pub fn believe_whole(&mut self, row: InstrumentId) {
+        if let Some(sync) = self.rows.get_mut(row as usize).and_then(|row| row.sync.as_mut()) {
+            sync.believe_whole();
+        }
+    }
+
     /// Forgets all books after a lost connection: none is trusted before a new snapshot.
     pub fn disconnect(&mut self) {
         for row in &mut self.rows {
