@@ -8,10 +8,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from veloz._core import parse_wire_id
 from veloz.environments.trading.connection import MarketConnection
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
     from veloz.venues.venue import Difference
 
 __all__ = ["Survey", "adopt", "adopt_differences", "check_modes", "check_rights", "survey"]
+
+
+_MONEY_RIGHTS = ("enableWithdrawals", "enableInternalTransfer", "permitsUniversalTransfer")
+_TRIES = 3
 
 
 @dataclass(frozen=True)
@@ -114,23 +119,31 @@ async def check_rights(
         return  # the test hosts do not have the question, and no money either
     connection = MarketConnection(spot, doors, budgets.of(spot), signer)
     await connection.clock.ask(connection.rest)
-    answer = await connection.asked("api_restrictions")
-    value: Any = answer.value()
-    if not isinstance(value, dict) or not isinstance(value.get("enableWithdrawals"), bool):
+    for _ in range(_TRIES):
+        rights = _rights((await connection.asked("api_restrictions")).value())
+        if rights is not None:
+            break
+        await asyncio.sleep(1.0)
+    else:
         raise ConfigError(
             "the venue does not say what the key may do",
             hint="look at the key's rights at the venue; trading needs no right to withdraw",
         )
-    too_much = [
-        name
-        for name in ("enableWithdrawals", "enableInternalTransfer", "permitsUniversalTransfer")
-        if value.get(name) not in (False, None)
-    ]
+    too_much = [name for name, may in rights.items() if may]
     if too_much:
         raise ConfigError(
             f"the key may take money out of the account: {', '.join(too_much)}",
             hint="make a key that may read and trade, and nothing else",
         )
+
+
+def _rights(value: Any) -> dict[str, bool] | None:
+    """What an answer says of the rights to move money; None if it is not one, or a damaged one."""
+    if not isinstance(value, dict) or "enableWithdrawals" not in value:
+        return None
+    said = cast("dict[str, Any]", value)
+    rights = {name: said[name] for name in _MONEY_RIGHTS if name in said}
+    return rights if all(isinstance(may, bool) for may in rights.values()) else None
 
 
 def check_modes(surveys: Mapping[Market, Survey], made: Sequence[Seated], tables: Tables) -> None:
