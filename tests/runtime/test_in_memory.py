@@ -19,7 +19,7 @@ from veloz.environments.trading.settings import Seat
 from veloz.errors import ConfigError
 from veloz.exchange.model import OrderRequest
 from veloz.exchange.words import Market, OrderType, Side
-from veloz.net.simulated import PowerLost
+from veloz.net.simulated import Fate, Parcel, PowerLost
 from veloz.storage.journal import columns_of
 from veloz.storage.synthetic import Synthetic, synthesize
 
@@ -304,6 +304,37 @@ def test_a_key_that_may_withdraw_is_refused() -> None:
                 await place.trade_for(place.settings("live", churn("usdm")), 5.0)
 
     place.world.run(main())
+
+
+@pytest.mark.parametrize("times", [1, 9])
+def test_rights_that_cannot_be_read_are_asked_for_again(times: int) -> None:
+    """F-K01: damage is no right to withdraw; and where nobody can tell, nothing is traded."""
+    place = Place(8)
+    judge, damaged = place.world.network.judge, 0
+
+    def damage(parcel: Parcel) -> Fate:
+        nonlocal damaged
+        fate = judge(parcel)
+        if b'"enableInternalTransfer":false' not in parcel.payload or damaged == times:
+            return fate
+        damaged += 1
+        torn = parcel.payload.replace(
+            b'"enableInternalTransfer":false', b'"enableInternalTransfer":{}'
+        )
+        return fate._replace(payload=torn)
+
+    place.world.network.judge = damage
+
+    async def main() -> None:
+        async with place.open():
+            await place.trade_for(place.settings("live", churn("usdm")), 5.0)
+
+    if times == 1:
+        place.world.run(main())
+    else:
+        with pytest.raises(ConfigError, match="does not say what the key may do"):
+            place.world.run(main())
+    assert damaged == min(times, 3)
 
 
 def test_a_position_and_an_order_by_hand_are_taken_over() -> None:
