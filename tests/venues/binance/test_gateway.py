@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import deque
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -476,3 +478,24 @@ def test_f_c06_a_result_that_the_engine_cannot_read_is_unknown_and_looked_up() -
     name = acted(trader, act)
     assert trader.engine.words("unknown", "found") == ["unknown", "found"]
     assert trader.engine.status(name) == "NEW"
+
+
+def test_f_f01_a_silence_is_heard_in_an_answer_whose_number_is_damaged() -> None:
+    """Whosever answer it is: what the venue asks for holds for the address."""
+    trader = Trader(24)
+    told: list[tuple[int, str]] = []
+
+    def observe(status: int, headers: Mapping[str, str]) -> None:
+        told.append((status, headers.get("retry-after", "")))
+
+    async def act() -> None:
+        until_ms = trader.world.host("engine").clock.wall_ns() // 1_000_000 + 30_000
+        error = {"code": -1003, "msg": "Too much weight used.", "data": {"retryAfter": until_ms}}
+        trader.budget.observe = observe  # type: ignore[method-assign]
+        refused = json.dumps({"id": "-Infinity", "status": 429, "error": error})
+        trader.gateway.received(None, refused.encode(), 0)  # type: ignore[arg-type]
+
+    acted(trader, act)
+    assert [status for status, _ in told] == [429]
+    assert 25 <= int(told[0][1]) <= 35
+    assert trader.gateway.counts["unreadable"] == 1

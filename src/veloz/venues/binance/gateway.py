@@ -251,15 +251,15 @@ class BinanceGateway:
         body = bytes(payload)
         try:
             answer = json.loads(body)
-            number = int(answer["id"])
             status = int(answer["status"])
             if not _FIRST_STATUS <= status <= _LAST_STATUS:
                 raise ValueError(status)
+            if status != 200:
+                self._observe(status, answer)  # a silence begins, whosever answer this is
+            number = int(answer["id"])
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             self.counts["unreadable"] += 1  # its request becomes unknown by silence (F-C06)
             return
-        if status != 200:
-            self._observe(status, answer)  # a silence begins before anything else is sent
         request = self._settle(number)
         if request is not None:
             self._judge_answer(request, status, answer, body, ts_recv_ns)
