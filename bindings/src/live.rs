@@ -450,19 +450,19 @@ impl LiveEngine {
         self.guarded(|live, _| Ok(live.wind_down(now_ns)?))
     }
 
-    /// unflattened() -> list[int]
+    /// to_unwind() -> list[int]
     ///
-    /// Rows of strategies that have left by the policy "flatten", have no open order, and hold
-    /// something all the same.
-    fn unflattened(&mut self) -> Vec<u16> {
-        self.live.engine.unflattened()
+    /// Rows of strategies that have left and whose stop policy is not done: an order is open that
+    /// nobody cancels, or something is held that can be closed.
+    fn to_unwind(&mut self) -> Vec<u16> {
+        self.live.engine.to_unwind()
     }
 
-    /// flatten_rest(strategy: int, now_ns: int) -> None
+    /// unwind_rest(strategy: int, now_ns: int) -> None
     ///
-    /// Closes what such a strategy holds.
-    fn flatten_rest(&mut self, strategy: u16, now_ns: i64) -> PyResult<()> {
-        self.guarded(|live, _| Ok(live.flatten_rest(strategy, now_ns)?))
+    /// Cancels and closes what is left of such a strategy.
+    fn unwind_rest(&mut self, strategy: u16, now_ns: i64) -> PyResult<()> {
+        self.guarded(|live, _| Ok(live.unwind_rest(strategy, now_ns)?))
     }
 
     /// save_states(now_ns: int) -> None
