@@ -9,6 +9,7 @@ use std::sync::Arc;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use pyo3::{PyTraverseError, PyVisit};
 use veloz_core::account::Accounts;
 use veloz_core::desk::{Desk, Input, Recovery};
 use veloz_core::engine::{Engine, StopPolicy};
@@ -201,6 +202,11 @@ fn paper_of(settings: &Bound<'_, PyDict>, desk: &Desk) -> PyResult<Option<Paper>
 
 #[pymethods]
 impl LiveEngine {
+    /// Strategies may reach what owns their engine: the collector sees through it.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.live.engine.strategies().try_for_each(|strategy| visit.call(&strategy.object))
+    }
+
     #[new]
     fn new(
         py: Python<'_>,
