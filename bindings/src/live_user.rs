@@ -11,6 +11,9 @@ use crate::feed::failed;
 use crate::live::{Awaited, LiveEngine};
 use crate::live_request::LiveRequest;
 
+/// Only orders of the conditional service have it.
+const ALGO_FIELD: &[u8] = b"\"algoStatus\"";
+
 /// What must be asked, as bits.
 fn bits(unplaced: Unplaced) -> i64 {
     i64::from(unplaced.unknown_symbol)
@@ -96,6 +99,12 @@ impl LiveEngine {
 
     pub fn read_found(&mut self, account: u16, bytes: &[u8], now: i64) -> PyResult<i64> {
         self.read(account, now, |decoder, reading| {
+            if bytes.windows(ALGO_FIELD.len()).any(|part| part == ALGO_FIELD) {
+                // That one has ended says nothing of its fills: the shell looks at those.
+                let orders = decoder.algo_orders(bytes)?;
+                orders.iter().filter(|order| !order.has_ended()).for_each(|o| reading.algo(o));
+                return Ok(());
+            }
             for row in decoder.orders(bytes)? {
                 if let OrderRow::Order(report) = row {
                     reading.found(&report);

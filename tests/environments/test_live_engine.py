@@ -406,3 +406,42 @@ def test_an_engine_that_stopped_for_good_lets_only_cancels_leave() -> None:
     assert {request.kind for request in rescued} == {"cancel"}
     assert {request.client_order_id for request in rescued} == open_before
     assert engine.take_requests() == []
+
+
+class Stopper(Strategy):
+    """Places one stop order, which waits with the venue's service for conditional orders."""
+
+    prints = Trades(SYMBOL)
+    placed = False
+
+    def on_trade(self, trade: Any) -> None:
+        if not self.placed:
+            self.placed = True
+            price = self.round_price(SYMBOL, trade.price * 1.1, "up")
+            self.place_order(SYMBOL, "buy", "stop", "0.01", trigger_price=price)
+
+
+@pytest.mark.parametrize("status", ["NEW", "TRIGGERED", "FINISHED"])
+def test_f_c02_a_conditional_order_that_is_found_is_not_unknown_any_more(status: str) -> None:
+    engine, now = engine_of(Stopper()), 0
+    engine.deposit(0, "USDT", "100000", rows(1)[0].ts_recv)
+    engine.start(rows(1)[0].ts_recv)
+    for row in rows(200):
+        hear(engine, row)
+        now = row.ts_recv
+    engine.take_requests()
+    (order,) = engine.view("orders", 0)
+    (number,) = engine.view("pending")
+    engine.unknown(number, "no answer within 5 s", now)
+    assert engine.view("orders", 0)[0]["status"] == "unknown"
+    found = {
+        "algoId": 1, "clientAlgoId": order["client_order_id"], "orderType": "STOP_MARKET",
+        "symbol": "BTCUSDT", "side": "BUY", "quantity": "0.010", "algoStatus": status,
+        "actualOrderId": "" if status == "NEW" else "77", "triggerPrice": "30000.00",
+        "createTime": now // MS, "updateTime": now // MS,
+    }  # fmt: skip
+    engine.found(0, json.dumps(found), now)
+    (order,) = engine.view("orders", 0)
+    assert order["status"] == "accepted"
+    assert order["venue_order_id"] == (None if status == "NEW" else 77)
+    assert not engine.view("pending")

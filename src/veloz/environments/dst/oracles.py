@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from veloz.environments.dst.ledger import JournalLedger
     from veloz.environments.dst.observers import Observers
-    from veloz.environments.dst.process import EngineProcess, Run
+    from veloz.environments.dst.process import EngineProcess, Recovered, Run
     from veloz.environments.dst.witness import Witness
     from veloz.exchange.exchange import Exchange
     from veloz.exchange.model import Order
@@ -59,7 +59,7 @@ class Evidence:
         observers: What was looked at while the system lived.
         injected: Faults by id.
         unsettled: Sentences about what had not settled in time.
-        recoveries: Batch and hash of each recovery.
+        recoveries: What each recovery came to.
         secrets: Texts that must be in no artefact.
         random: Shuffles reports.
         ledger: The journal, read from the disk.
@@ -74,7 +74,7 @@ class Evidence:
     observers: Observers
     injected: Mapping[str, int]
     unsettled: list[str]
-    recoveries: list[tuple[int, str]]
+    recoveries: list[Recovered]
     secrets: tuple[str, ...]
     random: Random
     ledger: JournalLedger = field(init=False)
@@ -223,10 +223,10 @@ def journal_before_wire(e: Evidence) -> list[str]:
 def exact_recovery(e: Evidence) -> list[str]:
     """O7: what recovery came to is what the process had at that batch when it lived."""
     return [
-        f"recovery to batch {sequence} has the hash {state[:12]}, the process had "
-        f"{e.run.hashes[sequence][:12]}"
-        for sequence, state in e.recoveries
-        if sequence in e.run.hashes and e.run.hashes[sequence] != state
+        f"recovery to batch {one.sequence} has the hash {one.state[:12]}, the process had "
+        f"{one.lived[:12]}"
+        for one in e.recoveries
+        if one.lived not in {"", one.state}
     ]
 
 
@@ -358,7 +358,7 @@ def report(evidence: Evidence, found: Mapping[str, list[str]]) -> dict[str, str]
         said["O14"] = f"holds; no counter tells of {', '.join(silent)}"
     if evidence.injected.get("F-G03"):
         said["O5"] = "not checked: a number was given to two orders, in an order that matters"
-    unseen = sum(sequence not in evidence.run.hashes for sequence, _ in evidence.recoveries)
+    unseen = sum(not recovery.lived for recovery in evidence.recoveries)
     if said["O7"] == "holds":
         compared = len(evidence.recoveries) - unseen
         said["O7"] = f"holds for {compared} of {len(evidence.recoveries)} recoveries"

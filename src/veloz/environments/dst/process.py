@@ -15,7 +15,7 @@ import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from veloz.environments.dst.traders import DICERS, Dicer, Saboteur
 from veloz.environments.live import signer_for, trade
@@ -157,23 +157,41 @@ def _noted_tail(files: Files, threads: Threads, note: Callable[[int], None]) -> 
     return make
 
 
+class Recovered(NamedTuple):
+    """What a recovery came to.
+
+    Attributes:
+        sequence: Its last batch.
+        state: The hash of the state.
+        lived: The hash that a process had behind that batch when it lived; empty if none was noted.
+    """
+
+    sequence: int
+    state: str
+    lived: str
+
+
 class WatchedRun(TradingRun):
     """The run that users start, with taps where oracles look on.
 
     Attributes:
         watch: Keeps what is seen.
         is_wired: True once there is an engine with a journal.
-        recovered_to: Batch and hash that recovery came to; None before.
+        recovered_to: What recovery came to; None before.
     """
 
     watch: Run
     is_wired = False
-    recovered_to: tuple[int, str] | None = None
+    recovered_to: Recovered | None = None
 
     def _recover(self, opened: Opened) -> dict[str, Any]:
         found = super()._recover(opened)
         if found:
-            self.recovered_to = (int(found["sequence"]), self.engine.state_hash())
+            hashes, last = self.watch.hashes, int(found["sequence"])
+            self.recovered_to = Recovered(last, self.engine.state_hash(), hashes.get(last, ""))
+            # What came behind it is lost: those numbers are given to other batches now.
+            for sequence in [sequence for sequence in hashes if sequence > last]:
+                del hashes[sequence]
         return found
 
     def _wire(self) -> None:
@@ -253,8 +271,8 @@ class EngineProcess:
         return self.trading is not None and self.trading.is_started and not self.ended
 
     @property
-    def recovered(self) -> tuple[int, str] | None:
-        """Batch and hash that recovery came to."""
+    def recovered(self) -> Recovered | None:
+        """What recovery came to; None before, and after a start without a journal."""
         return None if self.trading is None else self.trading.recovered_to
 
     @property

@@ -34,6 +34,7 @@ from veloz.venues.binance.hosts import Environment, hosts
 
 if TYPE_CHECKING:
     from veloz.environments.dst.plan import Injector, Plan
+    from veloz.environments.dst.process import Recovered
     from veloz.exchange.listing import Listing
     from veloz.net.simulated import World
     from veloz.venues.binance.hosts import Hosts, Market
@@ -84,7 +85,7 @@ class Trading:
     def __init__(self) -> None:
         self.oracles: dict[str, str] = {}
         self._process: EngineProcess | None = None
-        self._recoveries: list[tuple[int, str]] = []
+        self._recoveries: list[Recovered] = []
         self._broken: list[str] = []
         self._is_over = False
 

@@ -46,6 +46,11 @@ class RecoveredRequest:
     replaces: str = ""
 
     @property
+    def is_reducing(self) -> bool:
+        """What is asked about is not sent again: it has no rank."""
+        return False
+
+    @property
     def encoded(self) -> Any:
         """Nothing is ever sent of it."""
         raise AttributeError("a recovered request is asked about and not sent")

@@ -292,6 +292,15 @@ pub struct AlgoReport<'a> {
     pub ts_triggered: Option<i64>,
 }
 
+impl AlgoReport<'_> {
+    /// True if it never triggers any more, and never did.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        use AlgoStatus::{Canceled, Expired, Rejected};
+        matches!(self.status.and_then(|word| word.known), Some(Canceled | Expired | Rejected))
+    }
+}
+
 /// One asset of an account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BalanceReport<'a> {
