@@ -171,7 +171,7 @@ def income_shape(row: Income) -> dict[str, Any]:
         "asset": row.asset,
         "info": row.kind.value,
         "time": row.ts // MILLISECOND,
-        "tranId": str(row.income_id),
+        "tranId": row.income_id,
         "tradeId": "" if row.trade_id is None else str(row.trade_id),
     }
 
