@@ -6,6 +6,8 @@ import asyncio
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from tests.dialect.rig import SYMBOL, Rig, Wire, play
 from tests.dialect.test_streams import walk
 from veloz.exchange.words import Market
@@ -128,5 +130,29 @@ def test_a_book_with_hidden_orders_is_the_book_where_there_are_none() -> None:
         assert rows[1]["pu"] == rows[0]["u"]
         _, book = await rig.public(Market.USDM, "/rpiDepth", symbol="BTCUSDT")
         assert len(book["bids"]) == 5
+
+    play(scene)
+
+
+@pytest.mark.parametrize(
+    ("said", "answer"),
+    [
+        ({"method": "SET_PROPERTY", "params": ["colour", True], "id": 1},
+         {"code": 0, "msg": "Unknown property", "id": 1}),
+        ({"method": "SET_PROPERTY", "params": ["combined", 1], "id": 1},
+         {"code": 1, "msg": "Invalid value type: expected Boolean", "id": 1}),
+        ({"method": "GET_PROPERTY", "id": 1},
+         {"code": 2, "msg": "Invalid request: property name must be a string", "id": 1}),
+        ({"id": 1},
+         {"code": 2, "msg": "Invalid request: missing field `method` at line 1 column 9", "id": 1}),
+        ({"method": "SET_PROPERTY", "params": ["combined", True], "id": 1},
+         {"result": None, "id": 1}),
+    ],
+)  # fmt: skip
+def test_a_stream_connection_says_what_is_wrong(said: Any, answer: Any) -> None:
+    async def scene(rig: Rig) -> None:
+        listener, wire = rig.socket(Market.SPOT, "/ws")
+        rig.say(listener, wire, said)
+        assert wire.frames == [answer]
 
     play(scene)

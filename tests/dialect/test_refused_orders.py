@@ -152,3 +152,15 @@ def test_money_moves_between_the_markets_of_an_account() -> None:
         assert (status, body["code"]) == (400, -5013)
 
     play(scene)
+
+
+@pytest.mark.parametrize("leverage", [1, 125])
+def test_a_position_without_a_cap_is_not_said_to_be_capped_at_nothing(leverage: int) -> None:
+    async def scene(rig: Rig) -> None:
+        asked = {"symbol": "BTCUSDT", "leverage": leverage}
+        _, body = await rig.rest(Market.USDM, "POST", "/leverage", **asked)
+        assert int(body["maxNotionalValue"]) > 0
+        _, rows = await rig.rest(Market.USDM, "GET", "/fapi/v2/positionRisk", symbol="BTCUSDT")
+        assert rows[0]["maxNotionalValue"] == body["maxNotionalValue"]
+
+    play(scene)

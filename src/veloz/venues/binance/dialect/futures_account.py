@@ -12,6 +12,7 @@ from veloz.exchange.words import IncomeKind, MarginType, Market, PositionSide, R
 from veloz.venues.binance.dialect.errors import VenueError, error
 from veloz.venues.binance.dialect.futures_shapes import income_shape, order_shape, tier_shapes
 from veloz.venues.binance.dialect.futures_wallets import (
+    NO_CAP,
     account_position,
     asset_shape,
     balance_shape,
@@ -171,7 +172,7 @@ def symbol_config(call: Call) -> list[dict[str, Any]]:
 def _most(call: Call, symbol: str) -> str:
     legs = call.exchange.positions(call.account, call.market, symbol)
     most = legs[0].max_notional if legs else None
-    return "0" if most is None else plain(most)
+    return NO_CAP if most is None else plain(most)
 
 
 def change_leverage(call: Call) -> dict[str, Any]:
