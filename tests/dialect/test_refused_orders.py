@@ -164,3 +164,41 @@ def test_a_position_without_a_cap_is_not_said_to_be_capped_at_nothing(leverage: 
         assert rows[0]["maxNotionalValue"] == body["maxNotionalValue"]
 
     play(scene)
+
+
+@pytest.mark.parametrize(("method", "code"), [("GET", -2039), ("DELETE", -2011)])
+def test_two_names_of_an_order_must_both_be_its_own(method: str, code: int) -> None:
+    async def scene(rig: Rig) -> None:
+        _, placed = await rig.place(Market.SPOT, newClientOrderId="mine")
+        key = {"symbol": "BTCUSDT", "orderId": placed["orderId"]}
+        status, body = await rig.rest(
+            Market.SPOT, method, "/order", **key, origClientOrderId="other"
+        )
+        assert (status, body["code"]) == (400, code)
+        status, _ = await rig.rest(Market.SPOT, method, "/order", **key, origClientOrderId="mine")
+        assert status == 200
+
+    play(scene)
+
+
+def test_histories_are_asked_for_a_day_at_a_time() -> None:
+    async def scene(rig: Rig) -> None:
+        span = {"startTime": 0, "endTime": 86_400_001}
+        for path in ("/allOrders", "/allOrderList", "/myTrades"):
+            status, body = await rig.rest(Market.SPOT, "GET", path, symbol="BTCUSDT", **span)
+            assert (status, body["code"]) == (400, -1127)
+        back = {"symbol": "BTCUSDT", "startTime": 2, "endTime": 1}
+        for market, code in ((Market.SPOT, -1128), (Market.USDM, -1023)):
+            _, body = await rig.public(market, "/aggTrades", **back)
+            assert body["code"] == code
+
+    play(scene)
+
+
+def test_a_request_without_a_method_is_refused_under_its_own_number() -> None:
+    async def scene(rig: Rig) -> None:
+        listener, wire = rig.socket(Market.SPOT, "/ws-api/v3")
+        rig.say(listener, wire, {"id": "seven"})
+        assert (wire.frames[0]["id"], wire.frames[0]["error"]["code"]) == ("seven", -1135)
+
+    play(scene)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "agg_rows",
     "agg_trades",
+    "day_window",
     "depth",
     "depth_weight_futures",
     "depth_weight_spot",
@@ -42,6 +43,7 @@ __all__ = [
 FUTURES_DEPTHS = {5, 10, 20, 50, 100, 500, 1000}
 DAYS_200_MS = 200 * 86_400_000
 MINUTE_NS = 60_000_000_000
+DAY_NS = 1440 * MINUTE_NS
 ZONE_FORM = re.compile(r"(?P<sign>[+-]?)(?P<hours>\d{1,2})(?::(?P<minutes>[0-5]\d))?")
 
 
@@ -66,13 +68,22 @@ def time_window(call: Call, otherwise: int = 500, most: int = 1000) -> Window:
     params = call.params
     start, end = params.int_or_none("startTime"), params.int_or_none("endTime")
     if start is not None and end is not None and start > end:
-        raise error(-1128)
+        raise error(-1128 if call.market is Market.SPOT else -1023)
     return Window(
         from_id=params.int_or_none("fromId"),
         start_ns=None if start is None else _ns(start),
         end_ns=None if end is None else _ns(end) + 999_999,
         limit=params.limit(otherwise, most),
     )
+
+
+def day_window(call: Call) -> Window:
+    """A window of at most a day, as the spot account's histories have it."""
+    window = time_window(call, 500, 1000)
+    start, end = window.start_ns, window.end_ns
+    if start is not None and end is not None and end - start > DAY_NS + 1_000_000:
+        raise error(-1127, limit=24)
+    return window
 
 
 def _ns(stamp: int) -> int:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from veloz.exchange.words import Market, Refusal, Why
 from veloz.venues.binance.dialect.errors import VenueError, error
 from veloz.venues.binance.dialect.limits import SPOT_LIMITS
-from veloz.venues.binance.dialect.market_rest import time_window
+from veloz.venues.binance.dialect.market_rest import day_window
 from veloz.venues.binance.dialect.spot_shapes import account_shape, fill_shape, symbol_shape
-from veloz.venues.binance.dialect.vocabulary import MILLISECOND, fixed, plain
+from veloz.venues.binance.dialect.vocabulary import fixed, plain
 
 if TYPE_CHECKING:
     from veloz.venues.binance.dialect.params import Params
@@ -68,10 +68,7 @@ def fills_weight(params: Params) -> int:
 def fills(call: Call) -> list[dict[str, Any]]:
     """`GET /api/v3/myTrades`."""
     listing = call.listing()
-    window = time_window(call, 500, 1000)
-    day_ns = 86_400_000_000_000
-    if window.start_ns and window.end_ns and window.end_ns - window.start_ns > day_ns + MILLISECOND:
-        raise error(-1127, limit=24)
+    window = day_window(call)
     rows = call.exchange.fills(
         call.account,
         call.market,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from veloz.exchange.model import OrderKey, OrderRequest
 from veloz.exchange.words import OrderType, Side
 from veloz.venues.binance.dialect.errors import VenueError, error, neither
-from veloz.venues.binance.dialect.market_rest import time_window
+from veloz.venues.binance.dialect.market_rest import day_window
 from veloz.venues.binance.dialect.params import Params
 from veloz.venues.binance.dialect.spot_orders import (
     client_id,
@@ -219,7 +219,7 @@ def query(call: Call) -> dict[str, Any]:
 
 def all_lists(call: Call) -> list[dict[str, Any]]:
     """`GET /api/v3/allOrderList`."""
-    rows = call.exchange.order_lists(call.account, time_window(call, 500, 1000))
+    rows = call.exchange.order_lists(call.account, day_window(call))
     return [_listed(call, row) for row in rows]
 
 

@@ -13,7 +13,7 @@ from veloz.exchange.model import Order, OrderKey, OrderRequest
 from veloz.exchange.words import OrderType, Refusal, Side, StpMode, TimeInForce, Why
 from veloz.venues.binance.dialect.access import check_time
 from veloz.venues.binance.dialect.errors import VenueError, error, neither
-from veloz.venues.binance.dialect.market_rest import time_window
+from veloz.venues.binance.dialect.market_rest import day_window
 from veloz.venues.binance.dialect.spot_shapes import (
     ack_shape,
     canceled_shape,
@@ -189,8 +189,15 @@ def order_key(call: Call, id_name: str = "orderId", client_name: str = "origClie
 
 
 def query(call: Call) -> dict[str, Any]:
-    """`GET /api/v3/order`."""
-    return order_shape(call.exchange.order(call.account, order_key(call)), call.unit)
+    """`GET /api/v3/order`; -2039 if it was named twice and no order has both names."""
+    key = order_key(call)
+    try:
+        order = call.exchange.order(call.account, key)
+    except Refusal:
+        if key.order_id is None or key.client_order_id is None:
+            raise
+        raise error(-2039) from None
+    return order_shape(order, call.unit)
 
 
 def cancel(call: Call) -> dict[str, Any]:
@@ -227,7 +234,7 @@ def open_orders(call: Call) -> list[dict[str, Any]]:
 def all_orders(call: Call) -> list[dict[str, Any]]:
     """`GET /api/v3/allOrders`."""
     listing = call.listing()
-    window = time_window(call, 500, 1000)
+    window = day_window(call)
     from_id = call.params.int_or_none("orderId")
     if from_id is not None:
         window = type(window)(from_id, window.start_ns, window.end_ns, window.limit)

@@ -73,7 +73,9 @@ class ApiPeer(Peer):
             return
         if not isinstance(asked, dict) or not isinstance(asked.get("method"), str):
             text = "Invalid request: missing field `method`"
-            self._refuse(None, VenueError(400, -1135, text))
+            number = asked.get("id") if isinstance(asked, dict) else None
+            known = number if isinstance(number, str | int) else None
+            self._refuse(known, VenueError(400, -1135, text))
             return
         number, params = asked.get("id"), asked.get("params") or {}
         text_id = isinstance(number, str) and ID_FORM.fullmatch(number)
