@@ -67,11 +67,11 @@ def test_a_list_of_ids_may_be_written_in_lower_case(market: Market, name: str) -
     play(scene)
 
 
-@pytest.mark.parametrize("market", FUTURES)
-def test_the_number_of_an_income_is_a_number(market: Market) -> None:
+@pytest.mark.parametrize(("market", "kind"), [(Market.USDM, int), (Market.COINM, str)])
+def test_an_income_has_a_number_of_its_markets_kind(market: Market, kind: type) -> None:
     async def scene(rig: Rig) -> None:
         _, rows = await rig.rest(market, "GET", "/income")
-        assert isinstance(rows[0]["tranId"], int)
+        assert isinstance(rows[0]["tranId"], kind)
 
     play(scene)
 

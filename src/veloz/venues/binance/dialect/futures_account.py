@@ -110,7 +110,8 @@ def account_v1(call: Call) -> dict[str, Any]:
 
 def account_v2(call: Call) -> dict[str, Any]:
     """`GET /fapi/v2/account`."""
-    extra = {"multiAssetsMargin": False, "tradeGroupId": -1}
+    burns = call.exchange.account(call.account, call.market).pays_fees_in_bnb
+    extra = {"feeBurn": burns, "multiAssetsMargin": False, "tradeGroupId": -1}
     return _flags(call) | extra | _account(call, 2)
 
 
