@@ -202,3 +202,20 @@ def test_a_request_without_a_method_is_refused_under_its_own_number() -> None:
         assert (wire.frames[0]["id"], wire.frames[0]["error"]["code"]) == ("seven", -1135)
 
     play(scene)
+
+
+@pytest.mark.parametrize("market", FUTURES)
+def test_incomes_are_paged_and_the_pages_end(market: Market) -> None:
+    async def scene(rig: Rig) -> None:
+        for side in ("BUY", "SELL"):
+            await rig.place(market, side=side, type="MARKET", price=None, timeInForce=None)
+        _, whole = await rig.rest(market, "GET", "/income")
+        pages = [
+            (await rig.rest(market, "GET", "/income", limit=2, page=page))[1]
+            for page in range(1, 5)
+        ]
+        assert len(whole) >= 3
+        assert [row for page in pages for row in page] == whole
+        assert pages[-1] == []
+
+    play(scene)

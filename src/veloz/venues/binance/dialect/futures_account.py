@@ -285,17 +285,19 @@ def commission_rate(call: Call) -> dict[str, Any]:
 
 
 def income(call: Call) -> list[dict[str, Any]]:
-    """`GET …/income`."""
+    """`GET …/income`: the newest rows, or with `page` that page, counted from the oldest."""
     kind = call.params.word_or("incomeType", "", set(IncomeKind))
     symbol = call.listing().symbol if "symbol" in call.params else None
+    window = time_window(call, 100, 1000)
+    page = call.params.int_or_none("page")
+    before = 0 if page is None else (max(page, 1) - 1) * window.limit
+    if page is not None:
+        start_ns = window.start_ns or 0
+        window = window._replace(start_ns=start_ns, limit=before + window.limit)
     rows = call.exchange.income(
-        call.account,
-        call.market,
-        symbol,
-        time_window(call, 100, 1000),
-        kind=IncomeKind(kind) if kind else None,
+        call.account, call.market, symbol, window, kind=IncomeKind(kind) if kind else None
     )
-    return [income_shape(row) for row in rows]
+    return [income_shape(row) for row in rows[before:]]
 
 
 def adl_quantiles(call: Call) -> list[dict[str, Any]]:
