@@ -15,7 +15,7 @@ from veloz.venues.binance.dialect.connections import StreamPeer
 from veloz.venues.binance.dialect.errors import VenueError, error
 from veloz.venues.binance.dialect.fault_effects import Answer
 from veloz.venues.binance.dialect.params import Params, split_query
-from veloz.venues.binance.dialect.service import json_body
+from veloz.venues.binance.dialect.service import json_body, rest_error
 from veloz.venues.binance.dialect.venue import Call
 from veloz.venues.binance.dialect.vocabulary import MICROSECOND, MILLISECOND, encode
 from veloz.venues.binance.dialect.ws_api import ApiPeer
@@ -165,7 +165,8 @@ class MarketSite:
     ) -> HttpResponse:
         counts = self._counts(request.peer, account)
         waits = {name.lower(): value for name, value in refusal.headers.items()}
-        return HttpResponse(refusal.status, JSON | counts | waits, encode(refusal.body()))
+        body = encode(rest_error({"error": refusal.body()}))
+        return HttpResponse(refusal.status, JSON | counts | waits, body)
 
 
 def _unit(market: Market, word: str) -> int:
