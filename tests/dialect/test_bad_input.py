@@ -23,11 +23,13 @@ NAMES = [
     "orderIdList", "amount", "pair", "windowSize", "recvWindow", "cancelReplaceMode",
     "cancelOrderId", "trailingDelta", "icebergQty", "aboveType", "belowType", "pendingSide",
     "incomeType", "selfTradePreventionMode", "contractType", "orderListId", "algoId",
+    "timeZone", "period", "asset", "stopLimitPrice", "pegPriceType", "symbolStatus",
 ]  # fmt: skip
 VALUES = [
     "", "0", "-1", "1", "5", "0.01", "59000", "1e5", "NaN", "Infinity", "99999999999999999999",
     "0.00000000000000000001", "BTCUSDT", "BTCUSD_PERP", "btcusdt", "币安", "[]", "[1]", "{}",
-    "[{}]", '["BTCUSDT"]', '[{"symbol":"BTCUSDT"}]', "null", "true", "BUY", "SELL", "LIMIT",
+    "[{}]", '["a"]', "[[]]", "[null]", "+8:00",
+    '["BTCUSDT"]', '[{"symbol":"BTCUSDT"}]', "null", "true", "BUY", "SELL", "LIMIT",
     "MARKET", "STOP_LOSS", "STOP_MARKET", "GTC", "GTX", "GTD", "1m", "CONDITIONAL", "ISOLATED",
     "BOTH", "LONG", "OPPONENT", "'; drop table", "\x00", "a" * 300, "%", "1.5.2", "0x10",
 ]  # fmt: skip

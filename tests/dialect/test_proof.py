@@ -12,8 +12,9 @@ from urllib.parse import quote
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from tests.dialect.rig import Rig, play
+from tests.dialect.rig import Api, Rig, play
 from veloz.exchange.words import Market
 from veloz.venues.binance.dialect.access import signed_rest_payload
 from veloz.venues.binance.dialect.keys import Keys
@@ -132,3 +133,44 @@ def test_the_websocket_api_signs_sorted_raw_parameters_and_keeps_a_session() -> 
 def test_the_payload_is_what_stands_on_the_wire() -> None:
     assert signed_rest_payload("a=1&signature=x", "b=%E5&c=2") == ("a=1b=%E5&c=2", "x")
     assert Params([("a", "1")]).text("a") == "1"
+
+
+def test_a_log_out_ends_what_was_subscribed_with_the_session_and_nothing_else() -> None:
+    async def scene(rig: Rig) -> None:
+        api = rig.api(SPOT)
+        logged_on(rig, api)
+        ours = api.ask("userDataStream.subscribe")["result"]["subscriptionId"]
+        other = Api(rig, api.listener, api.wire, 1)
+        other.number = 100
+        signed = other.signed("userDataStream.subscribe.signature")["result"]["subscriptionId"]
+        rows = api.ask("session.subscriptions")["result"]
+        assert [row["subscriptionId"] for row in rows] == [ours, signed]
+        api.ask("session.logout")
+        rows = api.ask("session.subscriptions")["result"]
+        assert [row["subscriptionId"] for row in rows] == [signed]
+
+    play(scene)
+
+
+def test_a_session_ends_with_its_key() -> None:
+    async def scene(rig: Rig) -> None:
+        api = rig.api(SPOT)
+        logged_on(rig, api)
+        assert api.ask("account.status", timestamp=rig.now_ms())["status"] == 200
+        rig.simulation.levers.revoke_key(revoked=True)
+        refused = api.ask("account.status", timestamp=rig.now_ms())
+        assert (refused["status"], refused["error"]["code"]) == (401, -2015)
+        assert api.ask("session.status")["result"]["apiKey"] is None
+
+    play(scene)
+
+
+def logged_on(rig: Rig, api: Api) -> None:
+    """Logs on with the account's Ed25519 key."""
+    issued = rig.keys[api.account]
+    key = serialization.load_pem_private_key(issued.ed25519_private_key.encode(), None)
+    params = {"apiKey": issued.api_key, "timestamp": rig.now_ms()}
+    payload = "&".join(f"{name}={params[name]}" for name in sorted(params)).encode()
+    assert isinstance(key, Ed25519PrivateKey)
+    word = base64.b64encode(key.sign(payload)).decode()
+    assert api.ask("session.logon", **params, signature=word)["status"] == 200

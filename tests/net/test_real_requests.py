@@ -127,3 +127,28 @@ def test_a_server_says_which_address_is_taken() -> None:
                 await doors.sockets.serve(LoopbackSite(), port=port)
 
     asyncio.run(main())
+
+
+def test_a_client_that_speaks_no_http_is_answered_and_is_no_news(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def said(port: int, request: bytes) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(request)
+        answer = await asyncio.wait_for(reader.readline(), 5)
+        writer.close()
+        return answer
+
+    async def main() -> None:
+        async with real_doors() as doors:
+            site = LoopbackSite()
+            server = await doors.sockets.serve(site)
+            port = int(server.url_http.rsplit(":", 1)[1])
+            for request in (b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n"):
+                assert b" 400 " in await said(port, request)
+            head = b"POST /o HTTP/1.1\r\nHost: h\r\nContent-Encoding: gzip\r\n"
+            assert b" 200 " in await said(port, head + b"Content-Length: 5\r\n\r\nhello")
+            assert site.requests[0].body == b"hello"
+            assert caplog.records == []
+
+    asyncio.run(main())

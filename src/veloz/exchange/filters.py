@@ -214,9 +214,9 @@ def check_percent(listing: Listing, side: Side, price: Decimal, reference: Decim
     up = reference * (band.bid_up if is_buy else band.ask_up)
     down = reference * (band.bid_down if is_buy else band.ask_down)
     if price > up and (band.by_side or is_buy):
-        raise Refusal(Why.PERCENT_PRICE, f"{price} is above {up}")
+        raise Refusal(Why.PERCENT_PRICE, f"{price} is above {up}", ceiling=up)
     if price < down and (band.by_side or not is_buy):
-        raise Refusal(Why.PERCENT_PRICE, f"{price} is below {down}")
+        raise Refusal(Why.PERCENT_PRICE, f"{price} is below {down}", floor=down)
 
 
 def check_counts(desk: Desk, instrument: Instrument, request: OrderRequest) -> None:

@@ -74,16 +74,24 @@ class Markets(Wiring):
 
     @look
     def trades(self, market: Market, symbol: str, window: Window | None = None) -> list[Print]:
-        """The newest trades, or those from `window.from_id`, oldest first."""
+        """The newest trades, or the first from `from_id` or `start_ns` on, oldest first."""
         return self._floor.instrument(market, symbol).tape.rows(window or Window())
 
     @look
     def klines(
-        self, market: Market, symbol: str, interval: str, window: Window | None = None
+        self,
+        market: Market,
+        symbol: str,
+        interval: str,
+        window: Window | None = None,
+        offset_ns: int = 0,
     ) -> list[Kline]:
-        """Candles, oldest first; the last one may still be open. Intervals 1s to 1M."""
+        """Candles, oldest first; the last one may still be open. Intervals 1s to 1M.
+
+        With `offset_ns` days, weeks and the rest begin by a clock that is so far ahead of UTC.
+        """
         tape = self._floor.instrument(market, symbol).tape
-        return tape.klines(interval, window or Window(), self._floor.now_ns())
+        return tape.klines(interval, window or Window(), self._floor.now_ns(), offset_ns)
 
     @look
     def last_price(self, market: Market, symbol: str) -> Decimal | None:

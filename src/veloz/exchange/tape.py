@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import deque
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -42,12 +42,20 @@ KEPT_SECONDS = 100_000
 KEPT_MINUTES = 200_000
 
 
-def bounds(interval: str, ts: int) -> tuple[int, int]:
+def bounds(interval: str, ts: int, offset_ns: int = 0) -> tuple[int, int]:
     """The candle that holds a time: its first nanosecond and the next candle's.
+
+    Args:
+        interval: One of `INTERVALS`.
+        ts: UTC, nanoseconds since the Unix epoch.
+        offset_ns: How far the clock that days and weeks begin by is ahead of UTC.
 
     Raises:
         UsageError: There is no such interval.
     """
+    if offset_ns:
+        opened, following = bounds(interval, ts + offset_ns)
+        return opened - offset_ns, following - offset_ns
     if interval in FIXED:
         opened = ts - ts % FIXED[interval]
         return opened, opened + FIXED[interval]
@@ -122,29 +130,43 @@ class Tape:
                 kept.append(tick)
 
     def rows(self, window: Window) -> list[Print]:
-        """The newest trades, or those from an id."""
-        if window.from_id is None:
+        """The newest trades, or the first ones from an id or a time on, oldest first."""
+        first, start, end = window.from_id, window.start_ns, window.end_ns
+        if first is None and start is None and end is None:
             return list(islice(reversed(self.trades), window.limit))[::-1]
-        ids = [trade.trade_id for trade in self.trades]
-        start = bisect_left(ids, window.from_id)
-        return list(self.trades)[start : start + window.limit]
+        rows = list(self.trades)
+        if first is not None:
+            rows = rows[bisect_left(rows, first, key=lambda trade: trade.trade_id) :]
+        if start is not None:
+            rows = rows[bisect_left(rows, start, key=lambda trade: trade.ts) :]
+        if end is not None:
+            rows = rows[: bisect_right(rows, end, key=lambda trade: trade.ts)]
+        has_start = first is not None or start is not None
+        return rows[: window.limit] if has_start else rows[-window.limit :]
 
-    def klines(self, interval: str, window: Window, now: int) -> list[Kline]:
-        """Candles of an interval, oldest first; empty ones repeat the close before them."""
+    def klines(self, interval: str, window: Window, now: int, offset_ns: int = 0) -> list[Kline]:
+        """Candles of an interval, oldest first; empty ones repeat the close before them.
+
+        Args:
+            interval: One of `INTERVALS`.
+            window: Which ones, by the time at which they open (UTC).
+            now: The last candle is the one that holds this time.
+            offset_ns: As in `bounds`.
+        """
         start, end = window.start_ns, window.end_ns
         back = (window.limit + 1) * FIXED.get(interval, 31 * DAY)
-        earliest = bounds(interval, max(0, now - back if start is None else start))[0]
+        earliest = bounds(interval, max(0, now - back if start is None else start), offset_ns)[0]
         merged: list[Kline] = []
         for candle in self._since("1s" if interval == "1s" else "1m", earliest):
-            opened, following = bounds(interval, candle.open_ns)
+            opened, following = bounds(interval, candle.open_ns, offset_ns)
             if merged and merged[-1].open_ns == opened:
                 merged[-1] = joined(merged[-1], candle)
                 continue
-            merged += self._empty(merged, interval, opened)
+            merged += self._empty(merged, interval, opened, offset_ns)
             merged.append(
                 candle._replace(interval=interval, open_ns=opened, close_ns=following - 1)
             )
-        merged += self._empty(merged, interval, bounds(interval, now)[1])
+        merged += self._empty(merged, interval, bounds(interval, now, offset_ns)[1], offset_ns)
         rows = [
             candle
             for candle in merged
@@ -161,7 +183,7 @@ class Tape:
                 break
         return rows[::-1]
 
-    def _empty(self, before: list[Kline], interval: str, until: int) -> list[Kline]:
+    def _empty(self, before: list[Kline], interval: str, until: int, offset_ns: int) -> list[Kline]:
         """Candles without trades up to a time; no more than a deque would keep."""
         rows: list[Kline] = []
         if not before:
@@ -169,7 +191,7 @@ class Tape:
         last = before[-1]
         opened = last.close_ns + 1
         while opened < until and len(rows) < KEPT_SECONDS:
-            following = bounds(interval, opened)[1]
+            following = bounds(interval, opened, offset_ns)[1]
             rows.append(
                 Kline(
                     self.market,

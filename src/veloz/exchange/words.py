@@ -9,6 +9,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from veloz.exchange.model import Order
 
 
@@ -309,6 +311,8 @@ class Refusal(Exception):
         cancel: In a failed cancel-replace: the canceled order, or why it was not canceled.
         place: In a failed cancel-replace: the placed order, why it was refused, or None if it was
             not tried.
+        ceiling: The highest price of the band that a price is above of.
+        floor: The lowest price of the band that a price is below of.
     """
 
     def __init__(
@@ -318,9 +322,13 @@ class Refusal(Exception):
         *,
         cancel: Order | Refusal | None = None,
         place: Order | Refusal | None = None,
+        ceiling: Decimal | None = None,
+        floor: Decimal | None = None,
     ) -> None:
         super().__init__(f"{why.value}: {detail}")
         self.why = why
         self.detail = detail
         self.cancel = cancel
         self.place = place
+        self.ceiling = ceiling
+        self.floor = floor

@@ -111,6 +111,12 @@ async def trade(market):
         else:
             raise AssertionError("a post-only order that would take was accepted")
         await made.cancel_all_orders(symbol)
+        if market != "spot":
+            await together(made, symbol, amount, low)
+        since = made.milliseconds() - 60_000
+        page = await made.fetch_trades(symbol, since, 3)
+        whole = await made.fetch_trades(symbol, since, 500)
+        assert [row["id"] for row in page] == [row["id"] for row in whole[:3]]
         watched = await soon(made.watch_order_book(symbol))
         assert watched["bids"]
         assert await soon(made.watch_trades(symbol))
@@ -125,6 +131,15 @@ async def conditional(made, symbol, amount, low):
     placed = await made.create_order(symbol, "market", "sell", amount, None, {"triggerPrice": stop})
     assert placed["id"]
     await made.cancel_order(placed["id"], symbol, {"trigger": True})
+
+
+async def together(made, symbol, amount, low):
+    """Several orders in one request, and their end."""
+    order = {"symbol": symbol, "type": "limit", "side": "buy", "amount": amount, "price": low}
+    placed = await made.create_orders([order, order])
+    ended = await made.cancel_orders([row["id"] for row in placed], symbol)
+    assert [row["status"] for row in ended] == ["canceled", "canceled"]
+    assert await made.fetch_premium_index_ohlcv(symbol, "1m")
 
 
 async def main():

@@ -152,6 +152,9 @@ async def usdm(client, sockets):
         sockets.futures_multiplex_socket(["btcusdt@markPrice@1s"]), lambda m: "data" in m
     )
     assert message["data"]["e"] == "markPriceUpdate"
+    # its candles of a contract are those of a pair and a type of contract
+    candle = await first(sockets.kline_futures_socket("BTCUSDT"), lambda m: "k" in m.get("data", m))
+    assert candle.get("data", candle)["ct"] == "PERPETUAL"
     steps.append("streamed")
 
 
@@ -188,6 +191,11 @@ async def coinm(client, sockets):
         lambda m: "data" in m,
     )
     assert message["data"]["s"] == symbol
+    index = await first(
+        sockets.index_price_socket("BTCUSD"),
+        lambda m: m.get("data", m).get("e") == "indexPriceUpdate",
+    )
+    assert float(index.get("data", index)["p"]) > 0
     steps.append("streamed")
 
 

@@ -108,6 +108,10 @@ async def spot():
     assert http.my_trades(symbol="BTCUSDT").data()[-1].order_id == taken.order_id
     assert {row.asset for row in http.get_account(omit_zero_balances=True).data().balances}
     steps.append("filled")
+    pair = http.order_oco(
+        symbol="BTCUSDT", side="SELL", quantity=0.01, price=round(best * 1.03, 2), stop_price=low
+    ).data()
+    http.delete_order_list(symbol="BTCUSDT", order_list_id=pair.order_list_id)
     socket = await client.websocket_streams.create_connection()
     heard = Heard()
     book = await socket.diff_book_depth(symbol="btcusdt")
@@ -178,6 +182,7 @@ async def usdm():
     http.new_order(symbol="BTCUSDT", side="SELL", type="MARKET", quantity=0.01, reduce_only="true")
     assert http.account_trade_list(symbol="BTCUSDT").data()
     assert any(row.asset == "USDT" for row in http.futures_account_balance_v3().data())
+    assert all(isinstance(row.tran_id, int) for row in http.get_income_history().data())
     steps.append("filled")
     heard = Heard()
     mark = await socket.mark_price_stream(symbol="btcusdt", update_speed="1s")

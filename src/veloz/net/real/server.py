@@ -10,11 +10,13 @@ Source: RFC 9112, RFC 6455, RFC 7692; aiohttp documentation, "Low Level Server".
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from time import time_ns
 from typing import TYPE_CHECKING
 
 from aiohttp import WSMsgType, web
+from aiohttp.http import HttpProcessingError
 
 from veloz.errors import ConfigError
 from veloz.net.doors import ConnectionLost, HttpRequest, HttpResponse
@@ -59,7 +61,8 @@ class RealServer:
         self._site = site
         self._limit = message_limit
         self._names = 0
-        self._web = web.Server(self._serve)
+        # no venue takes a compressed body, and one that is broken would end in a fault of ours
+        self._web = web.Server(self._serve, logger=_logger(), auto_decompress=False)
         self._listening: asyncio.Server | None = None
         self._open: set[_Accepted] = set()
 
@@ -118,6 +121,18 @@ class RealServer:
         finally:
             self._open.discard(accepted)
         return accepted.socket
+
+
+def _logger() -> logging.Logger:
+    """For faults of ours: a client that speaks no HTTP is answered, and is no news."""
+    logger = logging.getLogger("aiohttp.server.veloz")
+    logger.addFilter(_is_ours)
+    return logger
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    raised = record.exc_info[1] if record.exc_info else None
+    return not isinstance(raised, HttpProcessingError)
 
 
 class _Accepted:

@@ -137,7 +137,9 @@ class StreamPeer(Peer):
         try:
             asked = decode(payload)
         except ValueError as broken:
-            return {"code": 3, "msg": f"Invalid JSON: {broken}"}
+            line, column = getattr(broken, "lineno", 1), getattr(broken, "colno", 1)
+            text = f"Invalid JSON: expected value at line {line} column {column}"
+            return {"code": 3, "msg": text}
         if not isinstance(asked, dict):
             return {"code": 2, "msg": "Invalid request: unknown variant"}
         number = asked.get("id")
@@ -148,21 +150,35 @@ class StreamPeer(Peer):
         )
         if not fits:
             return {"code": 2, "msg": "Invalid request: request ID must be an unsigned integer"}
-        method, params = str(asked.get("method")), asked.get("params", [])
+        if "method" not in asked:
+            text = f"Invalid request: missing field `method` at line 1 column {len(payload)}"
+            return {"code": 2, "msg": text, "id": number}
+        method, params = str(asked["method"]), asked.get("params", [])
         if method in {"SUBSCRIBE", "UNSUBSCRIBE"}:
             return self._change(method, params, number)
         if method == "LIST_SUBSCRIPTIONS":
             return {"result": list(self.streams), "id": number}
-        if method == "SET_PROPERTY" and isinstance(params, list) and len(params) == 2:
-            self.is_combined = bool(params[1])
-            return {"result": None, "id": number}
-        if method == "GET_PROPERTY":
-            return {"result": self.is_combined, "id": number}
+        if method in {"SET_PROPERTY", "GET_PROPERTY"}:
+            return {**self._property(method, params), "id": number}
         text = (
             f"Invalid request: unknown variant `{method}`, expected one of `SUBSCRIBE`, "
             "`UNSUBSCRIBE`, `LIST_SUBSCRIPTIONS`, `SET_PROPERTY`, `GET_PROPERTY`"
         )
         return {"code": 2, "msg": text, "id": number}
+
+    def _property(self, method: str, params: Any) -> dict[str, Any]:
+        """The one property that there is: whether payloads have their stream's name around them."""
+        name, *values = params if isinstance(params, list) and params else [None]
+        if not isinstance(name, str):
+            return {"code": 2, "msg": "Invalid request: property name must be a string"}
+        if name != "combined":
+            return {"code": 0, "msg": "Unknown property"}
+        if method == "GET_PROPERTY":
+            return {"result": self.is_combined}
+        if len(values) != 1 or not isinstance(values[0], bool):
+            return {"code": 1, "msg": "Invalid value type: expected Boolean"}
+        self.is_combined = values[0]
+        return {"result": None}
 
     def _change(self, method: str, params: Any, number: Any) -> dict[str, Any]:
         if not isinstance(params, list) or not all(isinstance(name, str) for name in params):

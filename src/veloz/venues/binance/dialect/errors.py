@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["ERRORS", "VenueError", "error"]
+__all__ = ["ERRORS", "VenueError", "error", "neither"]
 
 # code -> text; {…} is filled in by the rule that refuses. One code may have several texts: those
 # of a refused order stand in refusals.py.
@@ -31,6 +31,7 @@ ERRORS: dict[int, str] = {
     -1020: "This operation is not supported.",
     -1021: "Timestamp for this request is outside of the recvWindow.",
     -1022: "Signature for this request is not valid.",
+    -1023: "Start time is greater than end time.",
     -1100: "Illegal characters found in parameter '{name}'; legal range is '{form}'.",
     -1101: "Duplicate values for a parameter detected.",
     -1102: "Mandatory parameter '{name}' was not sent, was empty/null, or malformed.",
@@ -46,13 +47,26 @@ ERRORS: dict[int, str] = {
     -1117: "Invalid side.",
     -1120: "Invalid interval.",
     -1121: "Invalid symbol.",
-    -1122: "Invalid symbol status.",
+    -1122: "Invalid symbolStatus.",
     -1125: "This listenKey does not exist.",
     -1127: "More than {limit} hours between startTime and endTime.",
     -1128: "Combination of optional parameters invalid.",
     -1130: "Data sent for parameter '{name}' is not valid.",
     -1131: "recvWindow must be less than 60000.",
-    -1145: "Invalid cancelRestrictions",
+    -1134: "strategyType was less than 1000000.",
+    -1139: "Invalid ticker type.",
+    -1145: "cancelRestrictions has to be either ONLY_NEW or ONLY_PARTIALLY_FILLED.",
+    -1151: "Symbol is present multiple times in the list.",
+    -1158: "Order type not supported in OCO.",
+    -1165: "A limit order in a buy OCO must be below.",
+    -1166: "A limit order in a sell OCO must be above.",
+    -1168: "At least one OCO order must be contingent.",
+    -1194: "Invalid value for time unit; expected either MICROSECOND or MILLISECOND.",
+    -1196: "A stop loss order in a buy OCO must be above.",
+    -1197: "A stop loss order in a sell OCO must be below.",
+    -1198: "A take profit order in a buy OCO must be below.",
+    -1199: "A take profit order in a sell OCO must be above.",
+    -1220: "The symbol's status does not match the requested symbolStatus.",
     -2011: "Unknown order sent.",
     -2013: "Order does not exist.",
     -2014: "API-key format invalid.",
@@ -60,7 +74,12 @@ ERRORS: dict[int, str] = {
     -2026: "Order was canceled or expired with no executed qty over 90 days ago and has been "
     "archived.",
     -2035: "User Data Stream subscription already active.",
-    -2036: "User Data Stream subscription not found.",
+    -2036: "User Data Stream subscription not active.",
+    -2039: "Client order ID is not correct for this order ID.",
+    -2043: "This symbol doesn't have a reference price.",
+    -4001: "Price less than 0.",
+    -4003: "Quantity less than or equal to zero.",
+    -4006: "Stop price less than zero.",
     -4015: "Client order id is not valid.",
     -4028: "Leverage {leverage} is not valid",
     -4046: "No need to change margin type.",
@@ -119,3 +138,9 @@ class VenueError(Exception):
 def error(code: int, **words: object) -> VenueError:
     """The venue's error of this code, with `words` put into its text."""
     return VenueError(STATUSES.get(code, 400), code, ERRORS[code].format(**words))
+
+
+def neither(one: str, other: str) -> VenueError:
+    """-1102 for two parameters of which one must be sent."""
+    text = f"Param '{one}' or '{other}' must be sent, but both were empty/null!"
+    return VenueError(400, -1102, text)

@@ -12,6 +12,7 @@ from veloz.exchange.words import IncomeKind, MarginType, Market, PositionSide, R
 from veloz.venues.binance.dialect.errors import VenueError, error
 from veloz.venues.binance.dialect.futures_shapes import income_shape, order_shape, tier_shapes
 from veloz.venues.binance.dialect.futures_wallets import (
+    NO_CAP,
     account_position,
     asset_shape,
     balance_shape,
@@ -109,7 +110,8 @@ def account_v1(call: Call) -> dict[str, Any]:
 
 def account_v2(call: Call) -> dict[str, Any]:
     """`GET /fapi/v2/account`."""
-    extra = {"multiAssetsMargin": False, "tradeGroupId": -1}
+    burns = call.exchange.account(call.account, call.market).pays_fees_in_bnb
+    extra = {"feeBurn": burns, "multiAssetsMargin": False, "tradeGroupId": -1}
     return _flags(call) | extra | _account(call, 2)
 
 
@@ -171,7 +173,7 @@ def symbol_config(call: Call) -> list[dict[str, Any]]:
 def _most(call: Call, symbol: str) -> str:
     legs = call.exchange.positions(call.account, call.market, symbol)
     most = legs[0].max_notional if legs else None
-    return "0" if most is None else plain(most)
+    return NO_CAP if most is None else plain(most)
 
 
 def change_leverage(call: Call) -> dict[str, Any]:
@@ -283,17 +285,19 @@ def commission_rate(call: Call) -> dict[str, Any]:
 
 
 def income(call: Call) -> list[dict[str, Any]]:
-    """`GET …/income`."""
+    """`GET …/income`: the newest rows, or with `page` that page, counted from the oldest."""
     kind = call.params.word_or("incomeType", "", set(IncomeKind))
     symbol = call.listing().symbol if "symbol" in call.params else None
+    window = time_window(call, 100, 1000)
+    page = call.params.int_or_none("page")
+    before = 0 if page is None else (max(page, 1) - 1) * window.limit
+    if page is not None:
+        start_ns = window.start_ns or 0
+        window = window._replace(start_ns=start_ns, limit=before + window.limit)
     rows = call.exchange.income(
-        call.account,
-        call.market,
-        symbol,
-        time_window(call, 100, 1000),
-        kind=IncomeKind(kind) if kind else None,
+        call.account, call.market, symbol, window, kind=IncomeKind(kind) if kind else None
     )
-    return [income_shape(row) for row in rows]
+    return [income_shape(row) for row in rows[before:]]
 
 
 def adl_quantiles(call: Call) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from veloz.venues.binance.dialect.futures_shapes import (
     trade_shape,
 )
 from veloz.venues.binance.dialect.limits import FUTURES_LIMITS
-from veloz.venues.binance.dialect.market_rest import klines, many, time_window, trades_of
+from veloz.venues.binance.dialect.market_rest import depth, klines, many, time_window, trades_of
 from veloz.venues.binance.dialect.tickers import statistics
 from veloz.venues.binance.dialect.vocabulary import MILLISECOND, fixed
 
@@ -28,20 +28,26 @@ if TYPE_CHECKING:
 
 __all__ = [
     "book_ticker",
+    "constituents",
     "continuous_klines",
     "day_ticker",
     "exchange_info",
     "funding_details",
     "funding_rates",
     "index_klines",
+    "no_history",
+    "nothing",
     "open_interest",
     "premium_index",
+    "premium_klines",
     "price_klines",
     "price_ticker",
+    "rpi_depth",
     "trades",
 ]
 
 ZERO = Decimal(0)
+PERIODS = ("5m", "15m", "30m", "1h", "2h", "4h", "6h", "12h", "1d")
 
 
 def _asked(call: Call) -> list[Listing]:
@@ -233,6 +239,41 @@ def index_klines(call: Call) -> list[list[Any]]:
 def price_klines(call: Call) -> list[list[Any]]:
     """Candles of the mark price: those of its trades, without volume."""
     return _without_volume(klines(call))
+
+
+def premium_klines(call: Call) -> list[list[Any]]:
+    """Candles of the premium: none, as those of mark and index are the same."""
+    return [[row[0], *["0.00000000"] * 4, *row[5:]] for row in price_klines(call)]
+
+
+def rpi_depth(call: Call) -> dict[str, Any]:
+    """The book with RPI orders in it: there are none here."""
+    pairs = {**call.params.raw(), "limit": "1000"}
+    return depth(replace(call, params=type(call.params)(pairs.items())))
+
+
+def constituents(call: Call) -> dict[str, Any]:
+    """What an index is made of: it is set by the venue here, from no other venue's prices."""
+    symbol = call.params.text("symbol")
+    if symbol not in {name for row in call.listed() for name in (row.symbol, row.pair)}:
+        raise error(-1121)
+    return {"symbol": symbol, "time": call.now, "constituents": []}
+
+
+def no_history(call: Call) -> list[Any]:
+    """Statistics of a past that this venue does not keep; the words are checked all the same."""
+    name = "symbol" if "symbol" in call.params else "pair"
+    symbol = call.params.text(name)
+    if symbol not in {word for row in call.listed() for word in (row.symbol, row.pair)}:
+        raise error(-1121)
+    call.params.word("period", PERIODS)
+    time_window(call, 30, 500)
+    return []
+
+
+def nothing(_call: Call) -> list[Any]:
+    """An empty listing: composite indices, and assets that are margin for other assets."""
+    return []
 
 
 def _without_volume(rows: list[list[Any]]) -> list[list[Any]]:

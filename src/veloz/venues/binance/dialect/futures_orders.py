@@ -58,9 +58,12 @@ __all__ = [
 ]
 
 ID_FORM = r"^[\.A-Z\:/a-z0-9_-]{1,36}$"
-TIFS = ("GTC", "IOC", "FOK", "GTX", "GTD", "GTE_GTC", "RPI")
+TIFS = ("GTC", "IOC", "FOK", "GTX", "GTD", "GTE_GTC")
+# parameter -> the code of its being 0
+POSITIVE = {"quantity": -4003, "price": -4001, "stopPrice": -4006, "triggerPrice": -4006}
 MOST_IN_BATCH = 5
 MOST_IN_CANCEL_BATCH = 10
+ID_LISTS = ("orderIdList", "origClientOrderIdList")
 DAYS_7_NS = 7 * 86_400_000_000_000
 HIDDEN_AFTER_NS = 3 * 86_400_000_000_000
 
@@ -83,6 +86,7 @@ def futures_request(call: Call, *, is_algo: bool = False) -> OrderRequest:
         raise error(-4120)
     tif = params.word_or("timeInForce", "", TIFS, -1115)
     _check_sent(params, kind, tif, is_algo=is_algo)
+    _check_positive(params)
     stp = params.word_or("selfTradePreventionMode", "", set(StpMode))
     match = params.word_or("priceMatch", "", {*PriceMatch, "NONE"})
     if match not in {"", "NONE"} and "price" in params:
@@ -99,7 +103,7 @@ def futures_request(call: Call, *, is_algo: bool = False) -> OrderRequest:
         type=kind,
         qty=params.decimal_or_none("quantity"),
         price=params.decimal_or_none("price"),
-        tif=TimeInForce("GTX" if tif == "RPI" else tif) if tif else None,
+        tif=TimeInForce(tif) if tif else None,
         client_order_id=word or call.venue.client_id(),
         stop_price=params.decimal_or_none("triggerPrice" if is_algo else "stopPrice"),
         activate_price=params.decimal_or_none("activatePrice"),
@@ -132,6 +136,13 @@ def _check_sent(params: Params, kind: OrderType, tif: str, *, is_algo: bool) -> 
     if is_algo and kind.is_conditional:
         needed = "callbackRate" if kind is OrderType.TRAILING_STOP else "triggerPrice"
         params.text(needed)
+
+
+def _check_positive(params: Params) -> None:
+    """What is 0 has a code of its own."""
+    for name, code in POSITIVE.items():
+        if params.decimal_or_none(name) == 0:
+            raise error(code)
 
 
 def place(call: Call) -> dict[str, Any]:
@@ -215,6 +226,7 @@ def modify(call: Call) -> dict[str, Any]:
     params = call.params
     params.word("side", ("BUY", "SELL"), -1117)
     qty = params.decimal("quantity")
+    _check_positive(params)
     match = params.word_or("priceMatch", "", {*PriceMatch, "NONE"})
     is_matched = match not in {"", "NONE"}
     price = None if is_matched else params.decimal("price")
@@ -321,10 +333,11 @@ def _one(call: Call, work: Any) -> dict[str, Any]:
 def batch_cancel(call: Call) -> list[dict[str, Any]]:
     """`DELETE …/batchOrders`: by lists of either kind of id."""
     symbol = call.listing().symbol
-    if "orderIdList" in call.params:
-        keys = [OrderKey(call.market, symbol, int(number)) for number in _ids(call, "orderIdList")]
+    by_id, by_word = (_sent_as(call.params, name) for name in ID_LISTS)
+    if by_id in call.params:
+        keys = [OrderKey(call.market, symbol, _number(row)) for row in _ids(call, by_id)]
     else:
-        words = _ids(call, "origClientOrderIdList")
+        words = _ids(call, by_word)
         keys = [OrderKey(call.market, symbol, client_order_id=str(word)) for word in words]
     rows: list[dict[str, Any]] = []
     for found in call.exchange.cancel_batch(call.account, keys):
@@ -335,6 +348,18 @@ def batch_cancel(call: Call) -> list[dict[str, Any]]:
         if isinstance(refused, VenueError):
             rows.append(refused.body())
     return rows
+
+
+def _sent_as(params: Params, name: str) -> str:
+    """The name as the client spells it: some write it in lower case, and the venue reads both."""
+    return name.lower() if name.lower() in params else name
+
+
+def _number(value: Any) -> int:
+    word = str(value)
+    if not (word.isascii() and word.isdecimal() and len(word) <= 20):
+        raise error(-1130, name="orderIdList")
+    return int(word)
 
 
 def _ids(call: Call, name: str) -> list[Any]:

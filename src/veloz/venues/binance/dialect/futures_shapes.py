@@ -163,7 +163,7 @@ def trade_shape(trade: Print, listing: Listing) -> dict[str, Any]:
 
 
 def income_shape(row: Income) -> dict[str, Any]:
-    """A row of `income`."""
+    """A row of `income`; its number is a text on COIN-M and a number on USDⓈ-M."""
     return {
         "symbol": row.symbol,
         "incomeType": row.kind.value,
@@ -171,7 +171,7 @@ def income_shape(row: Income) -> dict[str, Any]:
         "asset": row.asset,
         "info": row.kind.value,
         "time": row.ts // MILLISECOND,
-        "tranId": str(row.income_id),
+        "tranId": row.income_id if row.market is Market.USDM else str(row.income_id),
         "tradeId": "" if row.trade_id is None else str(row.trade_id),
     }
 

@@ -19,9 +19,19 @@ if TYPE_CHECKING:
     from veloz.exchange.listing import Listing
     from veloz.exchange.model import Position, WalletView
 
-__all__ = ["account_position", "asset_shape", "balance_shape", "risk_v2", "risk_v3", "totals"]
+__all__ = [
+    "NO_CAP",
+    "account_position",
+    "asset_shape",
+    "balance_shape",
+    "risk_v2",
+    "risk_v3",
+    "totals",
+]
 
 ZERO = Decimal(0)
+NO_CAP = str(2**63 - 1)
+"""A largest position that is none: the cap of the last maintenance tier."""
 
 
 def balance_shape(wallet: WalletView, alias: str, market: Market) -> dict[str, Any]:
@@ -183,4 +193,4 @@ def _break_even(position: Position) -> str:
 
 
 def _most(position: Position) -> str:
-    return "0" if position.max_notional is None else plain(position.max_notional)
+    return NO_CAP if position.max_notional is None else plain(position.max_notional)

@@ -5,6 +5,7 @@ Source: Binance Spot API, "Market Data endpoints"; Derivatives, "Market Data".
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "agg_rows",
     "agg_trades",
+    "day_window",
     "depth",
     "depth_weight_futures",
     "depth_weight_spot",
@@ -34,11 +36,15 @@ __all__ = [
     "qty",
     "server_time",
     "time_window",
+    "time_zone",
     "trades_of",
 ]
 
 FUTURES_DEPTHS = {5, 10, 20, 50, 100, 500, 1000}
 DAYS_200_MS = 200 * 86_400_000
+MINUTE_NS = 60_000_000_000
+DAY_NS = 1440 * MINUTE_NS
+ZONE_FORM = re.compile(r"(?P<sign>[+-]?)(?P<hours>\d{1,2})(?::(?P<minutes>[0-5]\d))?")
 
 
 def px(listing: Listing, value: Decimal) -> str:
@@ -62,13 +68,22 @@ def time_window(call: Call, otherwise: int = 500, most: int = 1000) -> Window:
     params = call.params
     start, end = params.int_or_none("startTime"), params.int_or_none("endTime")
     if start is not None and end is not None and start > end:
-        raise error(-1128)
+        raise error(-1128 if call.market is Market.SPOT else -1023)
     return Window(
         from_id=params.int_or_none("fromId"),
         start_ns=None if start is None else _ns(start),
         end_ns=None if end is None else _ns(end) + 999_999,
         limit=params.limit(otherwise, most),
     )
+
+
+def day_window(call: Call) -> Window:
+    """A window of at most a day, as the spot account's histories have it."""
+    window = time_window(call, 500, 1000)
+    start, end = window.start_ns, window.end_ns
+    if start is not None and end is not None and end - start > DAY_NS + 1_000_000:
+        raise error(-1127, limit=24)
+    return window
 
 
 def _ns(stamp: int) -> int:
@@ -142,13 +157,27 @@ def agg_rows(prints: list[Print]) -> list[list[Print]]:
     return rows
 
 
+def _aggregated(call: Call, symbol: str, window: Window) -> list[list[Print]]:
+    """As many whole aggregates as the window asks for: its edges cut none in two."""
+    has_start = window.from_id is not None or window.start_ns is not None
+    before = None if window.from_id is None else max(window.from_id - 1, 0)
+    most = 2 * window.limit + 1
+    while True:
+        wider = window._replace(from_id=before, limit=most)
+        prints = call.exchange.trades(call.market, symbol, wider)
+        rows = agg_rows(prints)
+        if window.from_id is not None:
+            rows = [row for row in rows if row[0].trade_id >= window.from_id]
+        if len(rows) > window.limit or len(prints) < most:
+            return rows[: window.limit] if has_start else rows[-window.limit :]
+        most *= 4
+
+
 def agg_trades(call: Call) -> list[dict[str, Any]]:
     """Compressed trades; the id of one is that of its first trade."""
     listing = call.listing()
-    window = time_window(call, 500, 1000)
-    rows = agg_rows(call.exchange.trades(call.market, listing.symbol, window))
     found: list[dict[str, Any]] = []
-    for row in rows:
+    for row in _aggregated(call, listing.symbol, time_window(call, 500, 1000)):
         first = row[0]
         shape: dict[str, Any] = {
             "a": first.trade_id,
@@ -188,8 +217,22 @@ def klines(call: Call) -> list[list[Any]]:
     )
     if too_long:
         raise error(-4088)
-    rows = call.exchange.klines(call.market, listing.symbol, interval, window)
+    offset_ns = time_zone(call.params) if call.market is Market.SPOT else 0
+    rows = call.exchange.klines(call.market, listing.symbol, interval, window, offset_ns)
     return [_kline(listing, row, call.unit) for row in rows]
+
+
+def time_zone(params: Params) -> int:
+    """How far the clock of `timeZone` is ahead of UTC, in ns: `8`, `-1:00`, `05:45`, … ."""
+    word = params.text_or("timeZone", "0")
+    found = ZONE_FORM.fullmatch(word)
+    if found is None:
+        raise error(-1130, name="timeZone")
+    minutes = int(found["hours"]) * 60 + int(found["minutes"] or 0)
+    minutes = -minutes if found["sign"] == "-" else minutes
+    if not -12 * 60 <= minutes <= 14 * 60:
+        raise error(-1130, name="timeZone")
+    return minutes * MINUTE_NS
 
 
 def _kline(listing: Listing, row: Kline, unit: int) -> list[Any]:

@@ -1,7 +1,7 @@
 """From the exchange's public events to the streams of one market.
 
-Trades and best quotes go out at once. Books are collected and sent at the stream's pace, candles,
-tickers and mark prices by the clock; `tick` is called every 100 ms.
+Trades and best quotes go out at once. Books are collected and sent at the stream's pace; what is
+sent by the clock is in `clock_streams.py`. `tick` is called every 100 ms.
 """
 
 from __future__ import annotations
@@ -17,16 +17,13 @@ from veloz.exchange.events import (
     ListingEvent,
     TradePrint,
 )
-from veloz.exchange.model import BookTicker, Kline, Print, Window
+from veloz.exchange.model import BookTicker, Print
 from veloz.exchange.words import Market, Refusal
 from veloz.venues.binance.dialect import stream_shapes as shapes
+from veloz.venues.binance.dialect.clock_streams import ClockStreams
 from veloz.venues.binance.dialect.market_rest import agg_rows
-from veloz.venues.binance.dialect.tickers import statistics
-from veloz.venues.binance.dialect.vocabulary import INTERVALS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from veloz.exchange.listing import Listing
     from veloz.venues.binance.dialect.hub import Build, Hub
 
@@ -34,8 +31,9 @@ __all__ = ["TICK_MS", "Publisher"]
 
 TICK_MS = 100
 SPEEDS_MS = {"100ms": 100, "250ms": 250, "500ms": 500, "1000ms": 1000}
+DEPTHS = ("depth", "rpiDepth")
+RPI_DEPTH = "rpiDepth"
 AT_ONCE = ("trade", "aggTrade", "bookTicker", "forceOrder")
-ZERO = Decimal(0)
 Side = dict[Decimal, Decimal]
 
 
@@ -57,7 +55,7 @@ class _Pending:
 
 
 def _taken_apart(stream: str) -> tuple[str, str, str]:
-    """Symbol, kind and pace of a stream's name; the symbol is empty for streams of all symbols."""
+    """Symbol, kind and pace of a stream's name; a stream of all symbols has none of them."""
     if stream.startswith("!"):
         return "", "", ""
     name, _, rest = stream.partition("@")
@@ -79,7 +77,7 @@ class Publisher:
         self._diff_streams: dict[str, tuple[str, ...]] = {}
         self._ticks = 0
         self._kinds: dict[str, tuple[str, str, str]] = {}
-        self._sent_candles: dict[str, int] = {}
+        self._clock = ClockStreams(hub)
         # looked up for each message; forgotten when a listing changes
         self._listings: dict[str, Listing] = {}
 
@@ -95,10 +93,11 @@ class Publisher:
             if event.trade.market is self._market:
                 self._trade(event.trade)
         elif isinstance(event, LiquidationPrint):
-            if event.market is self._market:
+            if self._market is not Market.SPOT:
                 self._force_order(event)
         elif isinstance(event, ListingEvent):
             self._listings.pop(event.listing.symbol, None)
+            self._clock.forget()
 
     def tick(self) -> None:
         """Sends what is due; called every 100 ms."""
@@ -108,11 +107,11 @@ class Publisher:
         for stream in self.hub.streams():
             if stream not in self._kinds:
                 self._kinds[stream] = _taken_apart(stream)
-            symbol, kind, pace = self._kinds[stream]
-            if not symbol:
-                self._all_market(stream, now_ms)
-            elif kind and not kind.startswith(AT_ONCE):
-                self._due(stream, symbol, (kind, pace), now_ms)
+            about = self._kinds[stream]
+            if about[1].startswith(DEPTHS):
+                self._due(stream, about, now_ms)
+            elif not about[1].startswith(AT_ONCE):
+                self._clock.send(stream, about, now_ms)
 
     def flush_tape(self) -> None:
         """Sends the aggregate trades that were collected."""
@@ -129,72 +128,15 @@ class Publisher:
                 stream, lambda unit: shapes.agg_trade(rows, listing, self._now(unit), unit)
             )
 
-    def _due(self, stream: str, symbol: str, about: tuple[str, str], now_ms: int) -> None:
+    def _due(self, stream: str, about: tuple[str, str, str], now_ms: int) -> None:
+        symbol, kind, pace = about
         listing = self._listing(symbol)
-        if listing is None:
+        if listing is None or now_ms % self._pace(pace):
             return
-        kind, pace = about
-        if kind == "depth" and now_ms % self._pace(pace) == 0:
+        if kind == "depth" or (kind == RPI_DEPTH and self._market is Market.USDM):
             self._send_diff(stream, listing)
-        elif kind in {"depth5", "depth10", "depth20"} and now_ms % self._pace(pace) == 0:
+        elif kind in {"depth5", "depth10", "depth20"}:
             self._send_partial(stream, listing, int(kind[5:]))
-        elif kind.startswith("kline_"):
-            self._send_candle(stream, listing, kind[6:], now_ms)
-        elif now_ms % 1000 == 0:
-            build = self._by_the_second(listing, kind, pace, now_ms)
-            if build is not None:
-                self.hub.publish(stream, build)
-
-    def _by_the_second(self, listing: Listing, kind: str, pace: str, now_ms: int) -> Build | None:
-        if kind == "markPrice" and self._market is not Market.SPOT:
-            if pace != "1s" and now_ms % 3000:
-                return None
-            row = self._exchange.mark_price(self._market, listing.symbol)
-            return lambda unit: shapes.mark_price(row, listing, self._now(unit))
-        if kind == "avgPrice" and self._market is Market.SPOT:
-            price = self._exchange.average_price(self._market, listing.symbol) or ZERO
-            return lambda unit: shapes.average_price(
-                listing, price, self._now(unit), self._now(unit)
-            )
-        if kind in {"ticker", "miniTicker"}:
-            return self._ticker(listing, kind)
-        return None
-
-    def _ticker(self, listing: Listing, kind: str) -> Build:
-        row = statistics(self._exchange, listing, self._venue.clock_ns())
-        if kind == "miniTicker":
-            return lambda unit: shapes.mini_ticker(row, listing, self._now(unit))
-        best = self._exchange.book_ticker(self._market, listing.symbol)
-        return lambda unit: shapes.day_ticker(row, listing, best, self._now(unit), unit)
-
-    def _all_market(self, stream: str, now_ms: int) -> None:
-        """Streams of every symbol: those of both futures markets come on both hosts."""
-        kind, _, pace = stream[1:].partition("@")
-        words = pace.split("@")
-        if now_ms % 1000 or kind not in {"miniTicker", "ticker", "markPrice"}:
-            return
-        if kind == "markPrice" and "1s" not in words and now_ms % 3000:
-            return
-        markets = [Market.SPOT] if self._market is Market.SPOT else [Market.USDM, Market.COINM]
-        builds: list[Callable[[int], object]] = []
-        for market in markets:
-            for listing in self._exchange.listings(market):
-                build = self._row(listing, kind)
-                if build is not None:
-                    builds.append(build)
-        self.hub.publish(stream, lambda unit: [build(unit) for build in builds])
-
-    def _row(self, listing: Listing, kind: str) -> Build | None:
-        if kind == "markPrice":
-            if listing.market is Market.SPOT:
-                return None
-            price = self._exchange.mark_price(listing.market, listing.symbol)
-            return lambda unit: shapes.mark_price(price, listing, self._now(unit))
-        row = statistics(self._exchange, listing, self._venue.clock_ns())
-        if kind == "miniTicker":
-            return lambda unit: shapes.mini_ticker(row, listing, self._now(unit))
-        best = self._exchange.book_ticker(listing.market, listing.symbol)
-        return lambda unit: shapes.day_ticker(row, listing, best, self._now(unit), unit)
 
     def _trade(self, row: Print) -> None:
         if (self._market, row.symbol) in self._venue.books:
@@ -222,6 +164,9 @@ class Publisher:
         if streams is None:
             name = change.symbol.lower() + "@depth"
             streams = (name, *(f"{name}@{speed}" for speed in SPEEDS_MS))
+            if self._market is Market.USDM:  # without such orders it is the book itself
+                name = f"{change.symbol.lower()}@{RPI_DEPTH}"
+                streams = (*streams, name, f"{name}@500ms")
             self._diff_streams[change.symbol] = streams
         for stream in streams:
             if self.hub.is_heard(stream):
@@ -253,47 +198,24 @@ class Publisher:
             stream, lambda unit: shapes.partial_depth(book, listing, self._now(unit), ids)
         )
 
-    def _send_candle(self, stream: str, listing: Listing, interval: str, now_ms: int) -> None:
-        if interval not in INTERVALS:
-            return
-        pace = 1000 if interval == "1s" else 2000
-        if self._market is not Market.SPOT:
-            pace = 300
-        now_ns = self._venue.clock_ns()
-        rows = self._exchange.klines(self._market, listing.symbol, interval, Window(limit=2))
-        for row in rows:
-            is_closed = now_ns >= row.close_ns
-            fresh_close = is_closed and self._sent_candles.get(stream, 0) < row.open_ns
-            if fresh_close and stream in self._sent_candles:
-                self._sent_candles[stream] = row.open_ns
-            elif is_closed or now_ms % pace:
-                self._sent_candles.setdefault(stream, row.open_ns if is_closed else row.open_ns - 1)
-                continue
-            self._send_one(stream, row, listing, now_ns)
-
-    def _send_one(self, stream: str, candle: Kline, listing: Listing, now_ns: int) -> None:
-        self.hub.publish(
-            stream,
-            lambda unit: shapes.kline(candle, listing, self._now(unit), now_ns, unit),
-        )
-
     def _best(self, event: BookTickerEvent) -> None:
         row = event.ticker
         if (self._market, row.symbol) in self._venue.books:
             return
-        for stream in (f"{row.symbol.lower()}@bookTicker", "!bookTicker"):
-            listing = self._listing(row.symbol) if self.hub.is_heard(stream) else None
-            if listing is not None:
-                self.hub.publish(stream, self._quote(row, listing))
+        stream = f"{row.symbol.lower()}@bookTicker"
+        listing = self._listing(row.symbol) if self.hub.is_heard(stream) else None
+        if listing is not None:
+            self.hub.publish(stream, self._quote(row, listing))
 
     def _quote(self, row: BookTicker, listing: Listing) -> Build:
         return lambda unit: shapes.book_ticker(row, listing, self._now(unit))
 
     def _force_order(self, event: LiquidationPrint) -> None:
-        listing = self._listing(event.symbol)
-        if listing is None:
-            return
-        for stream in (f"{event.symbol.lower()}@forceOrder", "!forceOrder@arr"):
+        listing = self._exchange.listing(event.market, event.symbol)
+        streams = ["!forceOrder@arr"]  # it holds both futures markets, on either host
+        if event.market is self._market:
+            streams.append(f"{event.symbol.lower()}@forceOrder")
+        for stream in streams:
             self.hub.publish(
                 stream, lambda unit: shapes.force_order(event, listing, self._now(unit))
             )

@@ -8,8 +8,12 @@ Source: Binance Spot API, "Errors"; Derivatives, "Error Code".
 
 from __future__ import annotations
 
+from decimal import Decimal
+
+from veloz.exchange.money import shown
 from veloz.exchange.words import Market, Refusal, Why
 from veloz.venues.binance.dialect.errors import VenueError
+from veloz.venues.binance.dialect.vocabulary import plain
 
 __all__ = ["FUTURES", "SPOT", "venue_error"]
 
@@ -108,10 +112,10 @@ FUTURES: dict[Why, tuple[int, str]] = {
     Why.PRICE_MAX: (-4002, "Price greater than max price."),
     Why.PRICE_PRECISION: (-1111, "Precision is over the maximum defined for this asset."),
     Why.LOT_STEP: (-4023, "Qty not increased by step size."),
-    Why.LOT_MIN: (-4003, "Quantity less than or equal to zero."),
+    Why.LOT_MIN: (-4004, "Quantity less than min quantity."),
     Why.LOT_MAX: (-4005, "Quantity greater than max quantity."),
     Why.MARKET_LOT_STEP: (-4023, "Qty not increased by step size."),
-    Why.MARKET_LOT_MIN: (-4003, "Quantity less than or equal to zero."),
+    Why.MARKET_LOT_MIN: (-4004, "Quantity less than min quantity."),
     Why.MARKET_LOT_MAX: (-4005, "Quantity greater than max quantity."),
     Why.QTY_PRECISION: (-1111, "Precision is over the maximum defined for this asset."),
     Why.MIN_NOTIONAL: (
@@ -119,7 +123,7 @@ FUTURES: dict[Why, tuple[int, str]] = {
         "Order's notional must be no smaller than {min_notional} (unless you choose reduce only).",
     ),
     Why.MAX_NOTIONAL: (-4005, "Quantity greater than max quantity."),
-    Why.PERCENT_PRICE: (-4016, "Limit price is outside of the mark price's band: {detail}."),
+    Why.PERCENT_PRICE: (-4016, "Limit price can't be higher than {ceiling}."),
     Why.PERCENT_PRICE_MARKET: (
         -4131,
         "The counterparty's best price does not meet the PERCENT_PRICE filter limit.",
@@ -162,6 +166,7 @@ FUTURES: dict[Why, tuple[int, str]] = {
     ),
 }
 
+TOO_LOW = (-4024, "Limit price can't be lower than {floor}.")
 NOT_FOUND = (-2013, "Order does not exist.")
 STATUSES = {Why.UNKNOWN_ACCOUNT: 401, Why.REPLACE_CANCEL_FAILED: 409, Why.REPLACE_PLACE_FAILED: 409}
 
@@ -179,10 +184,21 @@ def venue_error(
     """
     if query and refusal.why is Why.UNKNOWN_ORDER:
         code, text = NOT_FOUND
+    elif refusal.floor is not None and market is not Market.SPOT:
+        code, text = TOO_LOW
     else:
         table = SPOT if market is Market.SPOT else FUTURES
         code, text = table.get(
             refusal.why, (-1000, "An unknown error occurred while processing the request.")
         )
-    words = text.format(detail=refusal.detail, min_notional=min_notional)
+    words = text.format(
+        detail=refusal.detail,
+        min_notional=min_notional,
+        ceiling=_price(refusal.ceiling),
+        floor=_price(refusal.floor),
+    )
     return VenueError(STATUSES.get(refusal.why, 400), code, words)
+
+
+def _price(value: Decimal | None) -> str:
+    return "" if value is None else plain(shown(value, 8))

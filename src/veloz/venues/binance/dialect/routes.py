@@ -81,6 +81,8 @@ SPOT_PUBLIC = {
     "/ticker/bookTicker": _open("ticker.book", sm.book_ticker, _per_symbol(2, 4)),
     "/executionRules": _open("executionRules", sm.execution_rules, _per_symbol(2, 40)),
     "/referencePrice": _open("referencePrice", sm.reference_price, 2),
+    "/referencePrice/calculation": _open("referencePrice.calculation", sm.reference_price, 2),
+    "/historicalBlockTrades": _open("blockTrades.historical", sm.block_trades, 25),
 }
 SPOT_PRIVATE = {
     ("POST", "/order"): _spot_trade("order.place", so.place, orders=1),
@@ -95,6 +97,11 @@ SPOT_PRIVATE = {
     ("GET", "/order/amendments"): _mine("order.amendments", so.amendments, 4, query=True),
     ("GET", "/openOrders"): _mine("openOrders.status", so.open_orders, _per_symbol(6, 80)),
     ("GET", "/allOrders"): _mine("allOrders", so.all_orders, 20),
+    ("POST", "/order/oco"): _spot_trade("orderList.place", sl.older_oco, orders=2),
+    ("POST", "/orderList/opo"): _mine("orderList.place.opo", sl.no_opo),
+    ("POST", "/orderList/opoco"): _mine("orderList.place.opoco", sl.no_opo),
+    ("POST", "/sor/order"): _mine("sor.order.place", sl.no_sor),
+    ("POST", "/sor/order/test"): _mine("sor.order.test", sl.no_sor),
     ("POST", "/orderList/oco"): _spot_trade("orderList.place.oco", sl.oco, orders=2),
     ("POST", "/orderList/oto"): _spot_trade("orderList.place.oto", sl.oto, orders=2),
     ("POST", "/orderList/otoco"): _spot_trade("orderList.place.otoco", sl.otoco, orders=3),
@@ -116,6 +123,8 @@ WALLET = {
     ("GET", "/sapi/v1/account/apiRestrictions"): _mine("wallet.key", sa.api_restrictions),
     ("GET", "/sapi/v1/account/apiTradingStatus"): _mine("wallet.status", sa.trading_status),
     ("GET", "/sapi/v1/asset/tradeFee"): _mine("wallet.fees", sa.trade_fees),
+    ("POST", "/sapi/v1/asset/transfer"): _mine("wallet.transfer", sa.transfer, 900),
+    ("GET", "/sapi/v1/account/status"): _mine("wallet.account", sa.account_status),
     ("POST", "/sapi/v3/asset/getUserAsset"): _mine("wallet.assets", sa.user_assets, 5),
     ("GET", "/sapi/v1/margin/allPairs"): _open("margin.pairs", sa.nothing, security=KEY),
     ("GET", "/sapi/v1/margin/isolated/allPairs"): _open(
@@ -137,6 +146,8 @@ FUTURES_PUBLIC = {
     "/continuousKlines": _open("continuousKlines", fm.continuous_klines, md.kline_weight_futures),
     "/indexPriceKlines": _open("indexPriceKlines", fm.index_klines, md.kline_weight_futures),
     "/markPriceKlines": _open("markPriceKlines", fm.price_klines, md.kline_weight_futures),
+    "/premiumIndexKlines": _open("premiumIndexKlines", fm.premium_klines, md.kline_weight_futures),
+    "/constituents": _open("constituents", fm.constituents, 2),
     "/premiumIndex": _open("premiumIndex", fm.premium_index, _per_symbol(1, 10)),
     "/fundingRate": _open("fundingRate", fm.funding_rates, 0),
     "/fundingInfo": _open("fundingInfo", fm.funding_details, 0),
@@ -190,6 +201,13 @@ FUTURES_PRIVATE = {
     ("PUT", "/listenKey"): _open("userDataStream.ping", fa.listen_key_keep, security=KEY),
     ("DELETE", "/listenKey"): _open("userDataStream.stop", fa.listen_key_close, security=KEY),
 }
+STATISTICS = {
+    "/openInterestHist": _open("openInterestHist", fm.no_history, 0),
+    "/topLongShortAccountRatio": _open("topLongShortAccountRatio", fm.no_history, 0),
+    "/topLongShortPositionRatio": _open("topLongShortPositionRatio", fm.no_history, 0),
+    "/globalLongShortAccountRatio": _open("globalLongShortAccountRatio", fm.no_history, 0),
+    "/basis": _open("basis", fm.no_history, 0),
+}
 RISK = "positionRisk"
 USDM_ONLY = {
     ("GET", "/fapi/v1/multiAssetsMargin"): _mine("multiAssets", fa.multi_assets, 30),
@@ -203,12 +221,17 @@ USDM_ONLY = {
     ("GET", "/fapi/v1/positionRisk"): _mine(RISK, fa.position_risk_v2, 5),
     ("GET", "/fapi/v2/positionRisk"): _mine(RISK, fa.position_risk_v2, 5),
     ("GET", "/fapi/v3/positionRisk"): _mine(RISK, fa.position_risk_v3, 5),
+    ("GET", "/fapi/v1/rpiDepth"): _open("rpiDepth", fm.rpi_depth, 20),
+    ("GET", "/fapi/v1/indexInfo"): _open("indexInfo", fm.nothing),
+    ("GET", "/fapi/v1/assetIndex"): _open("assetIndex", fm.nothing),
+    ("GET", "/futures/data/takerlongshortRatio"): _open("takerRatio", fm.no_history, 0),
     ("GET", "/fapi/v2/ticker/price"): _open("ticker.price", fm.price_ticker, _per_symbol(1, 2)),
 }
 COINM_ONLY = {
     ("GET", "/dapi/v1/account"): _mine("account.status", fa.account_v1, 5),
     ("GET", "/dapi/v1/balance"): _mine("account.balance", fa.balance),
     ("GET", "/dapi/v1/positionRisk"): _mine(RISK, fa.position_risk_v1),
+    ("GET", "/futures/data/takerBuySellVol"): _open("takerVolume", fm.no_history, 0),
     ("GET", "/dapi/v2/leverageBracket"): _mine("leverageBracket", fa.brackets),
 }
 
@@ -222,8 +245,19 @@ def _private(prefix: str, rows: dict[tuple[str, str], Route]) -> dict[tuple[str,
 
 
 SPOT_REST = _under("/api/v3", SPOT_PUBLIC) | _private("/api/v3", SPOT_PRIVATE) | WALLET
-USDM_REST = _under("/fapi/v1", FUTURES_PUBLIC) | _private("/fapi/v1", FUTURES_PRIVATE) | USDM_ONLY
-COINM_REST = _under("/dapi/v1", FUTURES_PUBLIC) | _private("/dapi/v1", FUTURES_PRIVATE) | COINM_ONLY
+FUTURES_DATA = _under("/futures/data", STATISTICS)
+USDM_REST = (
+    _under("/fapi/v1", FUTURES_PUBLIC)
+    | _private("/fapi/v1", FUTURES_PRIVATE)
+    | USDM_ONLY
+    | FUTURES_DATA
+)
+COINM_REST = (
+    _under("/dapi/v1", FUTURES_PUBLIC)
+    | _private("/dapi/v1", FUTURES_PRIVATE)
+    | COINM_ONLY
+    | FUTURES_DATA
+)
 
 FUTURES_WS = {
     "order.place": FUTURES_PRIVATE["POST", "/order"],

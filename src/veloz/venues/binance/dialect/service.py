@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from veloz.venues.binance.dialect.faults import Faults
     from veloz.venues.binance.dialect.venue import Call, Route, Routes, Venue
 
-__all__ = ["Service"]
+__all__ = ["Service", "json_body", "rest_error"]
 
 Body = dict[str, Any]
 # Called at most once: with the status and the body around `result` or `error`, or a raw answer.
@@ -177,4 +177,12 @@ def _as_ws(answer: Answer) -> Body | Answer:
 
 def json_body(status: int, body: Body) -> bytes:
     """The body of a REST answer."""
-    return encode(body["result"] if "result" in body and status == 200 else body["error"])
+    return encode(body["result"] if "result" in body and status == 200 else rest_error(body))
+
+
+def rest_error(body: Body) -> Body:
+    """A refusal as REST has it: when to come back stands in a header, and not beside the text."""
+    found: Body = body["error"]
+    if "retryAfter" in (found.get("data") or {}):
+        return {name: value for name, value in found.items() if name != "data"}
+    return found

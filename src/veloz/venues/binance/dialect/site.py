@@ -15,7 +15,7 @@ from veloz.venues.binance.dialect.connections import StreamPeer
 from veloz.venues.binance.dialect.errors import VenueError, error
 from veloz.venues.binance.dialect.fault_effects import Answer
 from veloz.venues.binance.dialect.params import Params, split_query
-from veloz.venues.binance.dialect.service import json_body
+from veloz.venues.binance.dialect.service import json_body, rest_error
 from veloz.venues.binance.dialect.venue import Call
 from veloz.venues.binance.dialect.vocabulary import MICROSECOND, MILLISECOND, encode
 from veloz.venues.binance.dialect.ws_api import ApiPeer
@@ -40,6 +40,7 @@ CONNECT_WEIGHT = 2
 # path: ws://127.0.0.1:1234/stream.binance.com/ws
 HOST_ALIAS = "stream.binance.com"
 CONTROL = "/sim"
+TIME_UNITS = {"MICROSECOND": MICROSECOND, "MILLISECOND": MILLISECOND}
 
 
 class MarketSite:
@@ -94,8 +95,10 @@ class MarketSite:
         if not simulation.admits(self._market, request.peer, now):
             return HttpResponse(429, {"retry-after": "300"}, encode(error(-1000).body()))
         asked = dict(split_query(request.query))
-        is_micro = asked.get("timeUnit", "").upper() == "MICROSECOND"
-        unit = MICROSECOND if is_micro and self._market is Market.SPOT else MILLISECOND
+        try:
+            unit = _unit(self._market, asked.get("timeUnit", ""))
+        except VenueError as refusal:
+            return HttpResponse(refusal.status, JSON, encode(refusal.body()))
         path = request.path.rstrip("/")
         if path == WS_API_PATHS[self._market]:
             return self._api(connection, request, unit, asked)
@@ -126,7 +129,8 @@ class MarketSite:
             prefix = words.pop(0) if words[0] in PREFIXES else "none"
         if not words or words[0] not in {"ws", "stream"}:
             return None
-        names = [*words[1:], *asked.get("streams", "").split("/")]
+        # a plus in a query reads as a space, and no stream has one: `@kline_1d@+08:00`
+        names = [*words[1:], *asked.get("streams", "").replace(" ", "+").split("/")]
         if "listenKey" in asked:
             names.append(asked["listenKey"])
         hub = self._simulation.hubs[self._market]
@@ -142,8 +146,7 @@ class MarketSite:
         named = {name for name, _ in query}
         params = Params([*query, *(pair for pair in split_query(body) if pair[0] not in named)])
         key = self._key(route, request, (request.query, body), params)
-        is_micro = request.headers.get("x-mbx-time-unit", "").upper() == "MICROSECOND"
-        unit = MICROSECOND if is_micro and self._market is Market.SPOT else MILLISECOND
+        unit = _unit(self._market, request.headers.get("x-mbx-time-unit", ""))
         return Call(self._venue, self._market, params, key, unit, request.peer)
 
     def _key(
@@ -162,4 +165,14 @@ class MarketSite:
     ) -> HttpResponse:
         counts = self._counts(request.peer, account)
         waits = {name.lower(): value for name, value in refusal.headers.items()}
-        return HttpResponse(refusal.status, JSON | counts | waits, encode(refusal.body()))
+        body = encode(rest_error({"error": refusal.body()}))
+        return HttpResponse(refusal.status, JSON | counts | waits, body)
+
+
+def _unit(market: Market, word: str) -> int:
+    """Nanoseconds per unit of time; futures have milliseconds only and read no such wish."""
+    if market is not Market.SPOT or not word:
+        return MILLISECOND
+    if word.upper() not in TIME_UNITS:
+        raise error(-1194)
+    return TIME_UNITS[word.upper()]

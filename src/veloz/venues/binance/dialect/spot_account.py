@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from veloz.exchange.words import Market
-from veloz.venues.binance.dialect.errors import error
+from veloz.exchange.words import Market, Refusal, Why
+from veloz.venues.binance.dialect.errors import VenueError, error
 from veloz.venues.binance.dialect.limits import SPOT_LIMITS
-from veloz.venues.binance.dialect.market_rest import time_window
+from veloz.venues.binance.dialect.market_rest import day_window
 from veloz.venues.binance.dialect.spot_shapes import account_shape, fill_shape, symbol_shape
-from veloz.venues.binance.dialect.vocabulary import MILLISECOND, fixed, plain
+from veloz.venues.binance.dialect.vocabulary import fixed, plain
 
 if TYPE_CHECKING:
     from veloz.venues.binance.dialect.params import Params
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "account",
+    "account_status",
     "api_restrictions",
     "coins",
     "commission",
@@ -32,8 +33,20 @@ __all__ = [
     "system_status",
     "trade_fees",
     "trading_status",
+    "transfer",
     "user_assets",
 ]
+
+
+# type -> whence and whither
+TRANSFERS = {
+    "MAIN_UMFUTURE": (Market.SPOT, Market.USDM),
+    "UMFUTURE_MAIN": (Market.USDM, Market.SPOT),
+    "MAIN_CMFUTURE": (Market.SPOT, Market.COINM),
+    "CMFUTURE_MAIN": (Market.COINM, Market.SPOT),
+    "UMFUTURE_CMFUTURE": (Market.USDM, Market.COINM),
+    "CMFUTURE_UMFUTURE": (Market.COINM, Market.USDM),
+}
 
 
 def account(call: Call) -> dict[str, Any]:
@@ -55,10 +68,7 @@ def fills_weight(params: Params) -> int:
 def fills(call: Call) -> list[dict[str, Any]]:
     """`GET /api/v3/myTrades`."""
     listing = call.listing()
-    window = time_window(call, 500, 1000)
-    day_ns = 86_400_000_000_000
-    if window.start_ns and window.end_ns and window.end_ns - window.start_ns > day_ns + MILLISECOND:
-        raise error(-1127, limit=24)
+    window = day_window(call)
     rows = call.exchange.fills(
         call.account,
         call.market,
@@ -214,6 +224,27 @@ def trading_status(call: Call) -> dict[str, Any]:
             "updateTime": call.venue.now_ms(),
         }
     }
+
+
+def transfer(call: Call) -> dict[str, Any]:
+    """`POST /sapi/v1/asset/transfer`: between an account's own markets."""
+    source, target = TRANSFERS[call.params.word("type", TRANSFERS)]
+    asset, amount = call.params.text("asset"), call.params.decimal("amount")
+    if amount == 0:
+        raise error(-1130, name="amount")
+    try:
+        number = call.exchange.transfer(call.account, source, target, asset, amount)
+    except Refusal as refusal:
+        if refusal.why in {Why.INSUFFICIENT_BALANCE, Why.INSUFFICIENT_MARGIN}:
+            text = "Asset transfer failed: insufficient balance"
+            raise VenueError(400, -5013, text) from None
+        raise
+    return {"tranId": number}
+
+
+def account_status(_call: Call) -> dict[str, Any]:
+    """`GET /sapi/v1/account/status`."""
+    return {"data": "Normal"}
 
 
 def user_assets(call: Call) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Order lists of the spot API: OCO, OTO and OTOCO.
+"""Order lists of the spot API: OCO, in its older form too, OTO and OTOCO.
 
 Source: Binance Spot API, "Trading endpoints", order lists.
 """
@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from veloz.exchange.model import OrderKey, OrderRequest
-from veloz.exchange.words import OrderType
-from veloz.venues.binance.dialect.market_rest import time_window
+from veloz.exchange.words import OrderType, Side
+from veloz.venues.binance.dialect.errors import VenueError, error, neither
+from veloz.venues.binance.dialect.market_rest import day_window
 from veloz.venues.binance.dialect.params import Params
 from veloz.venues.binance.dialect.spot_orders import (
     client_id,
-    neither,
     order_request,
     response_shape,
 )
@@ -23,7 +23,18 @@ from veloz.venues.binance.dialect.venue import Call
 if TYPE_CHECKING:
     from veloz.exchange.model import Order, OrderList
 
-__all__ = ["all_lists", "cancel", "oco", "open_lists", "oto", "otoco", "query"]
+__all__ = [
+    "all_lists",
+    "cancel",
+    "no_opo",
+    "no_sor",
+    "oco",
+    "older_oco",
+    "open_lists",
+    "oto",
+    "otoco",
+    "query",
+]
 
 # parameter of one order -> its name with a leg's prefix
 LEG_NAMES = {
@@ -39,6 +50,26 @@ LEG_NAMES = {
     "quantity": "Quantity",
     "side": "Side",
 }
+# the older OCO's parameter -> its name in a leg
+OLDER_LIMIT = {
+    "price": "price",
+    "limitClientOrderId": "newClientOrderId",
+    "limitStrategyId": "strategyId",
+    "limitStrategyType": "strategyType",
+    "limitIcebergQty": "icebergQty",
+}
+OLDER_STOP = {
+    "stopPrice": "stopPrice",
+    "trailingDelta": "trailingDelta",
+    "stopLimitPrice": "price",
+    "stopLimitTimeInForce": "timeInForce",
+    "stopClientOrderId": "newClientOrderId",
+    "stopStrategyId": "strategyId",
+    "stopStrategyType": "strategyType",
+    "stopIcebergQty": "icebergQty",
+}
+STOPS = {OrderType.STOP_MARKET, OrderType.STOP_LIMIT}
+TARGETS = {OrderType.TAKE_PROFIT_MARKET, OrderType.TAKE_PROFIT_LIMIT}
 
 
 def _leg(call: Call, prefix: str, **known: str) -> OrderRequest:
@@ -47,6 +78,10 @@ def _leg(call: Call, prefix: str, **known: str) -> OrderRequest:
     for name, suffix in LEG_NAMES.items():
         if prefix + suffix in call.params:
             pairs[name] = call.params.text(prefix + suffix)
+    return _order(call, pairs)
+
+
+def _order(call: Call, pairs: dict[str, str]) -> OrderRequest:
     for name in ("symbol", "selfTradePreventionMode"):
         if name in call.params:
             pairs[name] = call.params.text(name)
@@ -54,14 +89,67 @@ def _leg(call: Call, prefix: str, **known: str) -> OrderRequest:
     return order_request(leg)
 
 
+def _check_oco(above: OrderRequest, below: OrderRequest) -> None:
+    """Each leg is on the side of the price where its type belongs."""
+    if above.type is below.type is OrderType.LIMIT_MAKER:
+        raise error(-1168)
+    is_buy = above.side is Side.BUY
+    for leg, is_above in ((above, True), (below, False)):
+        if leg.type is OrderType.LIMIT_MAKER:
+            is_right, code = is_above is not is_buy, -1165 if is_buy else -1166
+        elif leg.type in STOPS:
+            is_right, code = is_above is is_buy, -1196 if is_buy else -1197
+        elif leg.type in TARGETS:
+            is_right, code = is_above is not is_buy, -1198 if is_buy else -1199
+        else:
+            raise error(-1158)
+        if not is_right:
+            raise error(code)
+
+
 def oco(call: Call) -> dict[str, Any]:
     """`POST /api/v3/orderList/oco`."""
     call.listing()
     known = {"side": call.params.text("side"), "quantity": call.params.text("quantity")}
     above, below = _leg(call, "above", **known), _leg(call, "below", **known)
+    _check_oco(above, below)
     word = client_id(call.params, "listClientOrderId")
     placed = call.exchange.place_oco(call.account, above, below, client_list_id=word)
     return _placed(call, *placed)
+
+
+def older_oco(call: Call) -> dict[str, Any]:
+    """`POST /api/v3/order/oco`: a limit order and a stop, told apart by what they are for."""
+    params = call.params
+    call.listing()
+    known = {"side": params.text("side"), "quantity": params.text("quantity")}
+    params.text("price")
+    params.text("stopPrice")
+    stop_type = "STOP_LOSS_LIMIT" if "stopLimitPrice" in params else "STOP_LOSS"
+    limit, stop = (
+        _order(call, {**known, "type": kind} | _renamed(params, names))
+        for kind, names in (("LIMIT_MAKER", OLDER_LIMIT), (stop_type, OLDER_STOP))
+    )
+    above, below = (stop, limit) if limit.side is Side.BUY else (limit, stop)
+    word = client_id(params, "listClientOrderId")
+    placed = call.exchange.place_oco(call.account, above, below, client_list_id=word)
+    return _placed(call, *placed)
+
+
+def _renamed(params: Params, names: dict[str, str]) -> dict[str, str]:
+    return {ours: params.text(theirs) for theirs, ours in names.items() if theirs in params}
+
+
+def no_opo(call: Call) -> dict[str, Any]:
+    """`POST /api/v3/orderList/opo` and `opoco`: no symbol of this venue has them."""
+    call.listing()
+    raise VenueError(400, -2010, "OPO orders are not supported for this symbol.")
+
+
+def no_sor(call: Call) -> dict[str, Any]:
+    """`POST /api/v3/sor/order`: this venue has one book a symbol, and nothing to route between."""
+    call.listing()
+    raise error(-1020)
 
 
 def oto(call: Call) -> dict[str, Any]:
@@ -131,7 +219,7 @@ def query(call: Call) -> dict[str, Any]:
 
 def all_lists(call: Call) -> list[dict[str, Any]]:
     """`GET /api/v3/allOrderList`."""
-    rows = call.exchange.order_lists(call.account, time_window(call, 500, 1000))
+    rows = call.exchange.order_lists(call.account, day_window(call))
     return [_listed(call, row) for row in rows]
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from veloz.venues.binance.dialect.errors import error
+from veloz.venues.binance.dialect.errors import error, neither
 from veloz.venues.binance.dialect.limits import SPOT_LIMITS
-from veloz.venues.binance.dialect.market_rest import many, trades_of
+from veloz.venues.binance.dialect.market_rest import MINUTE_NS, many, time_zone, trades_of
 from veloz.venues.binance.dialect.spot_shapes import symbol_shape, trade_shape
 from veloz.venues.binance.dialect.tickers import DAY_NS, Statistics, statistics
 from veloz.venues.binance.dialect.vocabulary import SPOT_STATUSES, fixed
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "average_price",
+    "block_trades",
     "book_ticker",
     "day_ticker",
     "exchange_info",
@@ -34,17 +35,16 @@ __all__ = [
 
 ZERO = Decimal(0)
 RAW = {"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 300_000}
-UNITS_NS = {"m": 60_000_000_000, "h": 3_600_000_000_000, "d": DAY_NS}
+STATUSES = ("TRADING", "HALT", "BREAK")
+MOST_UNITS = {"m": 59, "h": 23, "d": 7}
+UNITS_NS = {"m": MINUTE_NS, "h": 3_600_000_000_000, "d": DAY_NS}
 
 
 def exchange_info(call: Call) -> dict[str, Any]:
     """Symbols, filters and limits."""
-    if "symbol" in call.params and "symbols" in call.params:
+    if "symbolStatus" in call.params and _names_symbols(call):
         raise error(-1128)
-    listings = call.listings_asked()
-    if "symbolStatus" in call.params:
-        wanted = call.params.word("symbolStatus", ("TRADING", "HALT", "BREAK"), -1122)
-        listings = [row for row in listings if SPOT_STATUSES.get(row.status) == wanted]
+    listings = _asked(call)
     return {
         "timezone": "UTC",
         "serverTime": call.now,
@@ -52,6 +52,29 @@ def exchange_info(call: Call) -> dict[str, Any]:
         "exchangeFilters": [],
         "symbols": [symbol_shape(row) for row in listings],
     }
+
+
+def _names_symbols(call: Call) -> bool:
+    return "symbol" in call.params or "symbols" in call.params
+
+
+def _asked(call: Call) -> list[Listing]:
+    """The symbols that a request names, or all, with the status that it asks for."""
+    rows = call.listings_asked()
+    if "symbolStatus" not in call.params:
+        return rows
+    wanted = call.params.word("symbolStatus", STATUSES, -1122)
+    found = [row for row in rows if SPOT_STATUSES.get(row.status) == wanted]
+    if "symbol" in call.params and not found:
+        raise error(-1220)
+    return found
+
+
+def _named(call: Call) -> list[Listing]:
+    """As `_asked`, where the venue does not answer for all symbols at once."""
+    if not _names_symbols(call):
+        raise neither("symbol", "symbols")
+    return _asked(call)
 
 
 def trades(call: Call) -> list[dict[str, Any]]:
@@ -78,14 +101,14 @@ def price_ticker(call: Call) -> Any:
             "symbol": row.symbol,
             "price": fixed(call.exchange.last_price(call.market, row.symbol) or ZERO),
         }
-        for row in call.listings_asked()
+        for row in _asked(call)
     ]
     return many(call, rows)
 
 
 def book_ticker(call: Call) -> Any:
     """Best bids and asks."""
-    return many(call, [_best(call, row) for row in call.listings_asked()])
+    return many(call, [_best(call, row) for row in _asked(call)])
 
 
 def _best(call: Call, listing: Listing) -> dict[str, Any]:
@@ -101,12 +124,12 @@ def _best(call: Call, listing: Listing) -> dict[str, Any]:
 
 def day_ticker(call: Call) -> Any:
     """The last 24 hours; `type=MINI` leaves out what a mini ticker lacks."""
-    is_mini = call.params.word_or("type", "FULL", ("FULL", "MINI")) == "MINI"
+    is_mini = _is_mini(call)
     rows: list[dict[str, Any]] = []
-    for listing in call.listings_asked():
-        shape = _statistics(call, listing, DAY_NS)
+    for listing in _asked(call):
+        shape = _statistics(call, listing, call.venue.clock_ns() - DAY_NS)
         if is_mini:
-            rows.append({name: value for name, value in shape.items() if name not in MINI_LACKS})
+            rows.append(_mini(shape))
             continue
         best = _best(call, listing)
         rows.append(shape | {"prevClosePrice": shape["openPrice"]} | best)
@@ -116,29 +139,47 @@ def day_ticker(call: Call) -> Any:
 MINI_LACKS = {"priceChange", "priceChangePercent", "weightedAvgPrice", "lastQty"}
 
 
+def _is_mini(call: Call) -> bool:
+    return call.params.word_or("type", "FULL", ("FULL", "MINI"), -1139) == "MINI"
+
+
+def _mini(shape: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in shape.items() if name not in MINI_LACKS}
+
+
 def trading_day_ticker(call: Call) -> Any:
-    """Since midnight UTC."""
-    midnight = call.venue.now_ns() % DAY_NS or DAY_NS
-    return many(call, [_rolling(call, row, midnight) for row in call.listings_asked()])
+    """Since midnight in UTC, or in the time zone that is asked for."""
+    listings = _named(call)
+    offset_ns = time_zone(call.params)
+    now = call.venue.clock_ns()
+    midnight = now - (now + offset_ns) % DAY_NS
+    return many(call, _rolling(call, listings, midnight))
 
 
 def window_ticker(call: Call) -> Any:
-    """A rolling window of minutes, hours or days."""
+    """A rolling window of minutes, hours or days, which begins on a whole minute."""
+    listings = _named(call)
     word = call.params.text_or("windowSize", "1d")
-    if word[-1:] not in UNITS_NS or not word[:-1].isdigit() or not 0 < int(word[:-1]) < 60:
+    most = MOST_UNITS.get(word[-1:], 0)
+    if not (word[:-1].isdecimal() and word[:-1].isascii() and 0 < int(word[:-1][:3]) <= most):
         raise error(-1130, name="windowSize")
-    span = int(word[:-1]) * UNITS_NS[word[-1]]
-    return many(call, [_rolling(call, row, span) for row in call.listings_asked()])
+    start = call.venue.clock_ns() - int(word[:-1]) * UNITS_NS[word[-1]]
+    return many(call, _rolling(call, listings, start - start % MINUTE_NS))
 
 
-def _rolling(call: Call, listing: Listing, span_ns: int) -> dict[str, Any]:
-    shape = _statistics(call, listing, span_ns)
-    del shape["lastQty"]
-    return shape
+def _rolling(call: Call, listings: list[Listing], start_ns: int) -> list[dict[str, Any]]:
+    is_mini = _is_mini(call)
+    rows: list[dict[str, Any]] = []
+    for listing in listings:
+        shape = _statistics(call, listing, start_ns)
+        del shape["lastQty"]
+        rows.append(_mini(shape) if is_mini else shape)
+    return rows
 
 
-def _statistics(call: Call, listing: Listing, span_ns: int) -> dict[str, Any]:
-    row = statistics(call.exchange, listing, call.venue.clock_ns(), span_ns)
+def _statistics(call: Call, listing: Listing, start_ns: int) -> dict[str, Any]:
+    now = call.venue.clock_ns()
+    row = statistics(call.exchange, listing, now, now - start_ns)
     return _shape(listing.symbol, row, call.unit)
 
 
@@ -165,9 +206,17 @@ def _shape(symbol: str, row: Statistics, unit: int) -> dict[str, Any]:
 
 def execution_rules(call: Call) -> dict[str, Any]:
     """Price-range rules: this venue has none."""
-    return {"symbolRules": [{"symbol": row.symbol, "rules": []} for row in call.listings_asked()]}
+    return {"symbolRules": [{"symbol": row.symbol, "rules": []} for row in _asked(call)]}
 
 
 def reference_price(call: Call) -> dict[str, Any]:
-    """The published reference price: this venue publishes none."""
-    return {"symbol": call.listing().symbol, "referencePrice": None, "timestamp": call.now}
+    """The published reference price, and how it is made: this venue has published none."""
+    call.listing()
+    raise error(-2043)
+
+
+def block_trades(call: Call) -> list[Any]:
+    """Trades outside the book: this venue has none."""
+    call.listing()
+    call.params.int("fromId")
+    return []

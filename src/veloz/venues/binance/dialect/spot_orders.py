@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from veloz.exchange.model import Order, OrderKey, OrderRequest
 from veloz.exchange.words import OrderType, Refusal, Side, StpMode, TimeInForce, Why
 from veloz.venues.binance.dialect.access import check_time
-from veloz.venues.binance.dialect.errors import VenueError, error
-from veloz.venues.binance.dialect.market_rest import time_window
+from veloz.venues.binance.dialect.errors import VenueError, error, neither
+from veloz.venues.binance.dialect.market_rest import day_window
 from veloz.venues.binance.dialect.spot_shapes import (
     ack_shape,
     canceled_shape,
@@ -48,7 +48,14 @@ SIDES = ("BUY", "SELL")
 TIFS = ("GTC", "IOC", "FOK")
 ID_FORM = r"^[a-zA-Z0-9-_]{1,36}$"
 LEAST_STRATEGY_TYPE = 1_000_000
-NEITHER = "Param '{one}' or '{other}' must be sent, but both were empty/null!"
+# parameter -> the venue's word for it where it is 0
+AMOUNTS = {
+    "quantity": "quantity",
+    "price": "price",
+    "quoteOrderQty": "quote order qty",
+    "stopPrice": "stopPrice",
+    "icebergQty": "icebergQty",
+}
 # type -> what must be sent beside the quantity
 NEEDS = {
     OrderType.LIMIT: ("timeInForce", "price"),
@@ -68,11 +75,6 @@ REFUSES = {
 }
 
 
-def neither(one: str, other: str) -> VenueError:
-    """-1102 for two parameters of which one must be sent."""
-    return VenueError(400, -1102, NEITHER.format(one=one, other=other))
-
-
 def client_id(params: Params, name: str) -> str | None:
     """An optional client id; -1100 if it holds other characters."""
     word = params.text_or(name, "")
@@ -87,27 +89,14 @@ def order_request(call: Call) -> OrderRequest:
     listing = call.listing()
     side = Side(params.word("side", SIDES, -1117))
     kind = SPOT_TYPES[params.word("type", SPOT_TYPES, -1116)]
-    for name in NEEDS.get(kind, ()):
-        params.text(name)
-    if kind is OrderType.MARKET:
-        if "quantity" not in params and "quoteOrderQty" not in params:
-            raise neither("quantity", "quoteOrderQty")
-        if "quantity" in params and "quoteOrderQty" in params:
-            raise error(-1128)
-    else:
-        params.text("quantity")
-    if kind.is_conditional and "stopPrice" not in params and "trailingDelta" not in params:
-        raise neither("stopPrice", "trailingDelta")
-    for name in REFUSES[kind]:
-        if name in params:
-            raise error(-1106, name=name)
+    _check_sent(params, kind)
     stp = params.text_or("selfTradePreventionMode", "")
     if stp and stp not in set(StpMode):
         raise error(-1130, name="selfTradePreventionMode")
     tif = params.word_or("timeInForce", "", TIFS, -1115)
     strategy_type = params.int_or_none("strategyType")
     if strategy_type is not None and strategy_type < LEAST_STRATEGY_TYPE:
-        raise error(-1130, name="strategyType")
+        raise error(-1134)
     return OrderRequest(
         market=call.market,
         symbol=listing.symbol,
@@ -125,6 +114,29 @@ def order_request(call: Call) -> OrderRequest:
         strategy_id=params.int_or_none("strategyId"),
         strategy_type=strategy_type,
     )
+
+
+def _check_sent(params: Params, kind: OrderType) -> None:
+    """What each type needs, what it does not take, and that nothing is 0."""
+    if "pegPriceType" in params:
+        raise VenueError(400, -2010, "Pegged orders are not supported for this symbol.")
+    for name in NEEDS.get(kind, ()):
+        params.text(name)
+    if kind is OrderType.MARKET:
+        if "quantity" not in params and "quoteOrderQty" not in params:
+            raise neither("quantity", "quoteOrderQty")
+        if "quantity" in params and "quoteOrderQty" in params:
+            raise error(-1128)
+    else:
+        params.text("quantity")
+    if kind.is_conditional and "stopPrice" not in params and "trailingDelta" not in params:
+        raise neither("stopPrice", "trailingDelta")
+    for name in REFUSES[kind]:
+        if name in params:
+            raise error(-1106, name=name)
+    for name, what in AMOUNTS.items():
+        if params.decimal_or_none(name) == 0:
+            raise VenueError(400, -1013, f"Invalid {what}.")
 
 
 def response_shape(call: Call, order: Order, kind: OrderType) -> dict[str, Any]:
@@ -177,8 +189,15 @@ def order_key(call: Call, id_name: str = "orderId", client_name: str = "origClie
 
 
 def query(call: Call) -> dict[str, Any]:
-    """`GET /api/v3/order`."""
-    return order_shape(call.exchange.order(call.account, order_key(call)), call.unit)
+    """`GET /api/v3/order`; -2039 if it was named twice and no order has both names."""
+    key = order_key(call)
+    try:
+        order = call.exchange.order(call.account, key)
+    except Refusal:
+        if key.order_id is None or key.client_order_id is None:
+            raise
+        raise error(-2039) from None
+    return order_shape(order, call.unit)
 
 
 def cancel(call: Call) -> dict[str, Any]:
@@ -215,7 +234,7 @@ def open_orders(call: Call) -> list[dict[str, Any]]:
 def all_orders(call: Call) -> list[dict[str, Any]]:
     """`GET /api/v3/allOrders`."""
     listing = call.listing()
-    window = time_window(call, 500, 1000)
+    window = day_window(call)
     from_id = call.params.int_or_none("orderId")
     if from_id is not None:
         window = type(window)(from_id, window.start_ns, window.end_ns, window.limit)

@@ -25,18 +25,27 @@ __all__ = [
     "agg_trade",
     "average_price",
     "book_ticker",
+    "candle",
     "day_ticker",
     "depth_diff",
     "force_order",
-    "kline",
+    "index_price",
     "mark_price",
     "mini_ticker",
     "partial_depth",
     "trade",
     "universe",
+    "window_ticker",
 ]
 
 ZERO = Decimal(0)
+# what a stream's name calls its candles -> the type of its events
+CANDLE_EVENTS = {
+    "kline": "kline",
+    "continuousKline": "continuous_kline",
+    "indexPriceKline": "indexPrice_kline",
+    "markPriceKline": "markPrice_kline",
+}
 Payload = dict[str, Any]
 Levels = tuple[tuple[Decimal, Decimal], ...]
 
@@ -157,10 +166,34 @@ def book_ticker(row: BookTicker, listing: Listing, now: int) -> Payload:
     return {"e": "bookTicker", **best, **times, **_pair(listing), **universe(listing)}
 
 
-def kline(row: Kline, listing: Listing, now: int, now_ns: int, unit: int) -> Payload:
-    """`@kline_<interval>`."""
+def candle(word: str, row: Kline, listing: Listing, times: tuple[int, int, int]) -> Payload:
+    """`@kline_<interval>` and the candles of contracts, index and mark that are built like it.
+
+    Args:
+        word: What the stream's name calls it.
+        row: The candle of the symbol's trades.
+        listing: Whose.
+        times: Now in the client's unit, now in ns, and ns per unit.
+    """
+    now, now_ns, unit = times
+    body = _candle(row, listing, now_ns, unit)
+    shape: Payload = {"e": CANDLE_EVENTS[word], "E": now}
+    if word == "kline":
+        shape |= {"s": row.symbol}
+    elif word == "continuousKline":
+        del body["s"]
+        shape |= {"ps": listing.pair, "ct": listing.contract_type.value}
+    else:
+        body |= dict.fromkeys(("v", "q", "V", "Q"), "0")
+        if word == "indexPriceKline":
+            body["s"] = "0"
+        shape |= {"ps": listing.pair}
+    return {**shape, "k": body, **universe(listing)}
+
+
+def _candle(row: Kline, listing: Listing, now_ns: int, unit: int) -> Payload:
     close = row.close_ns // unit if row.close_ns % unit else row.close_ns // unit - 1
-    candle: Payload = {
+    return {
         "t": row.open_ns // unit,
         "T": close,
         "s": row.symbol,
@@ -179,7 +212,6 @@ def kline(row: Kline, listing: Listing, now: int, now_ns: int, unit: int) -> Pay
         "Q": fixed(row.taker_buy_quote_volume),
         "B": "0",
     }
-    return {"e": "kline", "E": now, "s": row.symbol, "k": candle} | universe(listing)
 
 
 def mini_ticker(row: Statistics, listing: Listing, now: int) -> Payload:
@@ -198,8 +230,10 @@ def mini_ticker(row: Statistics, listing: Listing, now: int) -> Payload:
     } | universe(listing)
 
 
-def day_ticker(row: Statistics, listing: Listing, best: BookTicker, now: int, unit: int) -> Payload:
-    """`@ticker`: best bid and ask on spot only."""
+def day_ticker(
+    row: Statistics, listing: Listing, best: BookTicker | None, now: int, unit: int
+) -> Payload:
+    """`@ticker`: best bid and ask on spot only; without them a ticker of another window."""
     shape: Payload = {
         "e": "24hrTicker",
         "E": now,
@@ -209,7 +243,7 @@ def day_ticker(row: Statistics, listing: Listing, best: BookTicker, now: int, un
         "P": fixed(row.change_percent, 3),
         "w": fixed(row.average),
     }
-    if listing.market is Market.SPOT:
+    if listing.market is Market.SPOT and best is not None:
         shape |= {
             "x": fixed(row.open),
             "b": fixed(best.bid),
@@ -233,6 +267,13 @@ def day_ticker(row: Statistics, listing: Listing, best: BookTicker, now: int, un
         "n": row.trades,
         **universe(listing),
     }
+
+
+def window_ticker(row: Statistics, listing: Listing, size: str, now: int, unit: int) -> Payload:
+    """`@ticker_1h` and so on (spot)."""
+    shape = day_ticker(row, listing, None, now, unit) | {"e": f"{size}Ticker"}
+    del shape["Q"]
+    return shape
 
 
 def average_price(listing: Listing, price: Decimal, ts: int, now: int) -> Payload:
@@ -262,6 +303,11 @@ def mark_price(row: MarkPrice, listing: Listing, now: int) -> Payload:
     if listing.market is Market.USDM:
         shape["ap"] = shape["p"]
     return shape | universe(listing)
+
+
+def index_price(row: MarkPrice, pair: str, now: int) -> Payload:
+    """`@indexPrice` (COIN-M)."""
+    return {"e": "indexPriceUpdate", "E": now, "i": pair, "p": fixed(row.index), "st": 2}
 
 
 def force_order(event: LiquidationPrint, listing: Listing, now: int) -> Payload:

@@ -163,10 +163,15 @@ class Call:
 
     def listings_asked(self) -> list[Listing]:
         """`symbol`, or each of `symbols`, or all."""
+        if "symbol" in self.params and "symbols" in self.params:
+            raise error(-1128)
         if "symbol" in self.params:
             return [self.listing()]
         if "symbols" in self.params:
-            return [self.find(str(name)) for name in self.params.json_list("symbols")]
+            names = [str(name) for name in self.params.json_list("symbols")]
+            if len(set(names)) < len(names):
+                raise error(-1151)
+            return [self.find(name) for name in names]
         return self.listed()
 
     def listed(self) -> list[Listing]:

@@ -54,6 +54,7 @@ class ApiPeer(Peer):
         self.authorized_ms: int | None = None
         # subscription id -> account
         self.subscriptions: dict[int, str] = {}
+        self._of_session: int | None = None
         self._next_subscription = 0
         self._shows_limits = self.returns_limits
 
@@ -72,7 +73,9 @@ class ApiPeer(Peer):
             return
         if not isinstance(asked, dict) or not isinstance(asked.get("method"), str):
             text = "Invalid request: missing field `method`"
-            self._refuse(None, VenueError(400, -1135, text))
+            number = asked.get("id") if isinstance(asked, dict) else None
+            known = number if isinstance(number, str | int) else None
+            self._refuse(known, VenueError(400, -1135, text))
             return
         number, params = asked.get("id"), asked.get("params") or {}
         text_id = isinstance(number, str) and ID_FORM.fullmatch(number)
@@ -134,7 +137,10 @@ class ApiPeer(Peer):
         self.service.perform(route, call, answer)
 
     def _prove(self, route: Route, params: Params) -> ApiKey | None:
-        venue = self.service.venue
+        venue, session = self.service.venue, self.session
+        if session is not None and not session.admits(self.address):
+            self._log_out()  # revoked since it logged on
+            raise error(-2015)
         return check_ws(venue, route.security, self.address, params, self.session)
 
     def _own_method(self, method: str, params: Params) -> Any:
@@ -144,14 +150,16 @@ class ApiPeer(Peer):
         if method == "session.logon":
             return self._logon(params)
         if method == "session.logout":
-            self.session, self.authorized_ms = None, None
+            self._log_out()
             return self._status()
         if method == "session.status":
             return self._status()
         if is_spot and method == "userDataStream.subscribe":
             if self.session is None:
                 raise error(-2015)
-            return self._subscribe(self.session.account)
+            made = self._subscribe(self.session.account)
+            self._of_session = made["subscriptionId"]
+            return made
         if is_spot and method == "userDataStream.subscribe.signature":
             key = check_ws(venue, Security.SIGNED, self.address, params, None)
             return self._subscribe(key.account if key else "")
@@ -177,6 +185,13 @@ class ApiPeer(Peer):
             raise VenueError(401, -1022 if key.ed25519 else -4056, text)
         self.session, self.authorized_ms = key, venue.now_ms()
         return self._status()
+
+    def _log_out(self) -> None:
+        """Forgets the key; what was subscribed with it ends, what was signed for goes on."""
+        self.session, self.authorized_ms = None, None
+        if self._of_session is not None:
+            self.subscriptions.pop(self._of_session, None)
+            self._of_session = None
 
     def _status(self) -> dict[str, Any]:
         scale = MILLISECOND // self.unit
