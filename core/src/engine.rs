@@ -25,6 +25,13 @@ use crate::strategy::{wants, Event, Fault, ListenRequest, Port, Strategy};
 /// Commands that strategies may cause without an input from outside before a breaker trips.
 const MAX_COMMANDS_PER_INPUT: u32 = 1_000;
 
+/// Commands that one callback may give before the next one fails: it is in a loop without end.
+pub(crate) const MAX_COMMANDS_PER_CALL: usize = 10 * MAX_COMMANDS_PER_INPUT as usize;
+
+fn flood() -> String {
+    format!("breaker: more than {MAX_COMMANDS_PER_INPUT} commands in a row")
+}
+
 /// What happens to a strategy's orders and position when it stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StopPolicy {
@@ -338,6 +345,11 @@ impl<S: Strategy> Engine<S> {
                             self.trip(strategy, command)?;
                             continue;
                         }
+                        if seat.commands > MAX_COMMANDS_PER_INPUT {
+                            if self.refuse_late(&command)? {
+                                continue;
+                            }
+                        }
                     }
                     self.desk.apply_command(command)?;
                 }
@@ -347,10 +359,23 @@ impl<S: Strategy> Engine<S> {
         Ok(())
     }
 
+    /// Refuses what a strategy gave in a flood before it was stopped; cancels stand.
+    #[cold]
+    fn refuse_late(&mut self, command: &Command) -> Result<bool, EngineError> {
+        match command {
+            Command::Place { id, text } => {
+                self.desk.refuse(*id, text.as_deref().unwrap_or_default(), &flood())?;
+                Ok(true)
+            }
+            Command::Amend { .. } => Ok(true),
+            Command::Cancel { .. } => Ok(false),
+        }
+    }
+
     /// Stops a strategy whose commands flood the desk, and refuses what it still asks.
     #[cold]
     fn trip(&mut self, strategy: u16, command: Command) -> Result<(), EngineError> {
-        let reason = format!("breaker: more than {MAX_COMMANDS_PER_INPUT} commands in a row");
+        let reason = flood();
         let mut dropped = vec![command];
         for turn in std::mem::take(&mut self.desk.outbox.turns) {
             match turn {

@@ -260,6 +260,11 @@ class Session:
         except ValueError as error:
             raise ConfigError(str(error)) from error
         for asset, amount in settings.balance.items():
+            if asset not in names:
+                raise ConfigError(
+                    f"the balance names {asset}, which is no asset of the run's instruments",
+                    hint=f"They trade and settle in {', '.join(sorted(names))}.",
+                )
             try:
                 core.deposit(asset, amount)
             except ValueError as error:
@@ -465,10 +470,11 @@ class Session:
         fault = core.fault(seat)
         if fault is not None:
             message, error = fault
+            if isinstance(error, KeyboardInterrupt):
+                raise error  # the user's wish, not the strategy's fault
             place = "" if error is None else place_of(error)
             raise StrategyError(
-                f"{name} was stopped at {self._stopped_at()}: {message}"
-                + (f" at {place}" if place else ""),
+                f"{name} was stopped at {self._stopped_at()}: {message}",
                 hint="Nothing was written; repair that line." if place else "",
             ) from error
         return Run(core, self._facts(seconds), self.spool, self.source)

@@ -118,8 +118,9 @@ def parse_balance(value: object) -> dict[str, Decimal]:
     if isinstance(value, (int, float, Decimal)):
         return {"USDT": _amount(value, "USDT")}
     balances: dict[str, Decimal] = {}
-    for part in str(value).split(","):
-        match = re.fullmatch(r"\s*([0-9][0-9_.]*)\s+(\S+)\s*", part)
+    # Thousands may be grouped: "10,000 USDT" is one amount, "1 BTC, 2 USDT" are two.
+    for part in re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", str(value)).split(","):
+        match = re.fullmatch(r"\s*([0-9][0-9_.]*(?:[eE][+]?\d{1,2})?)\s*([^\s\d.]\S*)\s*", part)
         if match is None:
             raise ConfigError(
                 f"balance {part.strip()!r} is not an amount and an asset",
@@ -210,6 +211,8 @@ def parse_latency(value: object) -> tuple[str | None, str | None]:
     if value is None:
         return None, None
     text = str(value)
+    if re.fullmatch(r"\d+(\.\d+)?", text) and float(text):
+        raise ConfigError(f"latency {text!r} has no unit", hint=f'Write it like "{text}ms".')
     if "=" not in text or text.startswith("steps:"):
         return text, text
     found: dict[str, str] = {}

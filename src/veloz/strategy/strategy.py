@@ -287,6 +287,12 @@ class Strategy(StrategyBase):
         Raises:
             ValueError: The run does not have these bars, or a parameter is refused.
         """
+        given: object = bars  # an author's file may hold anything
+        if not isinstance(given, Bars):
+            raise TypeError(
+                f"{name} is fed by a Bars subscription of the class, such as self.bars, "
+                f"not by {bars!r}"
+            )
         symbol = self._of_the_run(bars)
         indicator = Indicator(name, *parameters, **named)
         self._feed(indicator, symbol, bars.interval_ns)

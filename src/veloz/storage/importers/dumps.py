@@ -27,7 +27,12 @@ from veloz.storage.importers.source_rows import (
     need_symbol,
     store_rows,
 )
-from veloz.storage.importers.tables import split_pair, store_marks_from_bars
+from veloz.storage.importers.tables import (
+    load_file,
+    split_pair,
+    store_marks_from_bars,
+    store_named_columns,
+)
 from veloz.storage.kinds import bar_kind, kind_named
 from veloz.storage.symbols import Symbol
 from veloz.storage.times import format_span
@@ -62,6 +67,7 @@ _LAYOUTS = {
     "fundingRate": _FUNDING,
     "metrics": _METRICS,
 }
+_FIRST_COLUMNS = {layout[0] for layout in _LAYOUTS.values()}
 # Columns that some files lack are the last ones; by the first column of the layout.
 _FEWEST = {"agg_trade_id": 7, "id": 6, "create_time": 4}
 _REFUSED = {
@@ -103,6 +109,11 @@ def read_dump(path: Path, options: Options, deposit: Deposit, scratch: Path) -> 
             raise DataError(f"{path.name} cannot be imported: {reason}; use another dump")
     csv = _unpack(path, scratch) if path.suffix.lower() == ".zip" else path
     header, fields = _header(csv)
+    if header and fields[0].strip().strip('"') not in _FIRST_COLUMNS:
+        # Named as a dump or packed as one, but with columns of somebody else's: they say it.
+        load_file(csv, deposit)
+        hint = _symbol(path, match)
+        return store_named_columns(path.name, options, deposit, symbol_hint=hint)
     kind = _dump_type(path, named, fields if header else None, len(fields), options)
     _check_layout(_LAYOUTS[kind], path, header=header, fields=fields)
     _load(deposit, csv, _LAYOUTS[kind], path, header=header, fields=fields)
@@ -158,7 +169,7 @@ def _first_line(path: Path) -> str:
     except duckdb.Error as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"{path} cannot be read ({reason}): fetch it again") from error
-    if row is None:
+    if row is None or row[0] is None:
         raise DataError(f"{path.name} holds no rows: fetch it again")
     return row[0].lstrip("\ufeff").strip()
 
@@ -189,6 +200,11 @@ def _dump_type(
     folder = next((part for part in path.parts if part in _LAYOUTS), None)
     if folder is not None:
         return folder
+    if width == 6 and header is None and named is None:
+        raise DataError(
+            f"{path.name} has 6 columns and no header: write one as its first line, e.g. "
+            "time,open,high,low,close,volume"
+        )
     if options.kind in ("mark", "index"):
         return f"{options.kind}PriceKlines"
     if named is not None:
