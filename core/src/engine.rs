@@ -7,10 +7,14 @@
 //! Commands and notices take turns in one queue, first in first out, so that what a strategy
 //! causes happens after its callback has returned, in one order, in every environment.
 
+mod breaker;
 mod live;
 
 pub use crate::market::trade_of;
 pub use live::VerifyError;
+
+pub(crate) use breaker::MAX_COMMANDS_PER_CALL;
+use breaker::MAX_COMMANDS_PER_INPUT;
 
 use crate::book::PriceLevel;
 use crate::desk::{Command, Desk, DeskError, Turn};
@@ -21,16 +25,6 @@ use crate::market::{
 };
 use crate::order::{OrderSpec, OrderType, Report, Side};
 use crate::strategy::{wants, Event, Fault, ListenRequest, Port, Strategy};
-
-/// Commands that strategies may cause without an input from outside before a breaker trips.
-const MAX_COMMANDS_PER_INPUT: u32 = 1_000;
-
-/// Commands that one callback may give before the next one fails: it is in a loop without end.
-pub(crate) const MAX_COMMANDS_PER_CALL: usize = 10 * MAX_COMMANDS_PER_INPUT as usize;
-
-fn flood() -> String {
-    format!("breaker: more than {MAX_COMMANDS_PER_INPUT} commands in a row")
-}
 
 /// What happens to a strategy's orders and position when it stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -356,49 +350,6 @@ impl<S: Strategy> Engine<S> {
                 Turn::Notice(notice) => self.deliver(notice),
             }
         }
-        Ok(())
-    }
-
-    /// Refuses what a strategy gave in a flood before it was stopped; cancels stand.
-    #[cold]
-    fn refuse_late(&mut self, command: &Command) -> Result<bool, EngineError> {
-        match command {
-            Command::Place { id, text } => {
-                self.desk.refuse(*id, text.as_deref().unwrap_or_default(), &flood())?;
-                Ok(true)
-            }
-            Command::Amend { .. } => Ok(true),
-            Command::Cancel { .. } => Ok(false),
-        }
-    }
-
-    /// Stops a strategy whose commands flood the desk, and refuses what it still asks.
-    #[cold]
-    fn trip(&mut self, strategy: u16, command: Command) -> Result<(), EngineError> {
-        let reason = flood();
-        let mut dropped = vec![command];
-        for turn in std::mem::take(&mut self.desk.outbox.turns) {
-            match turn {
-                Turn::Command(command) if self.desk.strategy_of(&command) == strategy => {
-                    dropped.push(command);
-                }
-                other => self.desk.outbox.turns.push_back(other),
-            }
-        }
-        for command in dropped {
-            // Cancels and amendments are simply not sent; the stop policy cancels what is open.
-            if let Command::Place { id, text } = command {
-                self.desk.refuse(id, text.as_deref().unwrap_or_default(), &reason)?;
-            }
-        }
-        let message = format!(
-            "gave more than {MAX_COMMANDS_PER_INPUT} commands without any event in between; \
-             look for a loop that places orders in answer to its own orders"
-        );
-        let seat = &mut self.seats[strategy as usize - 1];
-        let mut port = Port::new(&mut self.desk, strategy, seat.account, &seat.routes);
-        seat.strategy.on_breaker(&message, &mut port);
-        self.fail(strategy, Fault { message }, 3);
         Ok(())
     }
 

@@ -259,17 +259,20 @@ class Session:
             )
         except ValueError as error:
             raise ConfigError(str(error)) from error
-        for asset, amount in settings.balance.items():
-            if asset not in names:
+        self._deposit(core)
+        return core
+
+    def _deposit(self, core: Backtest) -> None:
+        for asset, amount in self.settings.balance.items():
+            if asset not in self.assets:
                 raise ConfigError(
                     f"the balance names {asset}, which is no asset of the run's instruments",
-                    hint=f"They trade and settle in {', '.join(sorted(names))}.",
+                    hint=f"They trade and settle in {', '.join(self.assets)}.",
                 )
             try:
                 core.deposit(asset, amount)
             except ValueError as error:
                 raise ConfigError(f"the balance of {asset} is refused: {error}") from error
-        return core
 
     def _check_symbols(self, given: Mapping[str, object], what: str) -> None:
         traded = [instrument.symbol for instrument in self.instruments]

@@ -19,7 +19,7 @@ is no way to ask which environment it runs in, and no clock or dice but `self.no
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from veloz._core import Indicator, StrategyBase
 from veloz.strategy.durations import parse_duration_ns
@@ -287,8 +287,7 @@ class Strategy(StrategyBase):
         Raises:
             ValueError: The run does not have these bars, or a parameter is refused.
         """
-        given: object = bars  # an author's file may hold anything
-        if not isinstance(given, Bars):
+        if not isinstance(cast("object", bars), Bars):  # an author may hand over anything
             raise TypeError(
                 f"{name} is fed by a Bars subscription of the class, such as self.bars, "
                 f"not by {bars!r}"
