@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
 import pytest
-from tests.storage.test_importing import JAN, JAN_MS, LINEAR, SPOT, dump
+from tests.storage.test_importing import JAN, JAN_MS, LINEAR, SPOT, dump, klines
 
 from veloz.errors import DataError
 from veloz.storage.catalogue import Catalogue
@@ -152,3 +153,77 @@ def test_quotes_without_ids_are_not_doubles(import_csv: Import) -> None:
     lines += [f"{JAN_MS + i},1,100.2,100.1,{i + 1}" for i in range(3)]
     catalogue = import_csv(lines)
     assert list(check_series(catalogue, SPOT, "quote").findings) == []
+
+
+def test_bars_that_stand_newest_first_are_turned_round(import_csv: Import, tmp_path: Path) -> None:
+    rows = [f"{JAN_MS - 60_000 * i},100,101,100,101,3" for i in range(4)]
+    catalogue = import_csv([f"time,{BARS}", *rows])
+    assert list(check_series(catalogue, SPOT, "bar_1m").findings) == []
+    (note,) = (tmp_path / "catalog" / "sources").glob("*.json")
+    assert "newest first" in note.read_text()
+
+
+def test_a_dump_that_is_cut_off_names_the_line(tmp_path: Path) -> None:
+    path = tmp_path / "BTCUSDT-1m-2024-01.csv"
+    path.write_text("\n".join([*klines(3), "1704067380000,42000.1,4"]))
+    with pytest.raises(DataError, match="line 4 has 3 columns where line 1 has 12"):
+        import_files([path], tmp_path / "catalog", Options(symbol=SPOT))
+
+
+def frames(count: int) -> list[str]:
+    trade = (
+        '{{"e":"aggTrade","E":{0},"s":"BTCUSDT","a":{1},"p":"42000.1","q":"0.5",'
+        '"f":{1},"l":{1},"T":{0},"m":true}}'
+    )
+    return [
+        json.dumps(
+            {
+                "t": JAN_MS * 10**6 + i,
+                "ch": "ws",
+                "url": "wss://fstream.binance.com/ws/btcusdt@aggTrade",
+                "dir": "in",
+                "data": trade.format(JAN_MS, i + 1),
+            }
+        )
+        for i in range(count)
+    ]
+
+
+def test_a_recording_whose_last_line_is_cut_off_keeps_the_others(tmp_path: Path) -> None:
+    path = tmp_path / "killed.jsonl"
+    path.write_text("\n".join(frames(5))[:-30])
+    summary = import_files([path], tmp_path / "catalog")
+    assert "line 5, the last one, is cut off and was left out" in summary.files[0].outcome.notes
+    assert len(Catalogue(tmp_path / "catalog").columns(LINEAR, "agg_trade")["price"]) == 4
+
+
+def test_blank_lines_of_a_recording_are_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "blank.jsonl"
+    path.write_text("\r\n\r\n".join(frames(3)) + "\n\n")
+    import_files([path], tmp_path / "catalog")
+    assert len(Catalogue(tmp_path / "catalog").columns(LINEAR, "agg_trade")["price"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"t": 1704067200.5}, "line 2 .* whole number of ns"),
+        ({"data": {"e": "x"}}, "line 2 .* texts"),
+    ],
+)
+def test_a_line_of_a_recording_of_other_types_is_named(
+    tmp_path: Path, change: dict[str, object], says: str
+) -> None:
+    lines = frames(3)
+    lines[1] = json.dumps({**json.loads(lines[1]), **change})
+    path = tmp_path / "odd.jsonl"
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(DataError, match=says):
+        import_files([path], tmp_path / "catalog")
+
+
+def test_a_recording_packed_by_zstd_is_told_how_to_unpack_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl.zst"
+    path.write_bytes(b"(\xb5/\xfd")
+    with pytest.raises(DataError, match="zstd -d"):
+        import_files([path], tmp_path / "catalog")

@@ -158,6 +158,8 @@ def _read(
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] == ".npz":
         return read_arrays(path, options, deposit)
+    if suffixes[-2:] in ([".jsonl", ".zst"], [".json", ".zst"]):
+        raise DataError(f"{path.name} is packed by zstd: unpack it first, zstd -d {path.name}")
     if ".jsonl" in suffixes or is_capture(path):
         return read_capture(path, options, deposit, lambda part: progress(path.name, part))
     if ".parquet" in suffixes:

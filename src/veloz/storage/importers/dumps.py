@@ -9,6 +9,7 @@ Source: Binance, "Binance Public Data".
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import re
 import shutil
@@ -89,7 +90,7 @@ def is_dump(path: Path) -> bool:
         return True
     if ".csv" not in path.suffixes:
         return False
-    first = _first_line(path)
+    first = _first_line(path, path.name)
     return _is_number(first.split(",")[0]) or _type_of_header(first.split(",")) is not None
 
 
@@ -108,7 +109,7 @@ def read_dump(path: Path, options: Options, deposit: Deposit, scratch: Path) -> 
         if named == refused or refused in path.parts:
             raise DataError(f"{path.name} cannot be imported: {reason}; use another dump")
     csv = _unpack(path, scratch) if path.suffix.lower() == ".zip" else path
-    header, fields = _header(csv)
+    header, fields = _header(csv, path.name)
     if header and fields[0].strip().strip('"') not in _FIRST_COLUMNS:
         # Named as a dump or packed as one, but with columns of somebody else's: they say it.
         load_file(csv, deposit)
@@ -158,7 +159,7 @@ def _unpack(path: Path, scratch: Path) -> Path:
     return target
 
 
-def _first_line(path: Path) -> str:
+def _first_line(path: Path, name: str) -> str:
     relation = duckdb.connect()
     try:
         row = relation.execute(
@@ -168,14 +169,14 @@ def _first_line(path: Path) -> str:
         ).fetchone()
     except duckdb.Error as error:
         reason = str(error).splitlines()[0]
-        raise DataError(f"{path} cannot be read ({reason}): fetch it again") from error
+        raise DataError(f"{name} cannot be read ({reason}): fetch it again") from error
     if row is None or row[0] is None:
-        raise DataError(f"{path.name} holds no rows: fetch it again")
+        raise DataError(f"{name} holds no rows: fetch it again")
     return row[0].lstrip("\ufeff").strip()
 
 
-def _header(path: Path) -> tuple[bool, list[str]]:
-    fields = _first_line(path).split(",")
+def _header(path: Path, name: str) -> tuple[bool, list[str]]:
+    fields = _first_line(path, name).split(",")
     return not _is_number(fields[0]) and not re.match(r"\d{4}-", fields[0]), fields
 
 
@@ -238,10 +239,20 @@ def _load(
             f"columns = {{{columns}}}, header = {str(header).lower()}, delim = ',')"
         )
     except duckdb.Error as error:
-        reason = str(error).splitlines()[0]
+        reason = _odd_line(csv, len(fields)) or str(error).splitlines()[0]
         raise DataError(
             f"{path.name} cannot be read ({reason}): the file is damaged; fetch it again"
         ) from error
+
+
+def _odd_line(csv: Path, columns: int) -> str:
+    """What is wrong with the first line that has another number of columns; empty if none has."""
+    with (gzip.open if csv.suffix == ".gz" else Path.open)(csv, "rb") as file:
+        for number, line in enumerate(file, 1):
+            found = line.count(b",") + 1
+            if found != columns and not line.isspace():
+                return f"line {number} has {found} columns where line 1 has {columns}"
+    return ""
 
 
 def _check_layout(layout: tuple[str, ...], path: Path, *, header: bool, fields: list[str]) -> None:

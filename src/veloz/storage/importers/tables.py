@@ -238,6 +238,7 @@ def _store_bars(
             f"{origin} has no column for the time of its bars: add --column time=THEIRS"
         )
     interval = interval_of(origin, options, deposit, named["time"])
+    _turn_round(origin, options, deposit, named["time"], outcome)
     kind = shape_of(options, f"bar_{format_span(bar_kind(interval).interval_ns)}")
     if options.kind is None and "_mark" in origin and "volume" not in named:
         kind = kind_named("mark")
@@ -257,6 +258,23 @@ def _store_bars(
         deposit, Meaning(kind, named["time"], numbers=numbers), symbol, options, outcome,
         origin=origin,
     )  # fmt: skip
+
+
+def _turn_round(
+    origin: str, options: Options, deposit: Deposit, time: str, outcome: Outcome
+) -> None:
+    """Puts bars that stand newest first, as some vendors write them, into the order of time."""
+    work = deposit.work
+    moment = SourceTimes(ExactColumns(work, TABLE, origin=origin), options, origin).ns(time)
+    steps = work.execute(
+        "SELECT count(*) FILTER (step < 0), count(*) FILTER (step >= 0) FROM (SELECT "
+        f"{moment} - lag({moment}) OVER (ORDER BY rowid) AS step FROM {TABLE})"
+    ).fetchone()
+    if steps and steps[0] > 0 and steps[1] == 0:
+        work.execute(f"CREATE TABLE turned AS SELECT * FROM {TABLE} ORDER BY rowid DESC")
+        work.execute(f"DROP TABLE {TABLE}")
+        work.execute(f"ALTER TABLE turned RENAME TO {TABLE}")
+        outcome.notes.append("the file is newest first: its rows are counted from its end")
 
 
 def _event_meaning(
