@@ -247,3 +247,12 @@ def test_a_hole_in_the_bars_is_a_reason_to_doubt(run: RunTables) -> None:
     found = [row["text"] for row in summarise(holed)["warnings"] if row["code"] == "hole"]
     assert len(found) == 1
     assert f"The bars of {symbol} lack 5.0 days" in found[0]
+
+
+def test_a_run_that_was_ruined_says_when_and_what_that_means(run: RunTables) -> None:
+    curve = run.equity
+    fallen = np.where(np.arange(curve.equity.size) > 1, -5.0, curve.equity)
+    found = summarise(replace(run, equity=replace(curve, equity=fallen)))["warnings"]
+    day = str(np.datetime64(int(curve.ts_ns[2]), "ns").astype("datetime64[D]"))
+    text = next(row["text"] for row in found if row["code"] == "ruin")
+    assert text.startswith(f"Equity reached zero on {day}: a venue would have closed")

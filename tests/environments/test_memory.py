@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+
 import veloz as vz
 from veloz._core import LiveEngine
 from veloz.environments.dst import run_seed

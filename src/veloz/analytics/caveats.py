@@ -63,8 +63,13 @@ def _books(tables: RunTables, figures: Figures) -> list[dict[str, str]]:
             f"Some amounts have no rate to {tables.currency}; trade figures in money are not "
             "defined. Give the run a rate for every asset it trades or pays fees in."
         )))  # fmt: skip
-    if (tables.equity.equity <= 0.0).any():
-        found.append(_row("ruin", "error", "Equity reached zero; daily figures end there."))
+    curve = tables.equity
+    if (ruined := np.flatnonzero(curve.equity <= 0.0)).size:
+        found.append(_row("ruin", "error", (
+            f"Equity reached zero on {_day(int(curve.ts_ns[ruined[0]]))}: a venue would have "
+            "closed the positions before, and what the run shows after it is fiction; daily "
+            "figures end there."
+        )))  # fmt: skip
     return found
 
 
