@@ -344,10 +344,9 @@ impl<S: Strategy> Engine<S> {
                             self.trip(strategy, command)?;
                             continue;
                         }
-                        if seat.commands > MAX_COMMANDS_PER_INPUT {
-                            if self.refuse_late(&command)? {
-                                continue;
-                            }
+                        let is_flood = seat.commands > MAX_COMMANDS_PER_INPUT;
+                        if is_flood && self.refuse_late(&command)? {
+                            continue;
                         }
                     }
                     self.desk.apply_command(command)?;
