@@ -17,7 +17,7 @@ pub(crate) use breaker::MAX_COMMANDS_PER_CALL;
 use breaker::MAX_COMMANDS_PER_INPUT;
 
 use crate::book::PriceLevel;
-use crate::desk::{Command, Desk, DeskError, Turn};
+use crate::desk::{Desk, DeskError, Turn};
 use crate::facts::{self, number};
 use crate::instrument::{InstrumentId, Kind};
 use crate::market::{
