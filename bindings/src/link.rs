@@ -170,6 +170,18 @@ impl Link {
         Ok(unsafe { &mut *port })
     }
 
+    /// The port, for one more command; a callback that gives them without end gets an error.
+    #[inline]
+    pub fn giving(&self) -> PyResult<&mut Port<'static>> {
+        let port = self.port()?;
+        if port.is_flooded() {
+            return Err(errors::strategy_error(
+                "one callback gave more than 10000 commands; look for a loop that does not end",
+            ));
+        }
+        Ok(port)
+    }
+
     /// The desk, in a callback or at rest.
     #[inline]
     #[expect(clippy::mut_from_ref, reason = "a pointer is followed, the link is not borrowed")]

@@ -59,7 +59,7 @@ impl StrategyBase {
         text: Option<Box<[u8]>>,
     ) -> PyResult<Py<Order>> {
         let link = self.link()?;
-        let id = link.port()?.place(spec, text);
+        let id = link.giving()?.place(spec, text);
         Py::new(py, Order::new(id, link))
     }
 
@@ -404,7 +404,7 @@ impl StrategyBase {
     ///
     /// Asks to cancel an order; does nothing if it has ended or was asked before.
     fn cancel_order(&self, order: &Order) -> PyResult<()> {
-        self.link()?.port()?.cancel(order.id);
+        self.link()?.giving()?.cancel(order.id);
         Ok(())
     }
 
@@ -441,7 +441,7 @@ impl StrategyBase {
             Some(price) => scaled(price, instrument, Meaning::Price)?,
             None => row.spec.price,
         };
-        link.port()?.amend(order.id, new_qty, new_price);
+        link.giving()?.amend(order.id, new_qty, new_price);
         Ok(())
     }
 

@@ -7,13 +7,17 @@
 //! Commands and notices take turns in one queue, first in first out, so that what a strategy
 //! causes happens after its callback has returned, in one order, in every environment.
 
+mod breaker;
 mod live;
 
 pub use crate::market::trade_of;
 pub use live::VerifyError;
 
+pub(crate) use breaker::MAX_COMMANDS_PER_CALL;
+use breaker::MAX_COMMANDS_PER_INPUT;
+
 use crate::book::PriceLevel;
-use crate::desk::{Command, Desk, DeskError, Turn};
+use crate::desk::{Desk, DeskError, Turn};
 use crate::facts::{self, number};
 use crate::instrument::{InstrumentId, Kind};
 use crate::market::{
@@ -21,9 +25,6 @@ use crate::market::{
 };
 use crate::order::{OrderSpec, OrderType, Report, Side};
 use crate::strategy::{wants, Event, Fault, ListenRequest, Port, Strategy};
-
-/// Commands that strategies may cause without an input from outside before a breaker trips.
-const MAX_COMMANDS_PER_INPUT: u32 = 1_000;
 
 /// What happens to a strategy's orders and position when it stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -343,42 +344,16 @@ impl<S: Strategy> Engine<S> {
                             self.trip(strategy, command)?;
                             continue;
                         }
+                        let is_flood = seat.commands > MAX_COMMANDS_PER_INPUT;
+                        if is_flood && self.refuse_late(&command)? {
+                            continue;
+                        }
                     }
                     self.desk.apply_command(command)?;
                 }
                 Turn::Notice(notice) => self.deliver(notice),
             }
         }
-        Ok(())
-    }
-
-    /// Stops a strategy whose commands flood the desk, and refuses what it still asks.
-    #[cold]
-    fn trip(&mut self, strategy: u16, command: Command) -> Result<(), EngineError> {
-        let reason = format!("breaker: more than {MAX_COMMANDS_PER_INPUT} commands in a row");
-        let mut dropped = vec![command];
-        for turn in std::mem::take(&mut self.desk.outbox.turns) {
-            match turn {
-                Turn::Command(command) if self.desk.strategy_of(&command) == strategy => {
-                    dropped.push(command);
-                }
-                other => self.desk.outbox.turns.push_back(other),
-            }
-        }
-        for command in dropped {
-            // Cancels and amendments are simply not sent; the stop policy cancels what is open.
-            if let Command::Place { id, text } = command {
-                self.desk.refuse(id, text.as_deref().unwrap_or_default(), &reason)?;
-            }
-        }
-        let message = format!(
-            "gave more than {MAX_COMMANDS_PER_INPUT} commands without any event in between; \
-             look for a loop that places orders in answer to its own orders"
-        );
-        let seat = &mut self.seats[strategy as usize - 1];
-        let mut port = Port::new(&mut self.desk, strategy, seat.account, &seat.routes);
-        seat.strategy.on_breaker(&message, &mut port);
-        self.fail(strategy, Fault { message }, 3);
         Ok(())
     }
 

@@ -3,7 +3,8 @@
 //! Neither needs a Python object: events are passed by reference, orders are 64-bit handles. The
 //! Python strategy is one implementation of [`Strategy`]; a compiled one may be another.
 
-use crate::desk::{Command, Desk};
+use crate::desk::{Command, Desk, Turn};
+use crate::engine::MAX_COMMANDS_PER_CALL;
 use crate::facts;
 use crate::instrument::{InstrumentId, Kind};
 use crate::market::{Bar, Funding, MarkPrice, Published, Quote, Trade};
@@ -234,6 +235,24 @@ impl<'a> Port<'a> {
     pub fn leg(&self, instrument: InstrumentId, leg: PositionSide) -> i64 {
         let account = self.account_of(instrument);
         self.desk.accounts.position(account, self.strategy, instrument, leg).qty
+    }
+
+    /// Whether one callback has given far more commands than the breaker lets an input cause.
+    ///
+    /// A loop that never ends would fill the memory before the breaker could see it: whoever calls
+    /// the strategy asks here, and makes the call that goes too far fail.
+    #[inline]
+    #[must_use]
+    pub fn is_flooded(&self) -> bool {
+        self.desk.outbox.turns.len() > MAX_COMMANDS_PER_CALL && self.has_given_too_many()
+    }
+
+    #[cold]
+    fn has_given_too_many(&self) -> bool {
+        let own = self.desk.outbox.turns.iter().filter(|turn| {
+            matches!(turn, Turn::Command(command) if self.desk.strategy_of(command) == self.strategy)
+        });
+        own.count() > MAX_COMMANDS_PER_CALL
     }
 
     /// Gives an order; it is in state New and its verdict comes as a later event.

@@ -18,9 +18,10 @@ import pytest
 from tests.analytics.runs import small_run, with_facts
 from tests.analytics.sma_run import sma_run
 from veloz.analytics import Bars, RunTables, render_html, summarise, summary_bytes
-from veloz.analytics.report.payload import keep_extremes, merge_bars
+from veloz.analytics.report.payload import keep_extremes, merge_bars, return_bins
 from veloz.analytics.run_folder import read_run, write_run
 from veloz.apps import report
+from veloz.errors import DataError
 
 EVIL = '</script><img src=x onerror="alert(1)"><b>&\u2028'
 
@@ -210,11 +211,10 @@ def test_a_damaged_run_is_one_sentence_and_nothing_written(
     if damage == "bad table":
         (folder / "fills.parquet").write_bytes(b"PAR1 is not enough")
     before = sorted(folder.iterdir()) if folder.exists() else []
-    assert cli(str(folder)) == 1
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith("veloz report: ")
-    assert err.count("\n") == 1
+    with pytest.raises(DataError) as refused:
+        cli(str(folder))
+    assert "\n" not in str(refused.value)
+    assert capsys.readouterr().out == ""
     assert (sorted(folder.iterdir()) if folder.exists() else []) == before
 
 
@@ -225,3 +225,34 @@ def test_bars_without_instrument_facts_are_drawn() -> None:
         small_run([]), bars={"Y": Bars(times, 60 * 10**9, line, line, line, line, line)}
     )
     assert "Entries and exits" in render_html(tables)
+
+
+def test_one_wild_day_does_not_squeeze_the_histogram() -> None:
+    quiet = np.random.default_rng(3).normal(0.0, 0.01, 500)
+    found = return_bins(np.append(quiet, [0.9, -0.9]))
+    assert found is not None
+    assert found["folded"] == [True, True]
+    assert sum(found["counts"]) == 502
+    assert len(found["counts"]) > 10
+    few = return_bins(np.array([-0.01, 0.0, 0.004, 0.011, 0.02, 0.5]))
+    assert few is not None
+    assert few["folded"] == [False, False]
+
+
+def test_a_hole_in_the_bars_is_a_reason_to_doubt(run: RunTables) -> None:
+    (symbol, bars), *_ = run.bars.items()
+    assert [row for row in summarise(run)["warnings"] if row["code"] == "hole"] == []
+    late = bars.ts_ns + np.where(np.arange(bars.ts_ns.size) > 2, 5 * 86_400 * 10**9, 0)
+    holed = replace(run, bars={symbol: replace(bars, ts_ns=late)})
+    found = [row["text"] for row in summarise(holed)["warnings"] if row["code"] == "hole"]
+    assert len(found) == 1
+    assert f"The bars of {symbol} lack 5.0 days" in found[0]
+
+
+def test_a_run_that_was_ruined_says_when_and_what_that_means(run: RunTables) -> None:
+    curve = run.equity
+    fallen = np.where(np.arange(curve.equity.size) > 1, -5.0, curve.equity)
+    found = summarise(replace(run, equity=replace(curve, equity=fallen)))["warnings"]
+    day = str(np.datetime64(int(curve.ts_ns[2]), "ns").astype("datetime64[D]"))
+    text = next(row["text"] for row in found if row["code"] == "ruin")
+    assert text.startswith(f"Equity reached zero on {day}: a venue would have closed")

@@ -56,6 +56,8 @@ SETTINGS = [
     (["--fees", "5%"], "fee rate '5%' is not a number"),
     (["--fees", "5"], "0.05 % is 0.0005"),
     (["--latency", "soon"], "soon"),
+    (["--latency", "5"], "latency '5' has no unit"),
+    (["--balance", "10,00 USDT"], "balance '10' is not an amount"),
     (["--latency", "there=5ms"], "neither entry=MODEL nor report=MODEL"),
     (["--fill", "queue"], "fill setting 'queue' is not key=value"),
     (["--fill", "queue=magic"], "magic"),
@@ -199,6 +201,76 @@ def test_a_folder_that_cannot_be_written(veloz, cross, catalogue, tmp_path) -> N
     ended = veloz("backtest", cross, "--data", catalogue, "--out", "taken")
     assert ended.returncode == DATA
     assert "taken" in ended.stderr
+
+
+def test_the_place_of_a_fault_is_told_once(refused, strategy) -> None:
+    assert refused(strategy("1 / 0"), code=STRATEGY).count("mine.py:9") == 1
+
+
+def test_an_endless_loop_of_orders_in_one_callback_is_stopped(refused, strategy) -> None:
+    said = refused(strategy('while True:\n    self.buy(self.symbol, "0.01")'), code=STRATEGY)
+    assert "one callback gave more than 10000 commands" in said
+    said = refused(
+        strategy(
+            'order = self.buy(self.symbol, "0.01", 1000)\nwhile True:\n'
+            "    self.amend_order(order, price=1001)"
+        ),
+        code=STRATEGY,
+    )
+    assert "one callback gave more than 10000 commands" in said
+
+
+def test_an_interrupt_in_a_callback_is_no_fault_of_the_strategy(veloz, catalogue, strategy) -> None:
+    mine = strategy("raise KeyboardInterrupt")
+    ended = veloz("backtest", mine, "--data", catalogue)
+    assert (ended.returncode, ended.stderr) == (130, "interrupted\n")
+
+
+def test_an_init_that_forgets_the_parents_is_told_so(refused, tmp_path) -> None:
+    content = (
+        "from veloz import Bars, Strategy, Symbol\n\n\nclass Mine(Strategy):\n"
+        f'    symbol = Symbol("{SYMBOL}")\n    bars = Bars("symbol")\n\n'
+        "    def __init__(self):\n        self.x = 1\n"
+    )
+    said = refused(written(tmp_path / "mine.py", content), code=STRATEGY)
+    assert "must call super().__init__(**parameters) first" in said
+
+
+def test_an_async_callback_is_refused(refused, strategy) -> None:
+    mine = strategy("pass", extra="    async def on_order(self, order):\n        pass\n")
+    assert "Mine.on_order is async, and callbacks are plain functions" in refused(
+        mine, code=STRATEGY
+    )
+
+
+def test_an_indicator_is_fed_by_a_subscription(refused, strategy) -> None:
+    mine = strategy("pass", extra='    def on_start(self):\n        self.sma("close", 3)\n')
+    said = refused(mine, code=STRATEGY)
+    assert "sma is fed by a Bars subscription of the class, such as self.bars" in said
+
+
+def test_a_callback_of_another_name_is_warned_of(veloz, catalogue, strategy) -> None:
+    extra = (
+        "    def on_bars(self, bar):\n        pass\n\n"
+        "    def on_tick(self, tick):\n        pass\n\n"
+        "    def on_cross(self):\n        pass\n"
+    )
+    ended = veloz("backtest", strategy("self.on_cross()", extra=extra), "--data", catalogue)
+    assert ended.returncode == 0
+    assert "Mine.on_bars is no callback, so nothing calls it; did you mean on_bar?" in ended.stdout
+    assert "did you mean on_quote or on_trade?" in ended.stdout
+    assert "on_cross" not in ended.stdout
+
+
+def test_a_full_disk_is_one_sentence(capsys, monkeypatch) -> None:
+    import errno
+
+    def full(args: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("veloz.apps.doctor.run", full)
+    assert cli.main(["doctor"]) == DATA
+    assert capsys.readouterr().err.startswith("error: the disk is full")
 
 
 def test_an_imported_file_with_a_syntax_error_is_named_itself(refused, cross, tmp_path) -> None:

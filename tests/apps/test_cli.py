@@ -82,7 +82,8 @@ def test_no_verb_shows_the_help(veloz) -> None:
     [
         (["docter"], "did you mean: veloz doctor"),
         (["xyzzy"], "see veloz --help"),
-        (["doctor", "--jason"], "see veloz --help"),
+        (["doctor", "--jason"], "did you mean: veloz doctor --json"),
+        (["doctor", "--xyzzy"], "see veloz doctor --help"),
         (["new"], "see veloz new --help"),
     ],
 )
@@ -180,3 +181,27 @@ def test_every_verb_explains_itself(veloz, verb: str) -> None:
     ended = veloz(verb, "--help")
     assert ended.returncode == 0
     assert ended.stdout.startswith(f"usage: veloz {verb}")
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["data", "imprt", "x"], "did you mean: veloz data import"),
+        (["journal", "verfy", "x"], "did you mean: veloz journal verify"),
+        (["backtest", "x.py", "--balanc", "1 USDT", "--leverge", "2"], "veloz backtest --leverage"),
+        (["data", "import", "x", "--catalgo", "y"], "did you mean: veloz data import --catalog"),
+        (["dst", "run", "--seeds", "1", "--scenario", "tradng"], "--scenario trading"),
+    ],
+)
+def test_a_mistyped_verb_or_option_below_a_verb_gets_a_hint(
+    words: list[str], hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(words) == 2
+    assert hint in capsys.readouterr().err
+
+
+def test_the_scenarios_are_known_without_the_simulation() -> None:
+    from veloz.apps.dst import SCENARIO_NAMES
+    from veloz.environments.dst import SCENARIOS
+
+    assert tuple(sorted(SCENARIOS)) == SCENARIO_NAMES

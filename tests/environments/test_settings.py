@@ -85,3 +85,24 @@ def test_a_strategy_object_is_for_one_run() -> None:
     kit.expect(orders=[])
     with pytest.raises(StrategyError, match="already belongs to a run"):
         vz.backtest(kit.strategy, kit.session.source)
+
+
+@pytest.mark.parametrize(
+    ("given", "amounts"),
+    [
+        ("10,000 USDT", {"USDT": "10000"}),
+        ("1,250,000.5 USDT, 2 BTC", {"USDT": "1250000.5", "BTC": "2"}),
+        ("1 BTC,250 USDT", {"BTC": "1", "USDT": "250"}),
+        ("1e4 USDT", {"USDT": "10000"}),
+        ("10000USDT", {"USDT": "10000"}),
+        ("5 1INCH, 2 USDT", {"1INCH": "5", "USDT": "2"}),
+    ],
+)
+def test_balances_as_people_write_them(given: str, amounts: dict[str, str]) -> None:
+    assert {asset: str(value) for asset, value in parse_balance(given).items()} == amounts
+
+
+@pytest.mark.parametrize("value", ["1e999999999", "1e-999999999"])
+def test_a_balance_beyond_all_money_is_refused(value: str) -> None:
+    with pytest.raises(ConfigError, match="no account can hold"):
+        parse_balance({"USDT": value})

@@ -9,11 +9,15 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from veloz.analytics.figures import Figures
 from veloz.analytics.run_tables import RunTables
 
 FEW_TRADES = 30
 FEW_DAYS = 30
+DAY_NS = 86_400 * 10**9
+HOLE_NS = DAY_NS
 FLATTERS = ("+", "＋")
 
 
@@ -32,6 +36,7 @@ def result_warnings(
     """
     found = [
         *_books(tables, figures),
+        *_holes(tables),
         *_sample(figures, metrics),
         *_costs(tables, metrics),
         *_assumptions(tables, metrics),
@@ -58,9 +63,35 @@ def _books(tables: RunTables, figures: Figures) -> list[dict[str, str]]:
             f"Some amounts have no rate to {tables.currency}; trade figures in money are not "
             "defined. Give the run a rate for every asset it trades or pays fees in."
         )))  # fmt: skip
-    if (tables.equity.equity <= 0.0).any():
-        found.append(_row("ruin", "error", "Equity reached zero; daily figures end there."))
+    curve = tables.equity
+    if (ruined := np.flatnonzero(curve.equity <= 0.0)).size:
+        found.append(_row("ruin", "error", (
+            f"Equity reached zero on {_day(int(curve.ts_ns[ruined[0]]))}: a venue would have "
+            "closed the positions before, and what the run shows after it is fiction; daily "
+            "figures end there."
+        )))  # fmt: skip
     return found
+
+
+def _holes(tables: RunTables) -> list[dict[str, str]]:
+    """Spans without data in the middle of a run: nothing was traded, and equity stood still."""
+    found = []
+    for symbol, bars in tables.bars.items():
+        skipped = np.diff(bars.ts_ns) - bars.interval_ns
+        if not skipped.size or skipped.max() <= HOLE_NS:
+            continue
+        at = int(skipped.argmax())
+        lost_days = skipped[skipped > 0].sum() / DAY_NS
+        begins, ends = int(bars.ts_ns[at]) + bars.interval_ns, int(bars.ts_ns[at + 1])
+        found.append(_row("hole", "warn", (
+            f"The bars of {symbol} lack {lost_days:.1f} days in the middle of the run; "
+            f"the longest hole is from {_day(begins)} to {_day(ends)}."
+        )))  # fmt: skip
+    return found
+
+
+def _day(ns: int) -> str:
+    return str(np.datetime64(ns, "ns").astype("datetime64[D]"))
 
 
 def _sample(figures: Figures, metrics: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -71,7 +102,9 @@ def _sample(figures: Figures, metrics: Mapping[str, Any]) -> list[dict[str, str]
             f"The run covers {elapsed:.1f} days; annualised figures from less than {FEW_DAYS} "
             "days say little."
         )))  # fmt: skip
-    if isinstance(count, int) and count < FEW_TRADES:
+    if count == 0:
+        found.append(_row("few_trades", "warn", "No trade was closed: there is nothing to judge."))
+    elif isinstance(count, int) and count < FEW_TRADES:
         found.append(_row("few_trades", "warn", (
             f"Only {count} closed trade{'s' * (count != 1)}; win rate and profit factor need "
             f"at least {FEW_TRADES} to mean anything."

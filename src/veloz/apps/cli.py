@@ -109,7 +109,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(words: list[str]) -> int:
     verb = next((word for word in words if not word.startswith("-")), None)
     parser = _parser(verb)
-    args = parser.parse_args(words)
+    args, strange = parser.parse_known_args(words)
+    if strange:
+        raise UsageError(
+            f"unrecognized arguments: {' '.join(strange)}",
+            hint=_near_option(_parser_of(parser, words), strange[0]),
+        )
     if args.verb is None:
         parser.print_help()
         return OK
@@ -146,18 +151,41 @@ class _Parser(argparse.ArgumentParser):
     """Raises instead of printing, so that a usage error takes the one way out."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(message, hint=_suggestion(message) or f"see {self.prog} --help")
+        raise UsageError(
+            message, hint=_near_choice(message, self.prog) or f"see {self.prog} --help"
+        )
 
 
-def _suggestion(message: str) -> str:
-    """A near name for a mistyped verb; empty if argparse complains of something else."""
-    if "argument VERB: invalid choice: " not in message:
+def _near_choice(message: str, prog: str) -> str:
+    """A near name for a mistyped verb or choice; empty if argparse says something else."""
+    said, wrong, choices = message.partition(": invalid choice: ")
+    if not wrong:
         return ""
     from difflib import get_close_matches  # only needed on this path
 
-    word = message.split("'")[1]
-    near = get_close_matches(word, VERBS, n=1)
-    return f"did you mean: veloz {near[0]}" if near else ""
+    word, *known = choices.split("'")[1::2]
+    near = get_close_matches(word, known, n=1)
+    option = said.removeprefix("argument ").split("/")[-1]
+    path = f"{prog} {option}" if option.startswith("-") else prog
+    return f"did you mean: {path} {near[0]}" if near else ""
+
+
+def _parser_of(parser: argparse.ArgumentParser, words: list[str]) -> argparse.ArgumentParser:
+    """The parser of the last verb that the words name."""
+    for word in words:
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction) and word in action.choices:
+                parser = action.choices[word]
+                break
+    return parser
+
+
+def _near_option(parser: argparse.ArgumentParser, word: str) -> str:
+    from difflib import get_close_matches  # only needed on this path
+
+    options = list(parser._option_string_actions)
+    near = get_close_matches(word.partition("=")[0], options, n=1)
+    return f"did you mean: {parser.prog} {near[0]}" if near else f"see {parser.prog} --help"
 
 
 def _exit_code(error: VelozError) -> int:
@@ -171,6 +199,8 @@ def _translated(error: Exception) -> VelozError:
             f"{error.filename}: {(error.strerror or type(error).__name__).lower()}",
             hint="check the path, the permissions and the room on the disk",
         )
+    if "No space left on device" in str(error):
+        return DataError("the disk is full: nothing was written", hint="make room and run it again")
     if isinstance(error, MemoryError):
         return DataError("not enough memory", hint="choose a shorter range or fewer symbols")
     return VelozError(

@@ -19,14 +19,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from veloz.apps.dst_many import HASH_SEEDS, in_pairs, in_processes
-from veloz.environments.dst import SCENARIOS, Plan, run_seed
 from veloz.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from veloz.environments.dst import Outcome
+    from veloz.environments.dst import Outcome, Plan
+
+# The simulation is imported by `run`, so that `veloz dst --help` stays fast.
+
+SCENARIO_NAMES = ("market-data", "ping-pong", "trading", "trading-long")
+"""The keys of `SCENARIOS`, known without importing the simulation."""
 
 _FAILED = 1
 
@@ -48,7 +51,7 @@ def add_parser(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
         action.add_argument("--seeds", metavar="A..B", required=True, help="first and last, or one")
         action.add_argument("--plan", metavar="FILE", type=Path, help="faults to inject, JSON")
         action.add_argument(
-            "--scenario", choices=sorted(SCENARIOS), default="ping-pong", help="what is run"
+            "--scenario", choices=SCENARIO_NAMES, default="ping-pong", help="what is run"
         )
         action.add_argument(
             "--jobs", metavar="N", type=int, default=1, help="processes at once; 1 if not given"
@@ -68,6 +71,8 @@ def run(args: argparse.Namespace) -> int:
         ConfigError: The plan is not one.
         VelozError: A process with seeds of its own ended without a result.
     """
+    from veloz.environments.dst import SCENARIOS
+
     plan = _plan(args.plan, SCENARIOS[args.scenario].faults)
     seeds = _seeds(args.seeds)
     if args.jobs < 1:
@@ -94,12 +99,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _outcomes(args: argparse.Namespace, seeds: range, plan: Plan | None) -> Iterator[Outcome]:
+    from veloz.apps.dst_many import in_processes
+    from veloz.environments.dst import run_seed
+
     if args.jobs == 1:
         return (run_seed(args.scenario, seed, plan) for seed in seeds)
     return in_processes(args.scenario, seeds, args.plan, args.jobs)
 
 
 def _pairs(args: argparse.Namespace, seeds: range) -> int:
+    from veloz.apps.dst_many import HASH_SEEDS, in_pairs
+
     different: list[dict[str, object]] = []
     events: list[int] = []
     for first, second in in_pairs(args.scenario, seeds, args.plan, args.jobs):
@@ -146,6 +156,8 @@ def _seeds(text: str) -> range:
 
 
 def _plan(path: Path | None, known: frozenset[str]) -> Plan | None:
+    from veloz.environments.dst import Plan
+
     if path is None:
         return None
     try:

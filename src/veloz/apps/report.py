@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
+from veloz.errors import DataError
+
 NAME = "report"
-OK, FAILED = 0, 1
+OK = 0
 
 
 def add_parser(subparsers: Any) -> None:
@@ -43,7 +44,10 @@ def run(args: argparse.Namespace) -> int:
     """Print and write the report.
 
     Returns:
-        0, or 1 with one sentence on stderr if a run cannot be read or the file not written.
+        0.
+
+    Raises:
+        DataError: A run cannot be read.
     """
     # Delayed, so that `veloz --help` does not wait for NumPy.
     from veloz.analytics.run_folder import read_run
@@ -53,9 +57,8 @@ def run(args: argparse.Namespace) -> int:
         if len(tables) > 1:
             return _compare(args, tables)
         return _report(args, *tables.items())
-    except (OSError, ValueError) as problem:
-        print(f"veloz report: {problem}", file=sys.stderr)
-        return FAILED
+    except ValueError as problem:
+        raise DataError(str(problem)) from problem
 
 
 def _report(args: argparse.Namespace, named: tuple[str, Any]) -> int:

@@ -259,12 +259,20 @@ class Session:
             )
         except ValueError as error:
             raise ConfigError(str(error)) from error
-        for asset, amount in settings.balance.items():
+        self._deposit(core)
+        return core
+
+    def _deposit(self, core: Backtest) -> None:
+        for asset, amount in self.settings.balance.items():
+            if asset not in self.assets:
+                raise ConfigError(
+                    f"the balance names {asset}, which is no asset of the run's instruments",
+                    hint=f"They trade and settle in {', '.join(self.assets)}.",
+                )
             try:
                 core.deposit(asset, amount)
             except ValueError as error:
                 raise ConfigError(f"the balance of {asset} is refused: {error}") from error
-        return core
 
     def _check_symbols(self, given: Mapping[str, object], what: str) -> None:
         traded = [instrument.symbol for instrument in self.instruments]
@@ -465,10 +473,11 @@ class Session:
         fault = core.fault(seat)
         if fault is not None:
             message, error = fault
+            if isinstance(error, KeyboardInterrupt):
+                raise error  # the user's wish, not the strategy's fault
             place = "" if error is None else place_of(error)
             raise StrategyError(
-                f"{name} was stopped at {self._stopped_at()}: {message}"
-                + (f" at {place}" if place else ""),
+                f"{name} was stopped at {self._stopped_at()}: {message}",
                 hint="Nothing was written; repair that line." if place else "",
             ) from error
         return Run(core, self._facts(seconds), self.spool, self.source)

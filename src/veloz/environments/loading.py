@@ -6,9 +6,12 @@ import ast
 import hashlib
 import importlib.util
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from functools import lru_cache
+from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
 from pathlib import Path
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from veloz.errors import ConfigError, StrategyError
@@ -58,6 +61,10 @@ _IMPURE = {
 }
 
 
+# What other frameworks call the same thing.
+_OTHER_WORDS = {"on_tick": "on_quote or on_trade", "on_data": "on_bar", "on_init": "on_start"}
+
+
 @dataclass(frozen=True)
 class LoadedStrategy:
     """A strategy class and the file it came from.
@@ -83,7 +90,7 @@ def load_strategy(target: str | type[Strategy]) -> LoadedStrategy:
         StrategyError: The file is missing, does not parse, raises, or holds no such class.
     """
     if isinstance(target, type):
-        return _at_hand(target)
+        return _checked(_at_hand(target))
     place, colon, wanted = target.rpartition(":")
     if not colon or wanted.endswith(".py") or "/" in wanted or "\\" in wanted:
         place, wanted = target, ""
@@ -96,7 +103,8 @@ def load_strategy(target: str | type[Strategy]) -> LoadedStrategy:
     sources = _sources(path)
     warnings = tuple(text for file, source in sources.items() for text in _warnings(source, file))
     module = _module(path)
-    return LoadedStrategy(_pick(module, path, wanted), path, _digest(sources, path), warnings)
+    strategy = _pick(module, path, wanted)
+    return _checked(LoadedStrategy(strategy, path, _digest(sources, path), warnings))
 
 
 def made_strategy(
@@ -115,7 +123,9 @@ def made_strategy(
     loaded = load_strategy(given)
     unknown = set(parameters) - set(loaded.strategy.parameters())
     try:
-        return loaded, loaded.strategy(**parameters)
+        made = loaded.strategy(**parameters)
+        made.parameter_values()  # raises if an __init__ of the author's forgot the parent's
+        return loaded, made
     except ValueError as error:
         raise ConfigError(f"{loaded.strategy.__name__}: {error}") from error
     except Exception as error:  # whatever the author's own __init__ raises
@@ -141,6 +151,41 @@ def check_parameters(target: str, parameters: Mapping[str, object]) -> str:
     if refused is not None:
         raise ConfigError(f"{strategy.__name__}: {refused}")
     return strategy.__name__
+
+
+def _checked(loaded: LoadedStrategy) -> LoadedStrategy:
+    """The same, warned of methods that look like callbacks and are none.
+
+    Raises:
+        StrategyError: A callback is a coroutine, which nobody would wait for.
+    """
+    strategy = loaded.strategy
+    own = {
+        name: value
+        for kind in strategy.__mro__
+        if kind.__module__.partition(".")[0] != "veloz"
+        for name, value in vars(kind).items()
+        if isinstance(value, FunctionType)
+    }
+    called = {name for function in own.values() for name in function.__code__.co_names}
+    said = []
+    for name, function in own.items():
+        if not name.startswith("on_"):
+            continue
+        if function.__code__.co_flags & (CO_COROUTINE | CO_ASYNC_GENERATOR | CO_GENERATOR):
+            word = "contains yield" if function.__code__.co_flags & CO_GENERATOR else "is async"
+            raise StrategyError(
+                f"{strategy.__name__}.{name} {word}, and callbacks are plain functions",
+                hint=f"Write def {name}(…): a callback returns at once.",
+            )
+        if not hasattr(Strategy, name) and name not in called:
+            callbacks = [known for known in dir(Strategy) if known.startswith("on_")]
+            meant = _OTHER_WORDS.get(name) or next(iter(get_close_matches(name, callbacks, 1)), "")
+            said.append(
+                f"{strategy.__name__}.{name} is no callback, so nothing calls it"
+                + (f"; did you mean {meant}?" if meant else "")
+            )
+    return replace(loaded, warnings=(*loaded.warnings, *said)) if said else loaded
 
 
 def _refused_parameters(

@@ -38,8 +38,10 @@ from veloz.analytics import (
     summary_bytes,
     text_block,
 )
+from veloz.analytics.report.card import html_card
 from veloz.analytics.run_folder import write_run
 from veloz.environments.csv_tables import write_csv
+from veloz.environments.frames import equity_columns, fill_columns, order_columns, relation
 from veloz.environments.journal_tables import JournalTables
 from veloz.environments.sources import bars_in_pieces
 from veloz.errors import ConfigError
@@ -284,7 +286,7 @@ class Run:
         return render_html(self.tables, self.summary)
 
     def table(self, name: str) -> Any:
-        """`fills`, `orders`, `equity` or `funding` for any data frame library.
+        """`fills`, `orders`, `equity` or `funding` as stored: exact integers, and times in ns.
 
         The result speaks the Arrow stream interface: `polars.DataFrame(run.table("fills"))`,
         `pyarrow.table(run.table("fills"))`; `.df()` and `.arrow()` work too.
@@ -292,8 +294,6 @@ class Run:
         Raises:
             ValueError: There is no such table.
         """
-        import duckdb  # only for those who ask
-
         if name not in {"fills", "orders", "equity", "funding"}:
             raise ValueError(f"no table {name!r}; there are fills, orders, equity, funding")
         table = getattr(self.tables, name)
@@ -302,10 +302,22 @@ class Run:
             for field, column in vars(table).items()
             if isinstance(column, np.ndarray)
         }
-        connection = duckdb.connect()
-        connection.register("columns", columns)
-        connection.execute("CREATE TABLE whole AS SELECT * FROM columns")
-        return connection.table("whole")
+        return relation(columns)
+
+    @property
+    def orders(self) -> Any:
+        """The orders in readable units, for any data frame library (as `table`)."""
+        return relation(order_columns(self.tables))
+
+    @property
+    def fills(self) -> Any:
+        """The fills in readable units, for any data frame library (as `table`)."""
+        return relation(fill_columns(self.tables))
+
+    @property
+    def equity(self) -> Any:
+        """The equity curve with its times, for any data frame library (as `table`)."""
+        return relation(equity_columns(self.tables))
 
     def write(self, out: Path, *, has_report: bool = True, has_csv: bool = False) -> Path:
         """Writes the run's own folder below `out` and returns it.
@@ -342,9 +354,7 @@ class Run:
             write_csv(self.tables, part)
 
     def _repr_html_(self) -> str:
-        import html  # only in notebooks
-
-        return f"<pre>{html.escape(self.text())}</pre>"
+        return html_card(self.summary, self.tables.equity.equity)
 
     def __repr__(self) -> str:
         return (

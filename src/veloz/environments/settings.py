@@ -104,6 +104,10 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Decimal) else value
 
 
+# "10000 USDT", "5 1INCH", "1e4 USDT", "10000USDT"
+_AMOUNT = re.compile(r"\s*([0-9][0-9_.]*(?:[eE][+]?\d{1,2})?)(?:\s+|(?=[A-Za-z]))(\S+)\s*")
+
+
 def parse_balance(value: object) -> dict[str, Decimal]:
     """Opening balances: "10000 USDT, 0.5 BTC", a mapping, or a number of USDT.
 
@@ -118,8 +122,9 @@ def parse_balance(value: object) -> dict[str, Decimal]:
     if isinstance(value, (int, float, Decimal)):
         return {"USDT": _amount(value, "USDT")}
     balances: dict[str, Decimal] = {}
-    for part in str(value).split(","):
-        match = re.fullmatch(r"\s*([0-9][0-9_.]*)\s+(\S+)\s*", part)
+    # Thousands may be grouped: "10,000 USDT" is one amount, "1 BTC, 2 USDT" are two.
+    for part in re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", str(value)).split(","):
+        match = _AMOUNT.fullmatch(part)
         if match is None:
             raise ConfigError(
                 f"balance {part.strip()!r} is not an amount and an asset",
@@ -131,6 +136,9 @@ def parse_balance(value: object) -> dict[str, Decimal]:
     return balances
 
 
+_LARGEST_EXPONENT = 30
+
+
 def _amount(value: object, asset: str) -> Decimal:
     try:
         amount = Decimal(str(value))
@@ -138,7 +146,9 @@ def _amount(value: object, asset: str) -> Decimal:
         raise ConfigError(f"the balance of {asset} is {value!r}, not a number") from None
     if not amount.is_finite() or amount <= 0:
         raise ConfigError(f"the balance of {asset} is {value}; it must be greater than zero")
-    return amount
+    if abs(amount.adjusted()) > _LARGEST_EXPONENT:
+        raise ConfigError(f"the balance of {asset} is {value}, which no account can hold")
+    return Decimal(f"{amount:f}")  # 1e4 without its exponent, as the core takes it
 
 
 def parse_leverage(value: object) -> dict[str, int]:
@@ -210,6 +220,8 @@ def parse_latency(value: object) -> tuple[str | None, str | None]:
     if value is None:
         return None, None
     text = str(value)
+    if re.fullmatch(r"\d+(\.\d+)?", text) and float(text):
+        raise ConfigError(f"latency {text!r} has no unit", hint=f'Write it like "{text}ms".')
     if "=" not in text or text.startswith("steps:"):
         return text, text
     found: dict[str, str] = {}

@@ -282,7 +282,8 @@ def _quote_ids(report: Report) -> None:
     ids = report.piece["update_id"]
     if not ids.any():
         return
-    step = ids - report.previous("update_id")
+    before = report.previous("update_id")
+    step = np.where((ids == 0) | (before == 0), 1, ids - before)  # zero: the source gave none
     if report.before is None:
         step[0] = 1
     report.add("duplicate", step == 0, lambda i: f"update {ids[i]} is there twice")

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from veloz.errors import DataError
 
-_FLOAT_SCALE_MAX = 12
+FLOAT_SCALE_MAX = 12
 _TEXT_SCALE_MAX = 18
 _NOISE = 16 * float(np.finfo(np.float64).eps)  # what a few float operations leave behind
 _NEAR = 1e-9  # a float farther than this (relative) from its decimal is not that decimal
@@ -106,13 +106,15 @@ class ExactColumns:
         rows = connection.execute(f"DESCRIBE {table}").fetchall()
         self.types: dict[str, str] = {row[0]: row[1] for row in rows}
 
-    def scale(self, columns: Iterable[str], *, least: int = 0) -> int:
+    def scale(self, columns: Iterable[str], *, least: int = 0, most: int = FLOAT_SCALE_MAX) -> int:
         """The fewest decimals, at least `least`, that hold every value of the columns.
+
+        Floats may take `most` of them.
 
         Raises:
             DataError: If a value is no finite decimal; names column and row.
         """
-        return max([least, *(self._scale(column) for column in columns)])
+        return max([least, *(self._scale(column, most) for column in columns)])
 
     def integer(self, column: str, scale: int) -> str:
         """SQL that gives a checked column as integers at `scale`."""
@@ -149,9 +151,9 @@ class ExactColumns:
                 "round the column and import again"
             )
 
-    def _scale(self, column: str) -> int:
+    def _scale(self, column: str, most: int) -> int:
         if self._is_float(column):
-            return self._float_scale(column)
+            return self._float_scale(column, most)
         if self.types[column] in _INTEGERS:
             self._refuse(column, f"{_quoted(column)} IS NULL", "is empty")
             return 0
@@ -162,21 +164,21 @@ class ExactColumns:
             f"{_quoted(column)} IS NULL OR NOT regexp_full_match({value}, '{form}')",
             "is not a decimal number",
         )
-        most = self.connection.execute(
+        digits = self.connection.execute(
             f"SELECT max({self._digits(column)}) FROM {self._table}"
         ).fetchone()
-        assert most is not None
-        if (most[0] or 0) > _TEXT_SCALE_MAX:
+        assert digits is not None
+        if (digits[0] or 0) > _TEXT_SCALE_MAX:
             self.check_fit(column, _TEXT_SCALE_MAX)
-        return most[0] or 0
+        return digits[0] or 0
 
-    def _float_scale(self, column: str) -> int:
+    def _float_scale(self, column: str, most: int) -> int:
         self._refuse(
             column,
             f"{_quoted(column)} IS NULL OR NOT isfinite({_quoted(column)})",
             "is not a finite number",
         )
-        scales = range(_FLOAT_SCALE_MAX + 1)
+        scales = range(most + 1)
         for tolerance in (_NOISE, _NEAR):
             tests = ", ".join(f"bool_or({self._off(column, s, tolerance)})" for s in scales)
             off = self.connection.execute(f"SELECT {tests} FROM {self._table}").fetchone()
@@ -184,15 +186,16 @@ class ExactColumns:
             for scale in scales:
                 if not off[scale]:
                     return scale
-        row = self._first(self._off(column, _FLOAT_SCALE_MAX, _NEAR))
+        row = self._first(self._off(column, most, _NEAR))
         assert row is not None
         raise DataError(
-            f"{self._place(column, row)}, which is no decimal of at most {_FLOAT_SCALE_MAX} "
+            f"{self._place(column, row)}, which is no decimal of at most {most} "
             "places: round the column to the instrument's tick and import again"
         )
 
     def _is_float(self, column: str) -> bool:
-        return self.types[column] in ("DOUBLE", "FLOAT")
+        # A float of 32 bits goes by its shortest text: no arithmetic of doubles finds its decimal.
+        return self.types[column] == "DOUBLE"
 
     def _off(self, column: str, scale: int, tolerance: float) -> str:
         name = _quoted(column)
@@ -227,8 +230,8 @@ class ExactColumns:
         value = self.connection.execute(
             f"SELECT {_quoted(column)} FROM {self._table} WHERE rowid = {row - 1}"
         ).fetchone()
-        shown = value[0] if value else "?"
-        return f"{self._origin} has {shown!r} in column {column!r} of row {row}"
+        shown = repr(value[0]) if value and value[0] is not None else "nothing"
+        return f"{self._origin} has {shown} in column {column!r} of row {row}"
 
 
 _INTEGERS = {

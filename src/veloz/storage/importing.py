@@ -158,17 +158,20 @@ def _read(
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] == ".npz":
         return read_arrays(path, options, deposit)
+    if suffixes[-2:] in ([".jsonl", ".zst"], [".json", ".zst"]):
+        raise DataError(f"{path.name} is packed by zstd: unpack it first, zstd -d {path.name}")
     if ".jsonl" in suffixes or is_capture(path):
         return read_capture(path, options, deposit, lambda part: progress(path.name, part))
     if ".parquet" in suffixes:
         return read_table(path, options, deposit)
-    if suffixes and (suffixes[-1] == ".zip" or ".csv" in suffixes):
+    if suffixes and (suffixes[-1] == ".zip" or {".csv", ".tsv"} & set(suffixes)):
         if is_dump(path):
             return read_dump(path, options, deposit, change.scratch)
         return read_table(path, options, deposit)
     raise DataError(
         f"{path.name} is of no known form: give a recording (.jsonl, .jsonl.gz), a Binance dump "
-        "(.zip, .csv), a table (.parquet, .csv) or NumPy arrays (.npz)"
+        "(.zip, .csv), a table (.parquet, .csv, .tsv) or NumPy arrays (.npz); pandas and polars "
+        "write Parquet from whatever they read (frame.to_parquet, frame.write_parquet)"
     )
 
 
@@ -189,7 +192,7 @@ def _files(paths: Sequence[Path | str]) -> list[Path]:
 
 def _importable(path: Path) -> bool:
     return path.name.lower().endswith(
-        (".zip", ".csv", ".csv.gz", ".parquet", ".npz", ".jsonl", ".jsonl.gz")
+        (".zip", ".csv", ".csv.gz", ".tsv", ".parquet", ".npz", ".jsonl", ".jsonl.gz")
     )
 
 

@@ -102,6 +102,9 @@ def parse_symbol(text: str) -> Symbol:
             "venue:BASE/QUOTE:SETTLE for a perpetual (binance:BTC/USDT:USDT), "
             "with -YYMMDD behind a dated contract"
         )
+    venue, _, pair = text.partition(":")
+    if pair.islower():
+        raise DataError(f"{text!r} is not a symbol: assets are in capitals, {venue}:{pair.upper()}")
     return Symbol(**match.groupdict())
 
 

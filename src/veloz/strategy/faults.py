@@ -27,6 +27,7 @@ def place_of(error: BaseException) -> str:
     own = [frame for frame in frames if not frame.filename.startswith((*others, "<frozen"))]
     if not own:
         return ""
-    frame = own[-1]
+    # Code that a dataclass makes has no file; where there is a real one, that is the author's.
+    frame = next((f for f in reversed(own) if f.filename != "<string>"), own[-1])
     line = f" ({frame.line})" if frame.line else ""
     return f"{Path(frame.filename).name}:{frame.lineno} in {frame.name}{line}"

@@ -19,7 +19,7 @@ is no way to ask which environment it runs in, and no clock or dice but `self.no
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from veloz._core import Indicator, StrategyBase
 from veloz.strategy.durations import parse_duration_ns
@@ -287,6 +287,11 @@ class Strategy(StrategyBase):
         Raises:
             ValueError: The run does not have these bars, or a parameter is refused.
         """
+        if not isinstance(cast("object", bars), Bars):  # an author may hand over anything
+            raise TypeError(
+                f"{name} is fed by a Bars subscription of the class, such as self.bars, "
+                f"not by {bars!r}"
+            )
         symbol = self._of_the_run(bars)
         indicator = Indicator(name, *parameters, **named)
         self._feed(indicator, symbol, bars.interval_ns)

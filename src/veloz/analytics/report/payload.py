@@ -22,6 +22,7 @@ MAX_CANDLES = 4000
 MAX_SYMBOLS = 6
 MAX_TRIPS = 1000
 MAX_BINS = 41
+MANY_DAYS = 100  # from here on half a percent on each side is some day
 _NS = 1_000_000_000
 
 
@@ -90,17 +91,25 @@ def return_bins(returns: Floats) -> dict[str, Any] | None:
     if returns.size < 5 or np.ptp(returns) == 0.0:
         return None
     low, high = np.quantile(returns, [0.25, 0.75])
-    wish = max(2.0 * (high - low) / returns.size ** (1 / 3), np.ptp(returns) / MAX_BINS)
+    # One wild day must not squeeze all others into two bars: the outermost take what is beyond.
+    usual = np.array([returns.min(), returns.max()])
+    if returns.size >= MANY_DAYS and high > low:
+        usual = np.quantile(returns, [0.005, 0.995])
+    wish = max(2.0 * (high - low) / returns.size ** (1 / 3), np.ptp(usual) / MAX_BINS)
     power = 10.0 ** math.floor(math.log10(wish))
     width = next(step * power for step in (5, 2, 1) if step * power <= wish * 1.001)
-    if np.ptp(returns) / width > MAX_BINS:
+    if np.ptp(usual) / width > MAX_BINS:
         width *= 5.0
     bins = np.floor(returns / width + 1e-9).astype(np.int64)
+    least, most = (int(edge) for edge in np.floor(usual / width + 1e-9))
+    folded = [bool(bins.min() < least), bool(bins.max() > most)]
+    bins = np.clip(bins, least, most)
     first = int(bins.min())
     return {
         "first": first,
         "width": float(f"{width:.6g}"),
         "counts": np.bincount(bins - first).tolist(),
+        "folded": folded,
     }
 
 

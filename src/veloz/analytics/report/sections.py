@@ -80,7 +80,7 @@ def headline(summary: Summary) -> str:
         ("Win rate", _value(summary, "win_rate"), "", f"{_value(summary, 'trades')} closed trades"),
         ("Fees", f"{_value(summary, 'fees')} <i>{currency}</i>", "",
          f"maker {_value(summary, 'maker_share')} of volume"),
-        ("Against holding", _value(summary, "benchmark_return"), "",
+        ("Holding instead", _value(summary, "benchmark_return"), "",
          f"{escape(summary['benchmark'] or 'no benchmark')}, same days"),
     )  # fmt: skip
     items = "".join(

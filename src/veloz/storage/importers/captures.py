@@ -81,7 +81,7 @@ def read_capture(
     needs = _unlisted_markets(path)
     inferences = _infer(path, needs, lambda part: progress(part / 3)) if needs else {}
     begin = 1 / 3 if needs else 0.0
-    for row in _rows(path, lambda part: progress(begin + part * (1 - begin) * 0.9)):
+    for row in _rows(path, lambda part: progress(begin + part * (1 - begin) * 0.9), outcome.notes):
         name = _market_of(row)
         market = markets.get(name)
         if market is None:
@@ -434,20 +434,29 @@ def _market_of(row: Row) -> str:
     return "usdm" if "fstream" in url or "fapi" in url else "spot"
 
 
-def _rows(path: Path, progress: Callable[[float], None]) -> Iterator[Row]:
+def _rows(
+    path: Path, progress: Callable[[float], None], notes: list[str] | None = None
+) -> Iterator[Row]:
     size = max(path.stat().st_size, 1)
-    number = 0
+    number, line = 0, b""
     try:
         with path.open("rb") as raw:
             lines = gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw
             for number, line in enumerate(lines, 1):
-                row = json.loads(line)
-                yield Row(number, row["t"], row["ch"], row["url"], row["dir"], row["data"])
+                if line.isspace():
+                    continue
+                yield _row(number, json.loads(line))
                 if number % 10_000 == 0:
                     progress(raw.tell() / size)
     except (ValueError, KeyError, TypeError) as error:
+        if number > 1 and not line.endswith(b"\n"):
+            # A recorder that is killed leaves half a line at the end; what is before it is whole.
+            if notes is not None:
+                notes.append(f"line {number}, the last one, is cut off and was left out")
+            return
+        what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
         raise DataError(
-            f"line {number} of {path.name} is no line of a recording ({error}): "
+            f"line {number} of {path.name} is no line of a recording ({what}): "
             "cut the file there or record it again"
         ) from error
     except (OSError, EOFError, zlib.error) as error:
@@ -455,6 +464,15 @@ def _rows(path: Path, progress: Callable[[float], None]) -> Iterator[Row]:
             f"{path.name} is damaged after line {number} ({error}): fetch it again, "
             "or unpack what is whole and import that"
         ) from error
+
+
+def _row(number: int, row: Any) -> Row:
+    if not isinstance(row, dict):
+        raise TypeError("it is no object")
+    texts = row["ch"], row["url"], row["dir"], row["data"]
+    if type(row["t"]) is not int or not all(isinstance(text, str) for text in texts):
+        raise TypeError("t is a whole number of ns, and ch, url, dir and data are texts")
+    return Row(number, row["t"], *texts)
 
 
 def _open(path: Path) -> BinaryIO:

@@ -9,6 +9,7 @@ Source: Binance, "Binance Public Data".
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import re
 import shutil
@@ -27,7 +28,12 @@ from veloz.storage.importers.source_rows import (
     need_symbol,
     store_rows,
 )
-from veloz.storage.importers.tables import split_pair, store_marks_from_bars
+from veloz.storage.importers.tables import (
+    load_file,
+    split_pair,
+    store_marks_from_bars,
+    store_named_columns,
+)
 from veloz.storage.kinds import bar_kind, kind_named
 from veloz.storage.symbols import Symbol
 from veloz.storage.times import format_span
@@ -62,6 +68,7 @@ _LAYOUTS = {
     "fundingRate": _FUNDING,
     "metrics": _METRICS,
 }
+_FIRST_COLUMNS = {layout[0] for layout in _LAYOUTS.values()}
 # Columns that some files lack are the last ones; by the first column of the layout.
 _FEWEST = {"agg_trade_id": 7, "id": 6, "create_time": 4}
 _REFUSED = {
@@ -83,7 +90,7 @@ def is_dump(path: Path) -> bool:
         return True
     if ".csv" not in path.suffixes:
         return False
-    first = _first_line(path)
+    first = _first_line(path, path.name)
     return _is_number(first.split(",")[0]) or _type_of_header(first.split(",")) is not None
 
 
@@ -102,7 +109,12 @@ def read_dump(path: Path, options: Options, deposit: Deposit, scratch: Path) -> 
         if named == refused or refused in path.parts:
             raise DataError(f"{path.name} cannot be imported: {reason}; use another dump")
     csv = _unpack(path, scratch) if path.suffix.lower() == ".zip" else path
-    header, fields = _header(csv)
+    header, fields = _header(csv, path.name)
+    if header and fields[0].strip().strip('"') not in _FIRST_COLUMNS:
+        # Named as a dump or packed as one, but with columns of somebody else's: they say it.
+        load_file(csv, deposit)
+        hint = _symbol(path, match)
+        return store_named_columns(path.name, options, deposit, symbol_hint=hint)
     kind = _dump_type(path, named, fields if header else None, len(fields), options)
     _check_layout(_LAYOUTS[kind], path, header=header, fields=fields)
     _load(deposit, csv, _LAYOUTS[kind], path, header=header, fields=fields)
@@ -147,7 +159,7 @@ def _unpack(path: Path, scratch: Path) -> Path:
     return target
 
 
-def _first_line(path: Path) -> str:
+def _first_line(path: Path, name: str) -> str:
     relation = duckdb.connect()
     try:
         row = relation.execute(
@@ -157,14 +169,14 @@ def _first_line(path: Path) -> str:
         ).fetchone()
     except duckdb.Error as error:
         reason = str(error).splitlines()[0]
-        raise DataError(f"{path} cannot be read ({reason}): fetch it again") from error
-    if row is None:
-        raise DataError(f"{path.name} holds no rows: fetch it again")
+        raise DataError(f"{name} cannot be read ({reason}): fetch it again") from error
+    if row is None or row[0] is None:
+        raise DataError(f"{name} holds no rows: fetch it again")
     return row[0].lstrip("\ufeff").strip()
 
 
-def _header(path: Path) -> tuple[bool, list[str]]:
-    fields = _first_line(path).split(",")
+def _header(path: Path, name: str) -> tuple[bool, list[str]]:
+    fields = _first_line(path, name).split(",")
     return not _is_number(fields[0]) and not re.match(r"\d{4}-", fields[0]), fields
 
 
@@ -189,6 +201,11 @@ def _dump_type(
     folder = next((part for part in path.parts if part in _LAYOUTS), None)
     if folder is not None:
         return folder
+    if width == 6 and header is None and named is None:
+        raise DataError(
+            f"{path.name} has 6 columns and no header: write one as its first line, e.g. "
+            "time,open,high,low,close,volume"
+        )
     if options.kind in ("mark", "index"):
         return f"{options.kind}PriceKlines"
     if named is not None:
@@ -222,10 +239,20 @@ def _load(
             f"columns = {{{columns}}}, header = {str(header).lower()}, delim = ',')"
         )
     except duckdb.Error as error:
-        reason = str(error).splitlines()[0]
+        reason = _odd_line(csv, len(fields)) or str(error).splitlines()[0]
         raise DataError(
             f"{path.name} cannot be read ({reason}): the file is damaged; fetch it again"
         ) from error
+
+
+def _odd_line(csv: Path, columns: int) -> str:
+    """What is wrong with the first line that has another number of columns; empty if none has."""
+    with (gzip.open if csv.suffix == ".gz" else Path.open)(csv, "rb") as file:
+        for number, line in enumerate(file, 1):
+            found = line.count(b",") + 1
+            if found != columns and not line.isspace():
+                return f"line {number} has {found} columns where line 1 has {columns}"
+    return ""
 
 
 def _check_layout(layout: tuple[str, ...], path: Path, *, header: bool, fields: list[str]) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from veloz.errors import DataError
 from veloz.storage.clock import DEFAULT_FLOOR_NS, ClockOffset, correct
-from veloz.storage.decimals import ExactColumns, scaled
+from veloz.storage.decimals import FLOAT_SCALE_MAX, ExactColumns, scaled
 from veloz.storage.deposit import Deposit
 from veloz.storage.instruments import Instrument
 from veloz.storage.kinds import MARK_SCALE, RATE_SCALE, Kind, kind_named
@@ -125,7 +125,7 @@ def store_rows(
     for name, column in meaning.numbers.items():
         scale = _scale_of(kind, name, scales)
         if name not in kind.prices + kind.qtys:
-            exact.scale([column])
+            exact.scale([column], most=RATE_SCALE if scale == RATE_SCALE else FLOAT_SCALE_MAX)
         exact.check_fit(column, scale)
         select[name] = exact.integer(column, scale)
     times = SourceTimes(exact, options, origin)

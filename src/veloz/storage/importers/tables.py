@@ -6,17 +6,20 @@ The columns say what the rows are; `--kind` and `--column ours=theirs` say it wh
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 
 from veloz.errors import DataError
+from veloz.storage.decimals import ExactColumns
 from veloz.storage.deposit import Deposit
 from veloz.storage.importers.source_rows import (
     TABLE,
     Meaning,
     Options,
     Outcome,
+    SourceTimes,
     need_symbol,
     shape_of,
     store_rows,
@@ -36,31 +39,32 @@ from veloz.storage.times import format_span
 _SPELLINGS = {
     "time": (
         "ts_ns", "ts_open", "open_time", "ts_exchange", "ts", "time", "timestamp", "datetime",
-        "date", "funding_time", "calc_time",
+        "date", "opentime", "unix", "unix_timestamp", "funding_time", "fundingtime", "calc_time",
     ),
     "received": ("recv_ns", "ts_recv", "local_timestamp", "received"),
     "open": ("open", "o"),
     "high": ("high", "h"),
     "low": ("low", "l"),
     "close": ("close", "c"),
-    "volume": ("volume", "v", "vol"),
+    "volume": ("volume", "v", "vol", "base_volume", "volume_base"),
     "price": ("price", "px"),
     "qty": ("qty", "quantity", "size", "amount"),
     "side": ("side",),
-    "trade_id": ("trade_id", "id"),
+    "buyer_is_maker": ("is_buyer_maker", "isbuyermaker", "m"),
+    "trade_id": ("trade_id", "id", "tradeid"),
     "bid_price": ("bid", "bid_price", "best_bid_price"),
     "bid_qty": ("bid_qty", "bid_size", "bid_amount", "best_bid_qty"),
     "ask_price": ("ask", "ask_price", "best_ask_price"),
     "ask_qty": ("ask_qty", "ask_size", "ask_amount", "best_ask_qty"),
     "update_id": ("update_id",),
-    "first_id": ("first_id",),
-    "final_id": ("final_id",),
-    "prev_id": ("prev_id",),
-    "is_snapshot": ("is_snapshot",),
+    "first_id": ("first_id", "first_update_id"),
+    "final_id": ("final_id", "last_update_id"),
+    "prev_id": ("prev_id", "pu"),
+    "is_snapshot": ("is_snapshot", "update_type"),
     "mark": ("mark_price", "mark"),
     "index": ("index_price",),
     "settle": ("est_settle_price",),
-    "funding_rate": ("funding_rate", "last_funding_rate"),
+    "funding_rate": ("funding_rate", "last_funding_rate", "fundingrate"),
     "next_funding": ("next_funding_ms", "next_funding_ns"),
 }  # fmt: skip
 
@@ -126,6 +130,8 @@ def store_named_columns(
             raise DataError(f"--column knows no {ours!r}: ours are {', '.join(sorted(_SPELLINGS))}")
     named = {**_by_spelling(columns), **options.columns}
     symbol = need_symbol(options, origin, symbol_hint)
+    if "volume" not in named:  # "Volume BTC": vendors name the asset where they give both volumes
+        named |= _by_spelling(columns, {"volume": (f"volume_{symbol.base.lower()}",)})
     outcome = Outcome("table")
     if {"open", "high", "low", "close"} <= named.keys():
         _store_bars(origin, options, deposit, symbol, named, outcome)
@@ -146,18 +152,15 @@ def interval_of(origin: str, options: Options, deposit: Deposit, time: str) -> s
     match = re.search(r"[-_](\d+(?:s|m|h|d|w))(?=[-_.])", origin)
     if match:
         return match.group(1)
+    moment = SourceTimes(ExactColumns(deposit.work, TABLE, origin=origin), options, origin).ns(time)
+    # Newest first is as good an order as oldest first.
     row = deposit.work.execute(
-        f'SELECT mode(step) FROM (SELECT TRY_CAST("{time}" AS BIGINT) - lag(TRY_CAST("{time}" '
-        f"AS BIGINT)) OVER (ORDER BY rowid) AS step FROM {TABLE}) WHERE step > 0"
+        f"SELECT mode(step) FROM (SELECT abs({moment} - lag({moment}) OVER (ORDER BY rowid)) "
+        f"AS step FROM {TABLE}) WHERE step > 0"
     ).fetchone()
-    first = deposit.work.execute(f'SELECT median(TRY_CAST("{time}" AS BIGINT)) FROM {TABLE}')
-    size = first.fetchone()
-    if row is None or row[0] is None or size is None or size[0] is None:
+    if row is None or row[0] is None:
         raise DataError(f"{origin} does not tell the interval of its bars: add --interval, e.g. 1m")
-    unit = next(
-        n for top, n in ((1e11, 10**9), (1e14, 10**6), (1e17, 1000), (1e20, 1)) if size[0] < top
-    )
-    return format_span(row[0] * unit)
+    return format_span(row[0])
 
 
 def symbol_from_path(path: Path) -> str | None:
@@ -193,37 +196,34 @@ def store_marks_from_bars(
     The extremes inside a candle have no time and are left out.
     """
     span = bar_kind(interval).interval_ns
-    time = f'"{named["time"]}"'
-    number = f"CAST({time} AS BIGINT)"
     work = deposit.work
-    types = {row[0]: row[1] for row in work.execute(f"DESCRIBE {TABLE}").fetchall()}
-    if types[named["time"]] not in ("BIGINT", "VARCHAR"):
-        number = f"epoch_ms({time})"
-    size = work.execute(f"SELECT median({number}) FROM {TABLE}").fetchone()
-    top = size[0] if size and size[0] is not None else 0
-    unit = next(
-        n for lim, n in ((1e11, 10**9), (1e14, 10**6), (1e17, 1000), (1e21, 1)) if top < lim
+    moment = SourceTimes(ExactColumns(work, TABLE, origin=origin), options, origin).ns(
+        named["time"]
     )
-    step = span // unit
     work.execute(
         f"CREATE OR REPLACE TABLE points AS SELECT moment, price FROM ("
-        f'SELECT {number} AS moment, "{named["open"]}" AS price, rowid AS r, 0 AS p FROM {TABLE} '
-        f'UNION ALL SELECT {number} + {step}, "{named["close"]}", rowid, 1 FROM {TABLE} '
-        f"WHERE {number} + {step} NOT IN (SELECT {number} FROM {TABLE})) ORDER BY r, p"
+        f'SELECT {moment} AS moment, "{named["open"]}" AS price, rowid AS r, 0 AS p FROM {TABLE} '
+        f'UNION ALL SELECT {moment} + {span}, "{named["close"]}", rowid, 1 FROM {TABLE} '
+        f"WHERE {moment} + {span} NOT IN (SELECT {moment} FROM {TABLE})) ORDER BY r, p"
     )
     work.execute(f"DROP TABLE {TABLE}")
     work.execute(f"ALTER TABLE points RENAME TO {TABLE}")
     column = "mark" if kind.name == "mark" else "index"
     meaning = Meaning(kind, "moment", numbers={column: "price"})
     outcome.notes.append(f"{kind.name} events are the opens of {interval} candles")
-    store_rows(deposit, meaning, symbol, options, outcome, origin=origin)
+    in_ns = replace(options, time_unit="ns")
+    store_rows(deposit, meaning, symbol, in_ns, outcome, origin=origin)
 
 
-def _by_spelling(columns: list[str]) -> dict[str, str]:
-    lower = {column.lower(): column for column in columns}
+def _by_spelling(
+    columns: list[str], known: dict[str, tuple[str, ...]] = _SPELLINGS
+) -> dict[str, str]:
+    lower = {
+        re.sub(r"[ ()]+", "_", column.strip().lower()).strip("_"): column for column in columns
+    }
     return {
         ours: lower[spelling]
-        for ours, spellings in reversed(_SPELLINGS.items())
+        for ours, spellings in reversed(known.items())
         for spelling in reversed(spellings)
         if spelling in lower
     }
@@ -238,6 +238,7 @@ def _store_bars(
             f"{origin} has no column for the time of its bars: add --column time=THEIRS"
         )
     interval = interval_of(origin, options, deposit, named["time"])
+    _turn_round(origin, options, deposit, named["time"], outcome)
     kind = shape_of(options, f"bar_{format_span(bar_kind(interval).interval_ns)}")
     if options.kind is None and "_mark" in origin and "volume" not in named:
         kind = kind_named("mark")
@@ -259,6 +260,23 @@ def _store_bars(
     )  # fmt: skip
 
 
+def _turn_round(
+    origin: str, options: Options, deposit: Deposit, time: str, outcome: Outcome
+) -> None:
+    """Puts bars that stand newest first, as some vendors write them, into the order of time."""
+    work = deposit.work
+    moment = SourceTimes(ExactColumns(work, TABLE, origin=origin), options, origin).ns(time)
+    steps = work.execute(
+        "SELECT count(*) FILTER (step < 0), count(*) FILTER (step >= 0) FROM (SELECT "
+        f"{moment} - lag({moment}) OVER (ORDER BY rowid) AS step FROM {TABLE})"
+    ).fetchone()
+    if steps and steps[0] > 0 and steps[1] == 0:
+        work.execute(f"CREATE TABLE turned AS SELECT * FROM {TABLE} ORDER BY rowid DESC")
+        work.execute(f"DROP TABLE {TABLE}")
+        work.execute(f"ALTER TABLE turned RENAME TO {TABLE}")
+        outcome.notes.append("the file is newest first: its rows are counted from its end")
+
+
 def _event_meaning(
     origin: str, options: Options, deposit: Deposit, named: dict[str, str], columns: list[str]
 ) -> Meaning:
@@ -277,11 +295,18 @@ def _event_meaning(
         if time is not None and not _any(deposit, time):
             time = None
         return Meaning(shape_of(options, "quote"), time, received, numbers, others)
-    if {"price", "qty", "side", "final_id"} <= have:
+    if {"price", "qty", "side"} <= have and have & {"final_id", "is_snapshot"}:
         return _depth_meaning(options, named, time, received)
     if {"price", "qty"} <= have:
-        side = f'lower("{named["side"]}")' if "side" in named else "''"
-        taker = f"CASE {side} WHEN 'buy' THEN 1 WHEN 'sell' THEN -1 ELSE 0 END"
+        taker = "0"
+        if "side" in named:
+            _refuse_levels(origin, deposit, named["side"])
+            side = f'lower(CAST("{named["side"]}" AS VARCHAR))'
+            taker = f"CASE {side} WHEN 'buy' THEN 1 WHEN 'b' THEN 1 WHEN 'sell' THEN -1 "
+            taker += "WHEN 's' THEN -1 ELSE 0 END"
+        elif "buyer_is_maker" in named:
+            maker = f'lower(CAST("{named["buyer_is_maker"]}" AS VARCHAR))'
+            taker = f"CASE {maker} WHEN 'true' THEN -1 WHEN 'false' THEN 1 ELSE 0 END"
         numbers = {"price": named["price"], "qty": named["qty"]}
         others = {"taker": taker, "trade_id": number("trade_id")}
         return Meaning(shape_of(options, "trade"), time, received, numbers, others)
@@ -303,14 +328,23 @@ def _event_meaning(
 def _depth_meaning(
     options: Options, named: dict[str, str], time: str | None, received: str | None
 ) -> Meaning:
-    """Level changes: rows of one message share their ids; its last row ends it."""
-    ids = ", ".join(f'"{named[name]}"' for name in ("final_id", "is_snapshot") if name in named)
-    message = f"(PARTITION BY {ids} ORDER BY rowid)"
-    ends = f"CASE WHEN lead(1) OVER {message} IS NULL THEN {TICK_LAST} ELSE 0 END"
-    bid = f"CASE WHEN lower(\"{named['side']}\") IN ('bid', 'buy') THEN {TICK_BUY} ELSE 0 END"
+    """Level changes: rows of one message share their ids, or their times; its last row ends it."""
+    if "final_id" in named:
+        ids = ", ".join(f'"{named[name]}"' for name in ("final_id", "is_snapshot") if name in named)
+        message = f"(PARTITION BY {ids} ORDER BY rowid)"
+        is_last, is_first = f"lead(1) OVER {message} IS NULL", f"lag(1) OVER {message} IS NULL"
+    else:
+        of_message = (named["is_snapshot"], time, received)
+        key = "concat_ws('|', " + ", ".join(f'"{name}"' for name in of_message if name) + ")"
+        is_last = f"lead({key}) OVER (ORDER BY rowid) IS DISTINCT FROM {key}"
+        is_first = f"lag({key}) OVER (ORDER BY rowid) IS DISTINCT FROM {key}"
+    ends = f"CASE WHEN {is_last} THEN {TICK_LAST} ELSE 0 END"
+    side = f'lower(CAST("{named["side"]}" AS VARCHAR))'
+    bid = f"CASE WHEN {side} IN ('bid', 'bids', 'buy', 'b') THEN {TICK_BUY} ELSE 0 END"
     clear = "0"
     if "is_snapshot" in named:
-        starts = f'CAST("{named["is_snapshot"]}" AS BOOLEAN) AND lag(1) OVER {message} IS NULL'
+        whole = f'lower(CAST("{named["is_snapshot"]}" AS VARCHAR))'
+        starts = f"{whole} IN ('true', '1', 't', 'snap', 'snapshot') AND {is_first}"
         clear = f"CASE WHEN {starts} THEN {TICK_CLEAR} ELSE 0 END"
     others = {"flags": f"{ends} + {bid} + {clear}"}
     for name in ("first_id", "final_id", "prev_id"):
@@ -318,6 +352,19 @@ def _depth_meaning(
             others[name] = f'coalesce(TRY_CAST("{named[name]}" AS BIGINT), 0)'
     numbers = {"price": named["price"], "qty": named["qty"]}
     return Meaning(shape_of(options, "tick"), time, received, numbers, others)
+
+
+def _refuse_levels(origin: str, deposit: Deposit, side: str) -> None:
+    """Refuses levels of a book that nothing joins to messages: as trades they would be fiction."""
+    found = deposit.work.execute(
+        f'SELECT min("{side}") FROM {TABLE} WHERE lower(CAST("{side}" AS VARCHAR)) '
+        "IN ('bid', 'ask', 'bids', 'asks', 'a')"
+    ).fetchone()
+    if found and found[0] is not None:
+        raise DataError(
+            f"{origin} has sides such as {found[0]!r}: levels of a book, with nothing that tells "
+            "snapshots from changes; name such columns with --column is_snapshot=… or final_id=…"
+        )
 
 
 def _any(deposit: Deposit, column: str) -> bool:

@@ -204,7 +204,8 @@ const bins = () => {
   for (const v of valueTicks(0, top, 4)) if (v % 1 === 0) { draw("line", { class: "grid", x1: PAD.l, x2: w - 34, y1: y(v), y2: y(v) }, root); draw("text", { x: w - 28, y: y(v) + 3.5 }, root, String(v)); }
   H.counts.forEach((v, i) => {
     const from = (H.first + i) * H.width, bar = draw("rect", { class: from < -H.width / 2 ? "cd" : "cu", x: x(i) + 1, width: Math.max(1, x(i + 1) - x(i) - 2), y: y(v), height: Math.max(0, y(0) - y(v)), rx: 1.5 }, root);
-    draw("title", {}, bar, `${pct(from)} to ${pct(from + H.width)}: ${v} day${v === 1 ? "" : "s"}`);
+    const to = from + H.width, low = i === 0 && H.folded[0], high = i === n - 1 && H.folded[1];
+    draw("title", {}, bar, `${low ? `below ${pct(to)}` : high ? `${pct(from)} and above` : `${pct(from)} to ${pct(to)}`}: ${v} day${v === 1 ? "" : "s"}`);
   });
   const every = Math.ceil(n / Math.max(2, Math.floor(w / 70)));
   const places = H.width * 100 < 0.1 ? 2 : H.width * 100 < 1 ? 1 : 0;
@@ -244,11 +245,12 @@ const candles = () => {
   let m = Math.max(1, Math.ceil((b - a) / room));
   const round = STEPS.find(s => s % k.step === 0 && s >= k.step * m);
   if (round) m = round / k.step;
-  const q = [];
-  for (let i = a; i < b; i += m) {
-    const e = Math.min(i + m, b); let h = -Infinity, l = Infinity;
-    for (let j = i; j < e; j++) { if (k.h[j] > h) h = k.h[j]; if (k.l[j] < l) l = k.l[j]; }
-    q.push([k.t[i], k.o[i], h, l, k.c[e - 1], k.t[e - 1] + k.step]);
+  const q = [], size = k.step * m;  // by time and not by count: a candle never reaches over a hole
+  for (let i = a; i < b;) {
+    const t = Math.floor(k.t[i] / size) * size; let e = i, h = -Infinity, l = Infinity;
+    for (; e < b && k.t[e] < t + size; e++) { if (k.h[e] > h) h = k.h[e]; if (k.l[e] < l) l = k.l[e]; }
+    q.push([t, k.o[i], h, l, k.c[e - 1], t + size]);
+    i = e;
   }
   const [lo, hi] = extent([q.map(r => r[2]), q.map(r => r[3])], 0.06);
   const t0 = q[0][0], t1 = q[q.length - 1][5];
