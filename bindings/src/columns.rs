@@ -146,7 +146,9 @@ pub fn ticks_of(
     let flags = View::of(columns, "flags")?;
     let views = [&exchange, &recv, &price, &qty, &flags];
     let count = View::rows(&views)?;
-    let [exchange, recv, price, qty, flags] = views.map(|view| view.cells(py));
+    // Cut to one length that the compiler knows to be that of all: no check at each cell.
+    let cells = views.map(|view| &view.cells(py)[..count]);
+    let [exchange, recv, price, qty, flags] = cells;
     let row_at = |at: usize| Tick {
         ts_exchange: exchange[at].get(),
         ts_recv: recv[at].get(),
@@ -155,8 +157,31 @@ pub fn ticks_of(
         flags: flags[at].get() as u32,
         instrument: row,
     };
-    rows.extend((0..count).map(row_at));
+    rows.reserve(count);
+    for from in (0..count).step_by(LINE) {
+        cells.iter().for_each(|column| ask_for(column, from + AHEAD));
+        rows.extend((from..count.min(from + LINE)).map(row_at));
+    }
     Ok(())
+}
+
+/// Cells of a cache line.
+const LINE: usize = 8;
+/// How far ahead cells are asked for. The processor foresees that a column goes on, but not across
+/// pages, and five columns come to the end of one every hundred rows.
+const AHEAD: usize = 128;
+
+/// Asks memory for a cell that will be read soon; further pieces of a column often lie behind one.
+#[inline(always)]
+fn ask_for(column: &[pyo3::buffer::ReadOnlyCell<i64>], at: usize) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_mm_prefetch, _MM_HINT_T0};
+        // Sound: a hint only, which at an address that is not there does nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(column.as_ptr().wrapping_add(at).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (column, at);
 }
 
 /// Public trades, appended to `rows`.
