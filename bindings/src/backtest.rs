@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList};
-use pyo3::{PyTraverseError, PyVisit};
+use pyo3::types::{PyByteArray, PyBytes, PyDict, PyList};
+use pyo3::{intern, PyTraverseError, PyVisit};
 use veloz_core::account::Accounts;
 use veloz_core::desk::Desk;
 use veloz_core::engine::{Engine, StopPolicy};
@@ -57,6 +57,22 @@ fn fetch<T: 'static>(
 
 /// What the matching settings assume, per instrument: (symbol, id, text, maker, taker).
 type Assumed = (String, &'static str, String, &'static str, &'static str);
+
+/// Hands bytes of the journal to a spool: into its own memory, if it keeps them there.
+fn pour(spool: &Bound<'_, PyAny>, bytes: &[u8]) -> PyResult<()> {
+    let py = spool.py();
+    let room = spool.call_method1(intern!(py, "room"), (bytes.len(),))?;
+    if room.is_none() {
+        return spool.call_method1(intern!(py, "write"), (PyBytes::new(py, bytes),)).map(|_| ());
+    }
+    let room = room.cast_into::<PyByteArray>()?;
+    // Sound: no Python code runs while the slice is there.
+    let Some(room) = unsafe { room.as_bytes_mut() }.get_mut(..bytes.len()) else {
+        return Err(PyValueError::new_err("the spool's room is too small"));
+    };
+    room.copy_from_slice(bytes);
+    Ok(())
+}
 
 fn bias_text(bias: Bias) -> &'static str {
     match bias {
@@ -261,12 +277,12 @@ impl Backtest {
         desk.journal.commit();
     }
 
-    /// Sets where the journal's bytes go while the run goes on: a function that takes bytes.
-    fn set_journal_sink(&mut self, sink: Py<PyAny>) {
+    /// Sets where the journal's bytes go while the run goes on: a `JournalSpool`.
+    fn set_journal_sink(&mut self, spool: Py<PyAny>) {
         let raised = Arc::clone(&self.raised);
         self.replay.sink = Some(Box::new(move |bytes| {
             Python::attach(|py| {
-                sink.call1(py, (PyBytes::new(py, bytes),)).map(|_| ()).map_err(|error| {
+                pour(spool.bind(py), bytes).map_err(|error| {
                     let text = error.to_string();
                     if let Ok(mut slot) = raised.lock() {
                         *slot = Some(error);

@@ -11,6 +11,8 @@ use veloz_core::replay::TimedBar;
 
 use crate::errors;
 
+type Cell = pyo3::buffer::ReadOnlyCell<i64>;
+
 /// A contiguous column of 64-bit integers.
 fn column(py: Python<'_>, columns: &Bound<'_, PyDict>, name: &str) -> PyResult<Vec<i64>> {
     let value = columns.get_item(name)?;
@@ -47,7 +49,7 @@ impl View {
         Ok(lengths[0].1)
     }
 
-    fn cells<'a>(&'a self, _attached: Python<'a>) -> &'a [pyo3::buffer::ReadOnlyCell<i64>] {
+    fn cells<'a>(&'a self, _attached: Python<'a>) -> &'a [Cell] {
         match self.buffer.as_slice_ptr() {
             // Sound: the buffer is held, contiguous, and read as cells under the interpreter's
             // lock, so that Python code may even write to it at other times.
@@ -146,17 +148,46 @@ pub fn ticks_of(
     let flags = View::of(columns, "flags")?;
     let views = [&exchange, &recv, &price, &qty, &flags];
     let count = View::rows(&views)?;
-    let [exchange, recv, price, qty, flags] = views.map(|view| view.cells(py));
-    let row_at = |at: usize| Tick {
-        ts_exchange: exchange[at].get(),
-        ts_recv: recv[at].get(),
-        price: price[at].get(),
-        qty: qty[at].get(),
-        flags: flags[at].get() as u32,
+    let cells = views.map(|view| view.cells(py));
+    let tick = |[exchange, recv, price, qty, flags]: [&Cell; 5]| Tick {
+        ts_exchange: exchange.get(),
+        ts_recv: recv.get(),
+        price: price.get(),
+        qty: qty.get(),
+        flags: flags.get() as u32,
         instrument: row,
     };
-    rows.extend((0..count).map(row_at));
+    rows.reserve(count);
+    for from in (0..count).step_by(LINE) {
+        cells.iter().for_each(|column| ask_for(column, from + AHEAD));
+        // Pieces of a length that the compiler knows: no check at each cell.
+        match cells.map(|column| column[from..].first_chunk::<LINE>()) {
+            [Some(a), Some(b), Some(c), Some(d), Some(e)] => {
+                rows.extend((0..LINE).map(|at| tick([&a[at], &b[at], &c[at], &d[at], &e[at]])));
+            }
+            _ => rows.extend((from..count).map(|at| tick(cells.map(|column| &column[at])))),
+        }
+    }
     Ok(())
+}
+
+/// Cells of a cache line.
+const LINE: usize = 8;
+/// How far ahead cells are asked for. The processor foresees that a column goes on, but not across
+/// pages, and five columns come to the end of one every hundred rows.
+const AHEAD: usize = 128;
+
+/// Asks memory for a cell that will be read soon; further pieces of a column often lie behind one.
+#[inline(always)]
+fn ask_for(column: &[Cell], at: usize) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_mm_prefetch, _MM_HINT_T0};
+        // Sound: a hint only, which at an address that is not there does nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(column.as_ptr().wrapping_add(at).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (column, at);
 }
 
 /// Public trades, appended to `rows`.

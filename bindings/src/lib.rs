@@ -6,6 +6,7 @@ mod adapter;
 mod backtest;
 mod bars;
 mod columns;
+mod declared;
 mod errors;
 mod events;
 mod feed;
@@ -47,6 +48,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     #[cfg(unix)]
     journal_tail::register(module)?;
     strategy::register(module)?;
+    module.add_class::<declared::Declared>()?;
     module.add_class::<backtest::Backtest>()?;
     module.add_class::<events::Bar>()?;
     module.add_class::<events::Trade>()?;

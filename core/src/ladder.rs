@@ -131,10 +131,11 @@ impl<L: Level> Sides<L> {
         self.of_mut(is_bid).alter(mirrored(is_bid, price), change);
     }
 
-    /// Puts at `price` what `next` makes of the level that stands there.
+    /// Puts at `price` what `next` makes of the level that stands there; false if the best price of
+    /// the side is surely the one that it was.
     #[inline]
-    pub fn replace(&mut self, is_bid: bool, price: i64, next: impl FnOnce(L) -> L) {
-        self.of_mut(is_bid).replace(mirrored(is_bid, price), next);
+    pub fn replace(&mut self, is_bid: bool, price: i64, next: impl FnOnce(L) -> L) -> bool {
+        self.of_mut(is_bid).replace(mirrored(is_bid, price), next)
     }
 
     /// The next level of a side behind `price`, if any.
@@ -256,7 +257,9 @@ impl<L: Level> Ladder<L> {
     #[inline]
     fn set(&mut self, price: i64, level: L) {
         match self.slot(price) {
-            Some(slot) => self.set_slot(slot, level),
+            Some(slot) => {
+                self.set_slot(slot, level);
+            }
             None => self.set_outside(price, level),
         }
     }
@@ -278,20 +281,23 @@ impl<L: Level> Ladder<L> {
         }
     }
 
-    /// Puts at `price` what `next` makes of the level that stands there.
+    /// Puts at `price` what `next` makes of the level that stands there; false if the best price is
+    /// surely the one that it was.
     #[inline]
-    fn replace(&mut self, price: i64, next: impl FnOnce(L) -> L) {
+    fn replace(&mut self, price: i64, next: impl FnOnce(L) -> L) -> bool {
         match self.slot(price) {
             Some(slot) => self.set_slot(slot, next(self.slots[slot])),
             None => {
                 let old = self.outside.get(&price).copied().unwrap_or_default();
                 self.set_outside(price, next(old));
+                true
             }
         }
     }
 
+    /// False if the best level is surely where it was.
     #[inline(always)]
-    fn set_slot(&mut self, slot: usize, level: L) {
+    fn set_slot(&mut self, slot: usize, level: L) -> bool {
         let (word, bit) = (slot / 64, slot % 64);
         let is = level.presence();
         self.slots[slot] = level;
@@ -299,9 +305,11 @@ impl<L: Level> Ladder<L> {
         self.present[word] = (self.present[word] & !(1 << bit)) | (is << bit);
         // Most changes at the best price leave it the best: one question finds those that may not,
         // a level ahead of the best, and an absent one at it.
-        if slot as i64 + 1 - is as i64 > self.best {
+        let concerns_best = slot as i64 + 1 - is as i64 > self.best;
+        if concerns_best {
             self.touch(slot as i64, is == 1);
         }
+        concerns_best
     }
 
     /// What follows for the best level from a change of it or ahead of it.

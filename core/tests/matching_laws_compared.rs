@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use laws::*;
 use proptest::prelude::*;
-use veloz_core::market::Bar;
+use veloz_core::market::{Bar, Tick, TICK_BUY, TICK_LAST, TICK_TRADE};
 use veloz_core::matching::timeline::Key;
 use veloz_core::matching::{Venue, VenueEvent};
 use veloz_core::order::{OrderId, OrderSpec, OrderType, ReportKind, Side};
@@ -246,6 +246,43 @@ proptest! {
             lines.into_iter().filter(|(_, id, _)| *id != 1).collect::<Vec<_>>()
         };
         prop_assert_eq!(lines(&with_far), lines(&without));
+    }
+
+    #[test]
+    fn rows_do_the_same_by_the_short_way_and_by_the_long_one(
+        rows in prop::collection::vec((side(), -1_i64..3, 0_i64..5, 0_u8..3, 0_u8..6), 1..150),
+        queue in prop_oneof![Just("queue=back"), Just("queue=ahead")],
+    ) {
+        // An armed order that trails takes the short way from all rows, here without ever working.
+        let mut far = OrderSpec::new(0, Side::Buy, OrderType::TrailingStop, 1, 0);
+        (far.trail_bps, far.activation_price) = (100, 1);
+        let play = |is_long: bool| {
+            let mut venue = venue(&["level=book", queue], 1);
+            if is_long {
+                venue.place(0, 9, 1_000, &far);
+            }
+            for (n, &(side, depth, qty, kind, place)) in rows.iter().enumerate() {
+                let now = n as i64 / 3; // messages of several rows, the last of which says so
+                let price = if side == Side::Buy { 100 - depth } else { 101 + depth };
+                if place == 0 {
+                    venue.place(now, 0, n as OrderId + 1, &limit(side.opposite(), qty + 1, price));
+                }
+                let is_print = kind == 0 && qty > 0;
+                let what = if is_print { TICK_TRADE } else { TICK_LAST * u32::from(n % 3 == 2) };
+                // A seller takes from the bids.
+                let flags = what | if (side == Side::Buy) != is_print { TICK_BUY } else { 0 };
+                let row = Tick { ts_exchange: now, price, qty, flags, ..Tick::default() };
+                while venue.ticks(&[row], now + 1) == 0 {
+                    venue.advance(Key::new(now, 2, 1));
+                }
+            }
+            let lines = venue.reports.drain(..).filter_map(|line| match line.event {
+                VenueEvent::Order(report) if report.order != 1_000 => Some(report),
+                _ => None,
+            });
+            (lines.collect::<Vec<_>>(), venue.evidence())
+        };
+        prop_assert_eq!(play(false), play(true));
     }
 
     #[test]

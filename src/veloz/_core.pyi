@@ -61,8 +61,8 @@ class Backtest:
         """list[tuple[str, str]]: (symbol, signed quantity) of the account's open positions."""
     def run(self) -> Any:
         """Runs from the first row to the last."""
-    def set_journal_sink(self, sink: Any) -> Any:
-        """Sets where the journal's bytes go while the run goes on: a function that takes bytes."""
+    def set_journal_sink(self, spool: Any) -> Any:
+        """Sets where the journal's bytes go while the run goes on: a `JournalSpool`."""
 
 @final
 class Bar:
@@ -1025,6 +1025,19 @@ class BookView:
 
 class BrokenHeader(ValueError):
     """The segment's header does not match its checksum: it was damaged, or never written whole."""
+
+@final
+class Declared:
+    """Stands on a strategy's class in place of a parameter's declaration, and answers as it does.
+
+    The interpreter remembers where an instance has an attribute only if what the class has under
+    that name is nothing, or of a type that cannot change. A declaration is of a Python class, which
+    can: each read of a parameter would cost three times as much.
+    """
+    def __new__(cls, parameter: Any) -> Self: ...
+    @property
+    def parameter(self) -> Any:
+        """The declaration."""
 
 class DecodeError(ValueError):
     """A frame could not be decoded; the text names the field and the byte."""

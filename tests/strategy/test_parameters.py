@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dis
+import sys
 from decimal import Decimal
 
 import pytest
@@ -138,3 +140,25 @@ def test_a_subscription_names_a_parameter_or_a_symbol() -> None:
     resolved = [s.resolve(two) for s in Two.subscriptions().values()]
     assert resolved == ["binance:SOL/USDT", "binance:ETH/USDT"]
     assert str(vz.Bars("symbol", "60s")) == "1m bars of symbol"
+
+
+@pytest.mark.skipif(sys.gettrace() is not None, reason="a traced interpreter does not specialise")
+def test_the_interpreter_remembers_where_a_parameter_is() -> None:
+    class Reader(vz.Strategy):
+        fast = vz.Int(10)
+        width = vz.Float(2.0)
+
+        def read(self) -> float:
+            return self.fast * self.width
+
+    reader = Reader()
+    for _ in range(100):
+        reader.read()
+    code = dis.get_instructions(Reader.read, adaptive=True)
+    assert [i.opname for i in code].count("LOAD_ATTR_INSTANCE_VALUE") == 2
+
+
+def test_a_class_that_a_decorator_makes_anew_keeps_its_parameters() -> None:
+    again = type("Again", Cross.__bases__, {"fast": vars(Cross)["fast"]})
+    assert again.parameters()["fast"] is Cross.parameters()["fast"]  # type: ignore[attr-defined]
+    assert again(fast=12).fast == 12

@@ -93,8 +93,11 @@ pub(super) struct Market {
     pub print_high: i64,
     /// Some armed order trails the last price.
     pub trails: bool,
-    /// Levels may be updated by the short path.
+    /// Rows may be applied by the short path.
     pub plain: bool,
+    /// Whether the book meets an own order is to be asked at the next row: one of the two moved
+    /// since it was asked, or they meet.
+    pub is_stirred: bool,
     /// Prints may be applied by the short path.
     pub plain_prints: bool,
     pub ghosts: Option<Box<Ghosts>>,
@@ -137,6 +140,7 @@ impl Market {
             print_high: i64::MAX,
             trails: false,
             plain: false,
+            is_stirred: true,
             plain_prints: false,
             ghosts: replays.then(|| Box::new(Ghosts::new(instrument.tick))),
             last: Last::NONE,
@@ -171,6 +175,7 @@ impl Market {
             trade_first && self.set.level == Level::Book && self.set.margin.is_none();
         self.plain = self.plain_prints
             && whole
+            && !self.trails
             && matches!(self.set.book.consumed, Consumed::Delta | Consumed::None);
     }
 
@@ -248,6 +253,7 @@ impl Market {
         let best = self.own[side].best().unwrap_or(none.0);
         let worst = self.own[side].worst().unwrap_or(none.1);
         self.own_best[side] = best;
+        self.is_stirred = true;
         // Levels are looked at where own orders stand, between the best and the worst of a side;
         // without any that is the end of the number line.
         if side == BUY {
@@ -285,6 +291,7 @@ impl Market {
                 self.stop_down = self.stop_down.max(own.spec.trigger_price);
             }
         }
+        self.refresh_plain();
         self.refresh_print_bounds();
     }
 

@@ -125,7 +125,7 @@ impl Venue {
         let at = tick.instrument as usize;
         let market = &mut self.markets[at];
         let (price, qty, flags) = (tick.price, tick.qty, tick.flags);
-        if !market.plain || market.trails || flags & UNUSUAL != 0 {
+        if !market.plain || flags & UNUSUAL != 0 {
             return self.unusual_row(at, tick);
         }
         let Some(ghosts) = market.ghosts.as_deref_mut() else { return false };
@@ -136,9 +136,13 @@ impl Venue {
         }
         market.last = market.last.masked(price, kind.print);
         // A buyer took from the asks.
-        ghosts.sides.replace(is_buy != is_print, price, |old| old.after_row(kind.print, qty));
-        if ghosts.reach(market.own_best) {
-            return self.reached(at, tick);
+        let side = is_buy != is_print;
+        let moved = ghosts.sides.replace(side, price, |old| old.after_row(kind.print, qty));
+        if moved | market.is_stirred {
+            market.is_stirred = ghosts.reach(market.own_best);
+            if market.is_stirred {
+                return self.reached(at, tick);
+            }
         }
         false
     }
@@ -166,6 +170,7 @@ impl Venue {
         let old = ghosts.get(side, price);
         ghosts.set(side, price, old.updated(qty));
         let is_crossed = ghosts.reach(market.own_best);
+        market.is_stirred = true;
         self.move_queue(at, side, price, old, qty);
         if flags & TICK_LAST != 0 && is_crossed {
             self.crossing(at, tick.ts_exchange);
@@ -177,6 +182,7 @@ impl Venue {
     #[inline(never)]
     fn unusual_row(&mut self, at: usize, tick: &Tick) -> bool {
         let (price, qty, flags) = (tick.price, tick.qty, tick.flags);
+        self.markets[at].is_stirred = true;
         if flags & TICK_TRADE == 0 {
             self.level_row(at, tick);
             return true;

@@ -81,7 +81,7 @@ pub struct Sample {
 pub type JournalSink = Box<dyn FnMut(&[u8]) -> Result<(), String>>;
 
 /// Journal bytes that may wait before the sink gets them.
-const SINK_BYTES: usize = 1 << 20;
+const SINK_BYTES: usize = 1 << 18;
 
 /// How a replay runs.
 pub struct ReplaySettings {

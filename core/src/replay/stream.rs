@@ -217,12 +217,12 @@ impl<T: Row> Stream<T> {
     fn look_over(&self, rows: &[T]) -> (bool, bool) {
         let (mut exchange, mut recv) = (self.last_exchange, self.last_recv);
         let (mut is_sound, mut is_placed) = (true, true);
-        let mut before = rows.first();
+        let Some(mut before) = rows.first() else { return (true, true) };
         for row in rows {
             let (sent, heard) = (row.ts_exchange(), row.ts_recv());
             is_sound &= (sent >= exchange) & (heard >= recv) & (heard >= sent);
-            is_placed &= !before.is_some_and(|before| row.overtakes(before));
-            (exchange, recv, before) = (sent, heard, Some(row));
+            is_placed &= !row.overtakes(before);
+            (exchange, recv, before) = (sent, heard, row);
         }
         (is_sound, is_placed)
     }

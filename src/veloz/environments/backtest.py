@@ -465,7 +465,7 @@ class Session:
                 rows.counted(feed.pieces, feed.kind, f"{feed.stored} of {feed.symbol}"),
                 refuse,
             )
-        core.set_journal_sink(self.spool.write)
+        core.set_journal_sink(self.spool)
         began = time.perf_counter()  # for run.json alone; results never see it
         core.run()
         seconds = time.perf_counter() - began

@@ -21,7 +21,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from veloz._core import Indicator, StrategyBase
+from veloz._core import Declared, Indicator, StrategyBase
 from veloz.strategy.durations import parse_duration_ns
 from veloz.strategy.parameters import Parameter, settle
 from veloz.strategy.subscriptions import Bars, Subscription
@@ -81,6 +81,8 @@ class Strategy(StrategyBase):
             cls._declared |= vars(parent).get("_declared", {})
             cls._subscriptions |= vars(parent).get("_subscriptions", {})
         for name, value in list(vars(cls).items()):
+            if isinstance(value, Declared):  # a decorator made the class anew
+                value = value.parameter
             is_declaration = isinstance(value, (Parameter, Subscription))
             if is_declaration and hasattr(Strategy, name):
                 raise ValueError(
@@ -94,7 +96,8 @@ class Strategy(StrategyBase):
             elif name in cls._declared:
                 # A subclass that says `fast = 5` means another default.
                 cls._declared[name] = cls._declared[name].with_default(value)
-                setattr(cls, name, cls._declared[name])
+            if name in cls._declared:
+                setattr(cls, name, Declared(cls._declared[name]))
         if cls.stop_policy not in {"cancel", "hold", "flatten"}:
             raise ValueError(
                 f"stop_policy of {cls.__name__} is {cls.stop_policy!r}, "
