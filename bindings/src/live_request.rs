@@ -56,14 +56,13 @@ struct Terms {
 }
 
 impl LiveRequest {
-    /// A request as it leaves: `number` names it to the shell, `sequence` is the last batch that
-    /// must be durable before.
+    /// A request as it leaves: its number names it to the shell, the sequence is that of the last
+    /// batch that must be durable before. A request without a number is a rehearsal.
     pub fn new(
         py: Python<'_>,
         desk: &Desk,
         encoder: &mut [Encoder; 3],
-        number: u64,
-        sequence: u64,
+        (number, sequence): (u64, u64),
         request: Request,
     ) -> PyResult<Self> {
         let order = desk.orders.get(request.order);
@@ -133,7 +132,7 @@ impl LiveRequest {
             sequence,
             request,
             kind: match request.kind {
-                RequestKind::Place(_) if number == 0 => "rehearsal",
+                _ if number == 0 => "rehearsal",
                 RequestKind::Place(_) => "place",
                 RequestKind::Amend { .. } | RequestKind::Replace { .. } => "amend",
                 RequestKind::Cancel => "cancel",

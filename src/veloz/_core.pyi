@@ -1446,7 +1446,7 @@ class LiveEngine:
         instruments (list[dict[str, Any]]): Dicts with the fields of an instrument; scaled.
         settings (dict[str, Any]): `accounts` (one market name each: "spot", "usdm", "coinm"), `hedge` (one bool each), `instance` and
             `epoch` of the wire ids, `limits`, `leverage` (by instrument), `build`, `account`,
-            `remembers_ns`, `records_market`, `check_identity`; for paper also `paper` (True),
+            `remembers_ns`, `records_market`, `check_identity`, `rehearses` (what it asks is never sent); for paper also `paper` (True),
             `venue`, `levels`, `entry_latency`, `report_latency`, `seed`, `patience_ns`.
     """
     def __new__(
@@ -1576,10 +1576,13 @@ class LiveEngine:
         """
     def refused(self, number: int, verdict: Any, ts_recv_ns: int) -> None:
         """The venue said no to a request, definitely; `verdict` has `reason`, `code` and `text`."""
-    def rehearse(self, account: int) -> LiveRequest:
-        """A request such as `take_requests` hands over, of no order: its number is 0, its quantity and
-        price are one unit, which no venue takes. It is never sent. Made now and then, it keeps at
-        hand what an order needs on its way.
+    def rehearse(self, account: int, now_ns: int) -> None:
+        """Of an engine with the setting `rehearses`: what it asked for before is ended as never sent, and
+        its strategies hear a quote of the account's first instrument. What they order then goes the
+        whole way of an order; its kind is "rehearsal", and nobody sends it.
+
+        Raises:
+            ValueError: The engine is one that trades, or the account has no instrument.
         """
     def renew(self, instruments: list[dict[str, Any]], note: str) -> None:
         """Takes other versions of the instruments over, all of them, in the order of their rows: what

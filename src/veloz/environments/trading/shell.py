@@ -188,16 +188,11 @@ class EngineShell:
         if frames := self.engine.journal_pending():
             self._writer.append(frames, self.engine.journal_sequence)
 
-    def rehearse(self, account: int) -> None:
-        """Goes the way from an input to the wire with a request that is never sent."""
-        waiting = self.outboxes[account].waiting
-        if self._is_settling or self._is_closed or waiting or self.engine.unsettled & _PENDING:
-            return
-        self._writer.rehearse()
-        self._settle()
-        self._hand_out()
-        waiting.append(self.engine.rehearse(account))
-        self.outboxes[account].pump()
+    def is_at_rest(self, account: int) -> bool:
+        """True if nothing of an account is under way here: what comes next waits for nobody."""
+        if self._is_settling or self._is_closed or self.outboxes[account].waiting:
+            return False
+        return not self.engine.unsettled & _PENDING
 
     def close(self) -> None:
         """Nothing is written, sent or timed any more: what a closing socket says is too late."""
