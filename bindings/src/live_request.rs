@@ -1,6 +1,8 @@
 //! `LiveRequest`: a request that a live engine has journalled and lets go.
 
+use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 use veloz_core::desk::Desk;
 use veloz_core::instrument::Kind;
 use veloz_core::order::{Request, RequestKind, Side};
@@ -194,8 +196,15 @@ impl LiveRequest {
 
     /// str: "place", "amend", "cancel" or "cancel_all"; "rehearsal" of what is never sent.
     #[getter]
-    fn kind(&self) -> &'static str {
-        self.kind
+    fn kind<'py>(&self, py: Python<'py>) -> &'py Bound<'py, PyString> {
+        // Asked for again and again on the way: one object for each word.
+        match self.kind {
+            "place" => intern!(py, "place"),
+            "amend" => intern!(py, "amend"),
+            "cancel" => intern!(py, "cancel"),
+            "cancel_all" => intern!(py, "cancel_all"),
+            _ => intern!(py, "rehearsal"),
+        }
     }
 
     /// str: Wire id of the order; empty for a cancel-all. Of an amendment that cancels the order

@@ -1026,6 +1026,38 @@ class BookView:
 class BrokenHeader(ValueError):
     """The segment's header does not match its checksum: it was damaged, or never written whole."""
 
+@final
+class Bucket:
+    """One limit of a venue, and what is used of it.
+
+    Args:
+        name: As in the venue's header or documentation.
+        limit: Units in a window.
+        window_s: Length of a window; it begins at whole multiples of it since the epoch.
+        is_shared: It is the address's, so that all processes draw from it; not an account's own.
+    """
+    def __new__(cls, name: str, limit: int, window_s: int, *, is_shared: bool = True) -> Self: ...
+    @property
+    def is_shared(self) -> bool:
+        """It is the address's, so that all processes draw from it."""
+    @property
+    def limit(self) -> int:
+        """Units in a window."""
+    @property
+    def name(self) -> str:
+        """As in the venue's header or documentation."""
+    def roll(self, venue_ns: int) -> None:
+        """Starts the window anew if it is over; an old one is never opened again."""
+    @property
+    def used(self) -> int:
+        """Units in the window of now."""
+    @property
+    def window(self) -> int:
+        """Number of the window of now; -1 before the first."""
+    @property
+    def window_s(self) -> int:
+        """Length of a window."""
+
 class DecodeError(ValueError):
     """A frame could not be decoded; the text names the field and the byte."""
 
@@ -1345,7 +1377,6 @@ class JournalReader:
     def whole_bytes(self) -> Any:
         """Bytes up to the end of the last whole frame."""
 
-@final
 class JournalTail:
     """Appends to the segment files of a live journal: one write a batch, syncs on a thread of its own.
 
@@ -1876,6 +1907,20 @@ class Position:
         """Profit of what is held, at the mark."""
 
 @final
+class Price:
+    """Units of buckets that are taken many times, all or none."""
+    def __new__(cls, units: list[tuple[Bucket, int]]) -> Self: ...
+    def charge(self) -> None:
+        """Takes it."""
+    def is_there(self, venue_ns: int, reserved: int) -> bool:
+        """True if all of it may be taken now, with so many hundredths of each limit left to others.
+        Windows that are over are started anew.
+        """
+    @property
+    def shared(self) -> list[tuple[Bucket, int]]:
+        """What of it other processes draw from as well."""
+
+@final
 class Quote:
     """Best bid and best offer."""
     def __eq__(self, other: object, /) -> bool: ...
@@ -2113,6 +2158,29 @@ class StrategyBase:
 
         Open market orders of the strategy in the instrument count as done. Returns the order, or
         None if nothing is to do.
+        """
+
+@final
+class SureClock:
+    """Until when the venue's time is known without another look, and as what.
+
+    Args:
+        step_ns: By so much the wall clock may part from the monotonic one between two looks.
+        gap_ns: The wall clock less the monotonic one.
+    """
+    def __new__(cls, step_ns: int, gap_ns: int) -> Self: ...
+    def doubt(self) -> None:
+        """It is not known any more."""
+    @property
+    def gap_ns(self) -> int:
+        """The wall clock less the monotonic one, when they were looked at last, ns."""
+    def know(self, until_ns: int, window_ns: int, offset_ns: int) -> None:
+        """From here on, and as long as the monotonic clock says no more than `until_ns`, the venue's
+        time is the wall clock's plus an offset, surely within a window of that width.
+        """
+    def stamp_ns(self, monotonic_ns: int, wall_ns: int, window_ns: int) -> int | None:
+        """The venue's time, if it is surely within a window of that width; None if that is to be looked
+        at, as after a step of the wall clock.
         """
 
 @final

@@ -21,10 +21,10 @@ import asyncio
 import heapq
 import json
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from veloz._core import Bucket, Price
 from veloz.net.doors import Locked
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from veloz.net.doors import Clock, Files
 
-__all__ = ["Bucket", "Leases", "Limits", "Priority"]
+__all__ = ["Bucket", "Leases", "Limits", "Price", "Priority"]
 
 _NS = 1_000_000_000
 _SILENT = "silent_until_ns"
@@ -42,6 +42,8 @@ _LOOK_AGAIN_NS = 100_000_000
 """What another process was asked for is heard of so soon; a file is not read for every order."""
 _LEASE = 20
 """A lease is so small a part of a limit: few writes of the file, little left unused."""
+_MOST_UNITS = 1 << 50
+"""What a venue says beyond that is no limit."""
 
 
 class Priority(IntEnum):
@@ -56,31 +58,6 @@ class Priority(IntEnum):
 
 # Of each window so much is left to those who are more urgent, in hundredths.
 _RESERVED = {Priority.CANCEL: 0, Priority.RESOLVE: 5, Priority.ORDER: 10, Priority.DATA: 30}
-
-
-@dataclass(slots=True)
-class Bucket:
-    """One limit.
-
-    Attributes:
-        name: As in the venue's header or documentation.
-        limit: Units in a window.
-        window_s: Length of a window; it begins at whole multiples of it since the epoch.
-        used: Units in the window of now.
-        window: Number of that window.
-        is_shared: It is the address's, so that all processes draw from it; not an account's own.
-    """
-
-    name: str
-    limit: int
-    window_s: int
-    used: int = 0
-    window: int = -1
-    is_shared: bool = True
-
-
-Price = list[tuple[Bucket, int]]
-"""Units of buckets."""
 
 
 class Limits:
@@ -98,6 +75,7 @@ class Limits:
     def __init__(self, clock: Clock, buckets: list[Bucket], leases: Leases | None = None) -> None:
         self.refusals = 0
         self._clock = clock
+        self._monotonic_ns = clock.monotonic_ns
         self._buckets = {bucket.name: bucket for bucket in buckets}
         self._leases = leases
         self._offset_ns = clock.wall_ns() - clock.monotonic_ns()
@@ -117,7 +95,7 @@ class Limits:
 
     def price(self, cost: Mapping[str, int]) -> Price:
         """A cost that will be taken many times, looked up once."""
-        return [(self._buckets[name], units) for name, units in cost.items()]
+        return Price([(self._buckets[name], units) for name, units in cost.items()])
 
     def take_priced(self, price: Price, priority: Priority) -> bool:
         """As `take_now`."""
@@ -165,7 +143,7 @@ class Limits:
 
     def change(self, name: str, limit: int) -> None:
         """The venue has changed a limit."""
-        self._buckets[name].limit = limit
+        self._buckets[name].limit = min(max(limit, 0), _MOST_UNITS)
 
     def silence(self, for_s: float) -> None:
         """The venue asked for silence: a 429 or 418 with its Retry-After. It is never shortened."""
@@ -197,22 +175,16 @@ class Limits:
 
     def _take(self, price: Price, priority: Priority) -> bool:
         # On the way of every order: one look at the clock, and few calls.
-        now_ns, leases = self._clock.monotonic_ns(), self._leases
-        if now_ns < self._silent_until_ns or (leases is not None and leases.silent_s() > 0):
+        now_ns, leases = self._monotonic_ns(), self._leases
+        if now_ns < self._silent_until_ns:
             return False
-        venue_ns, reserved = now_ns + self._offset_ns, _RESERVED[priority]
-        for bucket, units in price:
-            window = venue_ns // (bucket.window_s * _NS)
-            if window > bucket.window:
-                bucket.window, bucket.used = window, 0
-            if bucket.used + units > bucket.limit - bucket.limit * reserved // 100:
-                return False
-        if leases is not None:
-            shared = [(bucket, units) for bucket, units in price if units and bucket.is_shared]
-            if shared and not leases.take(shared):
-                return False
-        for bucket, units in price:
-            bucket.used += units
+        if leases is not None and now_ns >= leases.quiet_until_ns and leases.silent_s() > 0:
+            return False
+        if not price.is_there(now_ns + self._offset_ns, _RESERVED[priority]):
+            return False
+        if leases is not None and price.shared and not leases.take(price.shared):
+            return False
+        price.charge()
         return True
 
     @staticmethod
@@ -221,9 +193,7 @@ class Limits:
 
     def _roll(self, bucket: Bucket) -> Bucket:
         """Starts the bucket's window anew if it is over; an old one is never opened again."""
-        window = self._now_ns() // (bucket.window_s * _NS)
-        if window > bucket.window:
-            bucket.window, bucket.used = window, 0
+        bucket.roll(self._now_ns())
         return bucket
 
     def _now_ns(self) -> int:
@@ -270,6 +240,9 @@ class Leases:
         clock: Windows are by the wall clock, which processes of one computer share.
         is_engine: Whether this is the process that trades.
         engine_share: Hundredths of each limit that only the engine may take.
+
+    Attributes:
+        quiet_until_ns: Up to then, monotonic, `silent_s` is 0 and need not be asked.
     """
 
     def __init__(
@@ -285,6 +258,7 @@ class Leases:
         self._path = path
         self._lock = path.with_name(path.name + ".lock")
         self._silence = path.with_name(path.name + ".silence")
+        self.quiet_until_ns = 0
         self._silent_until_ns = 0
         self._own_silent_until_ns = 0
         self._look_ns = 0
@@ -312,6 +286,7 @@ class Leases:
         until_ns = self._clock.wall_ns() + round(for_s * _NS)
         self._silent_until_ns = max(until_ns, self._told_silence())
         self._own_silent_until_ns = self._silent_until_ns
+        self.quiet_until_ns = 0
         self._write_silence()
 
     def silent_s(self) -> float:
@@ -333,6 +308,7 @@ class Leases:
         told = _figures(self._files, self._silence)
         if told is not None:
             self._silent_until_ns = max(self._own_silent_until_ns, told.get(_SILENT, 0))
+        self.quiet_until_ns = 0 if self._silent_until_ns else self._look_ns
         if told == {}:
             with suppress(OSError):  # so that there is room for it when the disk is full
                 self._write_silence()

@@ -171,8 +171,10 @@ class EngineShell:
         outbox = self.outboxes[account]
         if not outbox.waiting:
             return []
-        ready: list[LiveRequest] = []
         released = self._writer.released_sequence
+        if len(outbox.waiting) == 1 and outbox.waiting[0].sequence <= released:  # as most
+            return [outbox.waiting.popleft()]
+        ready: list[LiveRequest] = []
         while outbox.waiting and (outbox.waiting[0].sequence <= released or self.engine.poison):
             ready.append(outbox.waiting.popleft())
         if outbox.waiting and outbox.asked_for < outbox.waiting[-1].sequence:

@@ -321,7 +321,7 @@ class BinanceGateway:
                 return
 
     def _leave(self, rank: Priority, queued_ns: int, request: VenueRequest, now_ns: int) -> bool:
-        """Writes a request, or gives it back; False if it has to wait, for which nothing was done."""
+        """Writes a request, or gives it back; False if it has to wait, and nothing was done."""
         is_rehearsal = request.kind == _REHEARSAL
         if now_ns - queued_ns >= self._queue_ns:
             self._not_sent(request, "it waited too long to be sent")
@@ -339,20 +339,18 @@ class BinanceGateway:
             return is_rehearsal
         if is_rehearsal:
             timestamp_ms = _LONG_AGO_MS
-        frame = b"" if socket is None else self._signed(request, timestamp_ms)
-        if socket is None or not frame or not self._write(socket, request, frame, timestamp_ms):
+        # The WebSocket API does not offer all of them.
+        if socket is None or not request.encoded.method:
+            self._by_rest(request)
+            return True
+        window_ms = self._times.recv_window_ms
+        frame = self._codec.ws_frame(request, str(request.number), timestamp_ms, window_ms)
+        if not self._write(socket, request, frame, timestamp_ms):
             self._by_rest(request)
         return True
 
     def _is_algo(self, request: VenueRequest) -> bool:
         return request.is_conditional and CAPABILITIES[self._hosts.market].has_algo_orders
-
-    def _signed(self, request: VenueRequest, timestamp_ms: int) -> bytes:
-        """The frame of a request; empty if the WebSocket API does not offer it."""
-        if not request.encoded.method:
-            return b""
-        window_ms = self._times.recv_window_ms
-        return self._codec.ws_frame(request, str(request.number), timestamp_ms, window_ms)
 
     def _write(
         self, socket: ApiSocket, request: VenueRequest, frame: bytes, timestamp_ms: int

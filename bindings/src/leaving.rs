@@ -1,0 +1,190 @@
+//! What every order asks before it leaves: `Bucket` and `Price` of limits, `SureClock` of stamps.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyTuple};
+use veloz_core::allowance::Allowance;
+
+/// Adds what is here to `veloz._core`.
+///
+/// # Errors
+///
+/// What Python raises while the module is filled.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Bucket>()?;
+    module.add_class::<Price>()?;
+    module.add_class::<SureClock>()
+}
+
+/// Bucket(name: str, limit: int, window_s: int, *, is_shared: bool = True)
+///
+/// One limit of a venue, and what is used of it.
+///
+/// Args:
+///     name: As in the venue's header or documentation.
+///     limit: Units in a window.
+///     window_s: Length of a window; it begins at whole multiples of it since the epoch.
+///     is_shared: It is the address's, so that all processes draw from it; not an account's own.
+#[pyclass(module = "veloz._core")]
+pub struct Bucket {
+    own: Allowance,
+    #[pyo3(get)]
+    /// str: As in the venue's header or documentation.
+    name: String,
+    #[pyo3(get)]
+    /// bool: It is the address's, so that all processes draw from it.
+    is_shared: bool,
+}
+
+#[pymethods]
+impl Bucket {
+    #[new]
+    #[pyo3(signature = (name, limit, window_s, *, is_shared = true))]
+    fn new(name: String, limit: i64, window_s: i64, is_shared: bool) -> Self {
+        Bucket { own: Allowance::new(limit, window_s), name, is_shared }
+    }
+
+    /// int: Units in a window.
+    #[getter]
+    fn limit(&self) -> i64 {
+        self.own.limit
+    }
+
+    #[setter]
+    fn set_limit(&mut self, limit: i64) {
+        self.own.limit = limit;
+    }
+
+    /// int: Units in the window of now.
+    #[getter]
+    fn used(&self) -> i64 {
+        self.own.used
+    }
+
+    #[setter]
+    fn set_used(&mut self, used: i64) {
+        self.own.used = used;
+    }
+
+    /// int: Length of a window.
+    #[getter]
+    fn window_s(&self) -> i64 {
+        self.own.window_s
+    }
+
+    /// int: Number of the window of now; -1 before the first.
+    #[getter]
+    fn window(&self) -> i64 {
+        self.own.window
+    }
+
+    /// roll(venue_ns: int) -> None
+    ///
+    /// Starts the window anew if it is over; an old one is never opened again.
+    fn roll(&mut self, venue_ns: i64) {
+        self.own.roll(venue_ns);
+    }
+}
+
+/// Price(units: list[tuple[Bucket, int]])
+///
+/// Units of buckets that are taken many times, all or none.
+#[pyclass(frozen, module = "veloz._core")]
+pub struct Price {
+    units: Vec<(Py<Bucket>, i64)>,
+    /// list[tuple[Bucket, int]]: What of it other processes draw from as well.
+    #[pyo3(get)]
+    shared: Py<PyList>,
+}
+
+#[pymethods]
+impl Price {
+    #[new]
+    fn new(py: Python<'_>, units: Vec<(Py<Bucket>, i64)>) -> PyResult<Self> {
+        let shared = PyList::empty(py);
+        for (bucket, count) in units.iter().filter(|(_, count)| *count > 0) {
+            if bucket.borrow(py).is_shared {
+                let row = (bucket.clone_ref(py), *count).into_pyobject(py)?;
+                shared.append::<Bound<'_, PyTuple>>(row)?;
+            }
+        }
+        Ok(Price { units, shared: shared.unbind() })
+    }
+
+    /// is_there(venue_ns: int, reserved: int) -> bool
+    ///
+    /// True if all of it may be taken now, with so many hundredths of each limit left to others.
+    /// Windows that are over are started anew.
+    #[pyo3(signature = (venue_ns, reserved, /))]
+    fn is_there(&self, py: Python<'_>, venue_ns: i64, reserved: i64) -> bool {
+        self.units.iter().all(|(bucket, units)| {
+            let mut bucket = bucket.borrow_mut(py);
+            bucket.own.roll(venue_ns);
+            bucket.own.has_room(*units, reserved)
+        })
+    }
+
+    /// charge() -> None
+    ///
+    /// Takes it.
+    fn charge(&self, py: Python<'_>) {
+        for (bucket, units) in &self.units {
+            bucket.borrow_mut(py).own.used += units;
+        }
+    }
+}
+
+/// SureClock(step_ns: int, gap_ns: int)
+///
+/// Until when the venue's time is known without another look, and as what.
+///
+/// Args:
+///     step_ns: By so much the wall clock may part from the monotonic one between two looks.
+///     gap_ns: The wall clock less the monotonic one.
+#[pyclass(module = "veloz._core")]
+pub struct SureClock {
+    step_ns: i64,
+    until_ns: i64,
+    window_ns: i64,
+    offset_ns: i64,
+    /// int: The wall clock less the monotonic one, when they were looked at last, ns.
+    #[pyo3(get, set)]
+    gap_ns: i64,
+}
+
+#[pymethods]
+impl SureClock {
+    #[new]
+    fn new(step_ns: i64, gap_ns: i64) -> Self {
+        SureClock { step_ns, until_ns: i64::MIN, window_ns: 0, offset_ns: 0, gap_ns }
+    }
+
+    /// know(until_ns: int, window_ns: int, offset_ns: int) -> None
+    ///
+    /// From here on, and as long as the monotonic clock says no more than `until_ns`, the venue's
+    /// time is the wall clock's plus an offset, surely within a window of that width.
+    fn know(&mut self, until_ns: i64, window_ns: i64, offset_ns: i64) {
+        (self.until_ns, self.window_ns, self.offset_ns) = (until_ns, window_ns, offset_ns);
+    }
+
+    /// doubt() -> None
+    ///
+    /// It is not known any more.
+    fn doubt(&mut self) {
+        self.until_ns = i64::MIN;
+    }
+
+    /// stamp_ns(monotonic_ns: int, wall_ns: int, window_ns: int) -> int | None
+    ///
+    /// The venue's time, if it is surely within a window of that width; None if that is to be looked
+    /// at, as after a step of the wall clock.
+    #[pyo3(signature = (monotonic_ns, wall_ns, window_ns, /))]
+    fn stamp_ns(&mut self, monotonic_ns: i64, wall_ns: i64, window_ns: i64) -> Option<i64> {
+        let gap_ns = wall_ns - monotonic_ns;
+        let is_known = monotonic_ns <= self.until_ns && window_ns == self.window_ns;
+        if !is_known || (gap_ns - self.gap_ns).abs() > self.step_ns {
+            return None;
+        }
+        self.gap_ns = gap_ns;
+        Some(wall_ns + self.offset_ns)
+    }
+}
