@@ -1,4 +1,4 @@
-//! What every order asks before it leaves: `Bucket` and `Price` of limits, `SureClock` of stamps.
+//! What every order asks before it leaves: `Bucket`, `Price` and `Leave` of limits, `SureClock` of stamps.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
@@ -12,6 +12,7 @@ use veloz_core::allowance::Allowance;
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Bucket>()?;
     module.add_class::<Price>()?;
+    module.add_class::<Leave>()?;
     module.add_class::<SureClock>()
 }
 
@@ -85,9 +86,13 @@ impl Bucket {
     }
 }
 
-/// Price(units: list[tuple[Bucket, int]])
+/// Price(units: list[tuple[Bucket, int]], shares: bool)
 ///
 /// Units of buckets that are taken many times, all or none.
+///
+/// Args:
+///     units: How many of each.
+///     shares: Whether other processes draw from the shared ones as well.
 #[pyclass(frozen, module = "veloz._core")]
 pub struct Price {
     units: Vec<(Py<Bucket>, i64)>,
@@ -99,15 +104,24 @@ pub struct Price {
 #[pymethods]
 impl Price {
     #[new]
-    fn new(py: Python<'_>, units: Vec<(Py<Bucket>, i64)>) -> PyResult<Self> {
+    fn new(py: Python<'_>, units: Vec<(Py<Bucket>, i64)>, shares: bool) -> PyResult<Self> {
         let shared = PyList::empty(py);
-        for (bucket, count) in units.iter().filter(|(_, count)| *count > 0) {
+        for (bucket, count) in units.iter().filter(|(_, count)| shares && *count > 0) {
             if bucket.borrow(py).is_shared {
                 let row = (bucket.clone_ref(py), *count).into_pyobject(py)?;
                 shared.append::<Bound<'_, PyTuple>>(row)?;
             }
         }
         Ok(Price { units, shared: shared.unbind() })
+    }
+
+    /// charge() -> None
+    ///
+    /// Takes it.
+    fn charge(&self, py: Python<'_>) {
+        for (bucket, units) in &self.units {
+            bucket.borrow_mut(py).own.used += units;
+        }
     }
 
     /// is_there(venue_ns: int, reserved: int) -> bool
@@ -122,14 +136,52 @@ impl Price {
             bucket.own.has_room(*units, reserved)
         })
     }
+}
 
-    /// charge() -> None
+/// Leave(offset_ns: int)
+///
+/// Whether something may be asked of a venue now.
+///
+/// Args:
+///     offset_ns: The venue's clock less the monotonic one.
+#[pyclass(get_all, set_all, module = "veloz._core")]
+pub struct Leave {
+    /// int: The venue's clock less the monotonic one, ns.
+    offset_ns: i64,
+    /// int: Nothing may be asked before, monotonic, ns.
+    silent_until_ns: i64,
+    /// int: Until then, monotonic, nobody else was asked for silence; what came later is not known.
+    quiet_until_ns: i64,
+}
+
+#[pymethods]
+impl Leave {
+    #[new]
+    fn new(offset_ns: i64) -> Self {
+        Leave { offset_ns, silent_until_ns: 0, quiet_until_ns: 0 }
+    }
+
+    /// take(price: Price, now_ns: int, reserved: int) -> bool | None
     ///
-    /// Takes it.
-    fn charge(&self, py: Python<'_>) {
-        for (bucket, units) in &self.units {
-            bucket.borrow_mut(py).own.used += units;
+    /// Takes a price, if all of it may be taken now with so many hundredths of each limit left to
+    /// others: true if it did, false if it may not be. None if that is for others to say, who may
+    /// have been asked for silence or draw from the same limit: nothing is taken then.
+    #[pyo3(signature = (price, now_ns, reserved, /))]
+    fn take(&self, py: Python<'_>, price: &Price, now_ns: i64, reserved: i64) -> Option<bool> {
+        if now_ns < self.silent_until_ns {
+            return Some(false);
         }
+        if now_ns >= self.quiet_until_ns {
+            return None;
+        }
+        if !price.is_there(py, now_ns + self.offset_ns, reserved) {
+            return Some(false);
+        }
+        if !price.shared.bind(py).is_empty() {
+            return None;
+        }
+        price.charge(py);
+        Some(true)
     }
 }
 

@@ -1439,6 +1439,29 @@ class JournalTail:
         """The last batch that is on the device."""
 
 @final
+class Leave:
+    """Whether something may be asked of a venue now.
+
+    Args:
+        offset_ns: The venue's clock less the monotonic one.
+    """
+    def __new__(cls, offset_ns: int) -> Self: ...
+    @property
+    def offset_ns(self) -> int:
+        """The venue's clock less the monotonic one, ns."""
+    @property
+    def quiet_until_ns(self) -> int:
+        """Until then, monotonic, nobody else was asked for silence; what came later is not known."""
+    @property
+    def silent_until_ns(self) -> int:
+        """Nothing may be asked before, monotonic, ns."""
+    def take(self, price: Price, now_ns: int, reserved: int) -> bool | None:
+        """Takes a price, if all of it may be taken now with so many hundredths of each limit left to
+        others: true if it did, false if it may not be. None if that is for others to say, who may
+        have been asked for silence or draw from the same limit: nothing is taken then.
+        """
+
+@final
 class Liquidation:
     """A public notice that somebody's position is being closed by force."""
     def __eq__(self, other: object, /) -> bool: ...
@@ -1908,8 +1931,13 @@ class Position:
 
 @final
 class Price:
-    """Units of buckets that are taken many times, all or none."""
-    def __new__(cls, units: list[tuple[Bucket, int]]) -> Self: ...
+    """Units of buckets that are taken many times, all or none.
+
+    Args:
+        units: How many of each.
+        shares: Whether other processes draw from the shared ones as well.
+    """
+    def __new__(cls, units: list[tuple[Bucket, int]], shares: bool) -> Self: ...
     def charge(self) -> None:
         """Takes it."""
     def is_there(self, venue_ns: int, reserved: int) -> bool:

@@ -24,7 +24,7 @@ from contextlib import suppress
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from veloz._core import Bucket, Price
+from veloz._core import Bucket, Leave, Price
 from veloz.net.doors import Locked
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ _LOOK_AGAIN_NS = 100_000_000
 """What another process was asked for is heard of so soon; a file is not read for every order."""
 _LEASE = 20
 """A lease is so small a part of a limit: few writes of the file, little left unused."""
+_NEVER_NS = (1 << 63) - 1
 _MOST_UNITS = 1 << 50
 """What a venue says beyond that is no limit."""
 
@@ -78,8 +79,9 @@ class Limits:
         self._monotonic_ns = clock.monotonic_ns
         self._buckets = {bucket.name: bucket for bucket in buckets}
         self._leases = leases
-        self._offset_ns = clock.wall_ns() - clock.monotonic_ns()
-        self._silent_until_ns = 0
+        self._leave = Leave(clock.wall_ns() - clock.monotonic_ns())
+        if leases is None:
+            self._leave.quiet_until_ns = _NEVER_NS  # there is nobody else
         self._queue: list[tuple[int, int, dict[str, int], asyncio.Future[None]]] = []
         self._count = 0
         self._pump: asyncio.Task[None] | None = None
@@ -95,7 +97,8 @@ class Limits:
 
     def price(self, cost: Mapping[str, int]) -> Price:
         """A cost that will be taken many times, looked up once."""
-        return Price([(self._buckets[name], units) for name, units in cost.items()])
+        units = [(self._buckets[name], count) for name, count in cost.items()]
+        return Price(units, self._leases is not None)
 
     def take_priced(self, price: Price, priority: Priority) -> bool:
         """As `take_now`."""
@@ -139,7 +142,7 @@ class Limits:
 
     def align(self, venue_ns: int) -> None:
         """Sets the windows by the venue's time now, as `ClockOffset.venue_ns` has it."""
-        self._offset_ns = venue_ns - self._clock.monotonic_ns()
+        self._leave.offset_ns = venue_ns - self._clock.monotonic_ns()
 
     def change(self, name: str, limit: int) -> None:
         """The venue has changed a limit."""
@@ -149,10 +152,11 @@ class Limits:
         """The venue asked for silence: a 429 or 418 with its Retry-After. It is never shortened."""
         self.refusals += 1
         until_ns = self._clock.monotonic_ns() + round(for_s * _NS)
-        self._silent_until_ns = max(self._silent_until_ns, until_ns)
+        self._leave.silent_until_ns = max(self._leave.silent_until_ns, until_ns)
         if self._leases is not None:
             with suppress(OSError):  # a full disk: this process at least is silent
                 self._leases.silence(for_s)
+            self._leave.quiet_until_ns = self._leases.quiet_until_ns
 
     def look_ahead(self) -> None:
         """Looks now at what would have to be looked at soon: an order then need not."""
@@ -160,12 +164,16 @@ class Limits:
             now_ns = self._clock.monotonic_ns()
             if self._leases.is_due(now_ns + _LOOK_AGAIN_NS // 2):
                 self._leases.look(now_ns)
+                self._leave.quiet_until_ns = self._leases.quiet_until_ns
 
     @property
     def silent_s(self) -> float:
         """Seconds of silence that are left; 0 if none."""
-        left_ns = self._silent_until_ns - self._clock.monotonic_ns()
-        shared_s = 0.0 if self._leases is None else self._leases.silent_s()
+        left_ns = self._leave.silent_until_ns - self._clock.monotonic_ns()
+        shared_s = 0.0
+        if self._leases is not None:
+            shared_s = self._leases.silent_s()
+            self._leave.quiet_until_ns = self._leases.quiet_until_ns
         return max(0.0, left_ns / _NS, shared_s)
 
     def left(self, name: str) -> int:
@@ -175,14 +183,20 @@ class Limits:
 
     def _take(self, price: Price, priority: Priority) -> bool:
         # On the way of every order: one look at the clock, and few calls.
-        now_ns, leases = self._monotonic_ns(), self._leases
-        if now_ns < self._silent_until_ns:
+        now_ns = self._monotonic_ns()
+        taken = self._leave.take(price, now_ns, _RESERVED[priority])
+        return self._take_asking(price, now_ns, priority) if taken is None else taken
+
+    def _take_asking(self, price: Price, now_ns: int, priority: Priority) -> bool:
+        """The same where other processes have a say."""
+        leases = self._leases
+        if leases is None:
             return False
-        if leases is not None and now_ns >= leases.quiet_until_ns and leases.silent_s() > 0:
+        is_silent = leases.silent_s() > 0
+        self._leave.quiet_until_ns = leases.quiet_until_ns
+        if is_silent or not price.is_there(now_ns + self._leave.offset_ns, _RESERVED[priority]):
             return False
-        if not price.is_there(now_ns + self._offset_ns, _RESERVED[priority]):
-            return False
-        if leases is not None and price.shared and not leases.take(price.shared):
+        if price.shared and not leases.take(price.shared):
             return False
         price.charge()
         return True
@@ -198,7 +212,7 @@ class Limits:
 
     def _now_ns(self) -> int:
         """The venue's time: steps of our wall clock do not touch it."""
-        return self._clock.monotonic_ns() + self._offset_ns
+        return self._clock.monotonic_ns() + self._leave.offset_ns
 
     async def _serve(self) -> None:
         """Serves the queue until it is empty; the first in it holds up all others."""
