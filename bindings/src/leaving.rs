@@ -50,8 +50,10 @@ impl Bucket {
         self.own.limit
     }
 
-    #[setter]
-    fn set_limit(&mut self, limit: i64) {
+    /// change(limit: int) -> None
+    ///
+    /// The venue has changed the limit.
+    fn change(&mut self, limit: i64) {
         self.own.limit = limit;
     }
 
@@ -61,9 +63,11 @@ impl Bucket {
         self.own.used
     }
 
-    #[setter]
-    fn set_used(&mut self, used: i64) {
-        self.own.used = used;
+    /// told(used: int) -> None
+    ///
+    /// The venue says that so many units are used: that counts, unless we have counted more.
+    fn told(&mut self, used: i64) {
+        self.own.used = self.own.used.max(used);
     }
 
     /// int: Length of a window.
@@ -144,7 +148,7 @@ impl Price {
 ///
 /// Args:
 ///     offset_ns: The venue's clock less the monotonic one.
-#[pyclass(get_all, set_all, module = "veloz._core")]
+#[pyclass(get_all, module = "veloz._core")]
 pub struct Leave {
     /// int: The venue's clock less the monotonic one, ns.
     offset_ns: i64,
@@ -159,6 +163,27 @@ impl Leave {
     #[new]
     fn new(offset_ns: i64) -> Self {
         Leave { offset_ns, silent_until_ns: 0, quiet_until_ns: 0 }
+    }
+
+    /// align(offset_ns: int) -> None
+    ///
+    /// The venue's clock less the monotonic one is this.
+    fn align(&mut self, offset_ns: i64) {
+        self.offset_ns = offset_ns;
+    }
+
+    /// silence(until_ns: int) -> None
+    ///
+    /// Nothing may be asked before; a silence is never shortened.
+    fn silence(&mut self, until_ns: i64) {
+        self.silent_until_ns = self.silent_until_ns.max(until_ns);
+    }
+
+    /// quiet(until_ns: int) -> None
+    ///
+    /// Until then nobody else was asked for silence.
+    fn quiet(&mut self, until_ns: i64) {
+        self.quiet_until_ns = until_ns;
     }
 
     /// take(price: Price, now_ns: int, reserved: int) -> bool | None
@@ -199,7 +224,7 @@ pub struct SureClock {
     window_ns: i64,
     offset_ns: i64,
     /// int: The wall clock less the monotonic one, when they were looked at last, ns.
-    #[pyo3(get, set)]
+    #[pyo3(get)]
     gap_ns: i64,
 }
 
@@ -216,6 +241,13 @@ impl SureClock {
     /// time is the wall clock's plus an offset, surely within a window of that width.
     fn know(&mut self, until_ns: i64, window_ns: i64, offset_ns: i64) {
         (self.until_ns, self.window_ns, self.offset_ns) = (until_ns, window_ns, offset_ns);
+    }
+
+    /// looked(gap_ns: int) -> None
+    ///
+    /// The clocks were looked at.
+    fn looked(&mut self, gap_ns: i64) {
+        self.gap_ns = gap_ns;
     }
 
     /// doubt() -> None

@@ -1037,6 +1037,8 @@ class Bucket:
         is_shared: It is the address's, so that all processes draw from it; not an account's own.
     """
     def __new__(cls, name: str, limit: int, window_s: int, *, is_shared: bool = True) -> Self: ...
+    def change(self, limit: int) -> None:
+        """The venue has changed the limit."""
     @property
     def is_shared(self) -> bool:
         """It is the address's, so that all processes draw from it."""
@@ -1048,6 +1050,8 @@ class Bucket:
         """As in the venue's header or documentation."""
     def roll(self, venue_ns: int) -> None:
         """Starts the window anew if it is over; an old one is never opened again."""
+    def told(self, used: int) -> None:
+        """The venue says that so many units are used: that counts, unless we have counted more."""
     @property
     def used(self) -> int:
         """Units in the window of now."""
@@ -1446,12 +1450,18 @@ class Leave:
         offset_ns: The venue's clock less the monotonic one.
     """
     def __new__(cls, offset_ns: int) -> Self: ...
+    def align(self, offset_ns: int) -> None:
+        """The venue's clock less the monotonic one is this."""
     @property
     def offset_ns(self) -> int:
         """The venue's clock less the monotonic one, ns."""
+    def quiet(self, until_ns: int) -> None:
+        """Until then nobody else was asked for silence."""
     @property
     def quiet_until_ns(self) -> int:
         """Until then, monotonic, nobody else was asked for silence; what came later is not known."""
+    def silence(self, until_ns: int) -> None:
+        """Nothing may be asked before; a silence is never shortened."""
     @property
     def silent_until_ns(self) -> int:
         """Nothing may be asked before, monotonic, ns."""
@@ -2206,6 +2216,8 @@ class SureClock:
         """From here on, and as long as the monotonic clock says no more than `until_ns`, the venue's
         time is the wall clock's plus an offset, surely within a window of that width.
         """
+    def looked(self, gap_ns: int) -> None:
+        """The clocks were looked at."""
     def stamp_ns(self, monotonic_ns: int, wall_ns: int, window_ns: int) -> int | None:
         """The venue's time, if it is surely within a window of that width; None if that is to be looked
         at, as after a step of the wall clock.

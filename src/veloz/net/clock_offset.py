@@ -181,7 +181,7 @@ class ClockOffset:
             self._best = None
             self._doubtful.clear()
             self._sure.doubt()
-        self._sure.gap_ns = gap_ns
+        self._sure.looked(gap_ns)
         return now_ns
 
 

@@ -81,7 +81,7 @@ class Limits:
         self._leases = leases
         self._leave = Leave(clock.wall_ns() - clock.monotonic_ns())
         if leases is None:
-            self._leave.quiet_until_ns = _NEVER_NS  # there is nobody else
+            self._leave.quiet(_NEVER_NS)  # there is nobody else
         self._queue: list[tuple[int, int, dict[str, int], asyncio.Future[None]]] = []
         self._count = 0
         self._pump: asyncio.Task[None] | None = None
@@ -137,26 +137,25 @@ class Limits:
         """
         for name, units in used.items():
             if name in self._buckets:
-                bucket = self._roll(self._buckets[name])
-                bucket.used = max(bucket.used, units)
+                self._roll(self._buckets[name]).told(min(units, _MOST_UNITS))
 
     def align(self, venue_ns: int) -> None:
         """Sets the windows by the venue's time now, as `ClockOffset.venue_ns` has it."""
-        self._leave.offset_ns = venue_ns - self._clock.monotonic_ns()
+        self._leave.align(venue_ns - self._clock.monotonic_ns())
 
     def change(self, name: str, limit: int) -> None:
         """The venue has changed a limit."""
-        self._buckets[name].limit = min(max(limit, 0), _MOST_UNITS)
+        self._buckets[name].change(min(max(limit, 0), _MOST_UNITS))
 
     def silence(self, for_s: float) -> None:
         """The venue asked for silence: a 429 or 418 with its Retry-After. It is never shortened."""
         self.refusals += 1
         until_ns = self._clock.monotonic_ns() + round(for_s * _NS)
-        self._leave.silent_until_ns = max(self._leave.silent_until_ns, until_ns)
+        self._leave.silence(until_ns)
         if self._leases is not None:
             with suppress(OSError):  # a full disk: this process at least is silent
                 self._leases.silence(for_s)
-            self._leave.quiet_until_ns = self._leases.quiet_until_ns
+            self._leave.quiet(self._leases.quiet_until_ns)
 
     def look_ahead(self) -> None:
         """Looks now at what would have to be looked at soon: an order then need not."""
@@ -164,7 +163,7 @@ class Limits:
             now_ns = self._clock.monotonic_ns()
             if self._leases.is_due(now_ns + _LOOK_AGAIN_NS // 2):
                 self._leases.look(now_ns)
-                self._leave.quiet_until_ns = self._leases.quiet_until_ns
+                self._leave.quiet(self._leases.quiet_until_ns)
 
     @property
     def silent_s(self) -> float:
@@ -173,7 +172,7 @@ class Limits:
         shared_s = 0.0
         if self._leases is not None:
             shared_s = self._leases.silent_s()
-            self._leave.quiet_until_ns = self._leases.quiet_until_ns
+            self._leave.quiet(self._leases.quiet_until_ns)
         return max(0.0, left_ns / _NS, shared_s)
 
     def left(self, name: str) -> int:
@@ -193,7 +192,7 @@ class Limits:
         if leases is None:
             return False
         is_silent = leases.silent_s() > 0
-        self._leave.quiet_until_ns = leases.quiet_until_ns
+        self._leave.quiet(leases.quiet_until_ns)
         if is_silent or not price.is_there(now_ns + self._leave.offset_ns, _RESERVED[priority]):
             return False
         if price.shared and not leases.take(price.shared):

@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from veloz._core import Quote
-    from veloz.environments.trading.shell import Journal
+    from veloz.environments.trading.shell import Journal, Outbox
     from veloz.environments.trading.tables import Tables
     from veloz.net.doors import Doors
     from veloz.venues.binance.gateway import BinanceGateway
 
 __all__ = ["Rehearsal"]
 
-_EVERY_S = 0.001
+_EVERY_S = 0.002
 _SELDOM_S = 0.25
 _QUIET_NS = 1_000_000_000
 """When nothing was heard for so long, it is rehearsed seldom."""
@@ -132,19 +132,19 @@ def second_shell(shell: EngineShell, doors: Doors, writer: Journal, tables: Tabl
             engine.route(row, instrument["symbol"], account)
             engine.listen(row, instrument["symbol"], "quotes", 0)
         outbox = second.outboxes[account]
-        outbox.pump = _handing(shell, account, outbox.waiting)
+        outbox.pump = _handing(shell, account, outbox)
     engine.start(now_ns)
     second.settle()
     return second
 
 
-def _handing(shell: EngineShell, account: int, waiting) -> Callable[[], None]:
+def _handing(shell: EngineShell, account: int, of: Outbox) -> Callable[[], None]:
     """Puts what waits there into the outbox of a shell, and lets its gateway take it."""
     outbox = shell.outboxes[account]
 
     def hand() -> None:
-        while waiting:
-            outbox.waiting.append(waiting.popleft())
+        while of.waiting:
+            outbox.waiting.append(of.waiting.popleft())
         outbox.pump()
 
     return hand

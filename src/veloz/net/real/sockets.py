@@ -199,10 +199,7 @@ class _Client(WSListener):
     @property
     def is_open(self) -> bool:
         transport = self.transport
-        return transport is not None and self._is_usable(transport)
-
-    def _is_usable(self, transport: WSTransport) -> bool:
-        return not (
+        return transport is not None and not (
             self._is_closing
             or transport.is_close_frame_sent
             or transport.is_disconnected
@@ -217,7 +214,13 @@ class _Client(WSListener):
 
     def send(self, payload: bytes) -> None:
         transport = self.transport
-        if transport is None or not self._is_usable(transport):
+        if (  # `is_open`, without two calls of it: an order goes here
+            transport is None
+            or self._is_closing
+            or transport.is_close_frame_sent
+            or transport.is_disconnected
+            or transport.underlying_transport.is_closing()
+        ):
             raise self._lost()
         transport.send(_TEXT, payload)
 

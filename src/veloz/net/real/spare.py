@@ -19,6 +19,8 @@ from contextlib import suppress
 from hashlib import sha1
 from typing import TYPE_CHECKING
 
+from veloz.net.doors import ConnectionLost
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -39,9 +41,14 @@ _UPGRADED = (
 
 
 class SpareLine:
-    """Both ends of it; it is closed until `open` has returned, and where that failed."""
+    """Both ends of it; it is closed until `open` has returned, and where that failed.
+
+    Attributes:
+        sent: Times that something was sent over it.
+    """
 
     def __init__(self) -> None:
+        self.sent = 0
         self._near: Connection | None = None
         self._far: socket.socket | None = None
 
@@ -55,23 +62,38 @@ class SpareLine:
             OSError, VelozError: The computer does not let it; it stays closed.
         """
         with socket.create_server(("127.0.0.1", 0), backlog=1) as listening:
-            listening.setblocking(False)
+            listening.settimeout(0)
             port = listening.getsockname()[1]
             answering = asyncio.create_task(self._answer(listening))
             try:
                 self._near = await dial(f"ws://127.0.0.1:{port}/", self)
             finally:
                 answering.cancel()
-                with suppress(asyncio.CancelledError, OSError):
-                    await answering
+                await asyncio.wait([answering])
+                if not answering.cancelled():
+                    answering.exception()  # it was heard: the near end ended with it
+                if self._near is None:
+                    self.close()
+
+    @property
+    def is_open(self) -> bool:
+        """True if what is sent goes through the kernel."""
+        return self._near is not None and self._far is not None
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that its far end has not taken."""
+        return 0 if self._near is None else self._near.buffered
 
     def send(self) -> None:
         """Sends the zeros, and takes them off again; nothing while it is closed."""
         near, far = self._near, self._far
         if near is None or far is None:
             return
-        near.send(_ZEROS)
-        with suppress(OSError):  # nothing has come yet, or it is broken: the next `send` says so
+        self.sent += 1
+        # Nothing has come yet, or it is broken: then it hears of its end.
+        with suppress(OSError, ConnectionLost):
+            near.send(_ZEROS)
             far.recv(_ROOM)
 
     def close(self) -> None:

@@ -178,6 +178,7 @@ class BinanceGateway:
         self._times = times or GatewayTimes()
         # Short enough to see in time that an answer is overdue: writing an order wakes nobody.
         self._idle_s = min(1.0, self._times.answer_s / 5)
+        self._window_ms = self._times.recv_window_ms
         self._queue_ns = int(self._times.queue_s * _NS)
         self._answer_ns = int(self._times.answer_s * _NS)
         self._monotonic_ns = doors.clock.monotonic_ns
@@ -326,7 +327,7 @@ class BinanceGateway:
         if now_ns - queued_ns >= self._queue_ns:
             self._not_sent(request, "it waited too long to be sent")
             return True
-        timestamp_ms = self._time.stamp_ms(self._times.recv_window_ms)
+        timestamp_ms = self._time.stamp_ms(self._window_ms)
         if timestamp_ms is None:
             self._not_sent(request, "the venue's time is not known well enough")
             return True
@@ -343,8 +344,8 @@ class BinanceGateway:
         if socket is None or not request.encoded.method:
             self._by_rest(request)
             return True
-        window_ms = self._times.recv_window_ms
-        frame = self._codec.ws_frame(request, str(request.number), timestamp_ms, window_ms)
+        number = str(request.number)
+        frame = self._codec.ws_frame(request, number, timestamp_ms, self._window_ms)
         if not self._write(socket, request, frame, timestamp_ms):
             self._by_rest(request)
         return True
