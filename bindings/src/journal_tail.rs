@@ -362,7 +362,6 @@ fn keep_syncing(shared: &Shared, mark: &File, mut mouth: UnixStream) {
         // The loop first: requests wait for it. A full pipe means that it has not yet heard of the
         // sync before: it will wake.
         let _ = mouth.write(&[1]);
-        cores::step_aside();
         shared.done.notify_all();
         if synced.is_err() {
             return;
@@ -434,11 +433,6 @@ mod cores {
         period: u64,
     }
 
-    /// Lets those that were woken on this core run before the thread that asks goes on.
-    pub fn step_aside() {
-        unsafe { libc::sched_yield() };
-    }
-
     /// Lets the thread that asks run as soon as it is woken.
     pub fn go_first() {
         let size = size_of::<Attributes>() as u32;
@@ -457,6 +451,4 @@ mod cores {
     pub fn stay_at(_core: Option<usize>) {}
 
     pub fn go_first() {}
-
-    pub fn step_aside() {}
 }
