@@ -42,7 +42,7 @@ struct Callbacks {
 
 /// A Python strategy as the engine sees it.
 pub struct PyStrategy {
-    object: Py<PyAny>,
+    pub object: Py<PyAny>,
     wiring: Arc<Wiring>,
     callbacks: Callbacks,
     spare_bar: Option<Py<Bar>>,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList};
+use pyo3::{PyTraverseError, PyVisit};
 use veloz_core::account::Accounts;
 use veloz_core::desk::Desk;
 use veloz_core::engine::{Engine, StopPolicy};
@@ -86,6 +87,11 @@ impl Drop for Backtest {
 
 #[pymethods]
 impl Backtest {
+    /// Strategies may reach what owns their run: the collector sees through it.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.replay.engine.strategies().try_for_each(|strategy| visit.call(&strategy.object))
+    }
+
     /// Prepares a run.
     ///
     /// Args:

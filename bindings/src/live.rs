@@ -9,6 +9,7 @@ use std::sync::Arc;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use pyo3::{PyTraverseError, PyVisit};
 use veloz_core::account::Accounts;
 use veloz_core::desk::{Desk, Input, Recovery};
 use veloz_core::engine::{Engine, StopPolicy};
@@ -203,6 +204,11 @@ fn paper_of(settings: &Bound<'_, PyDict>, desk: &Desk) -> PyResult<Option<Paper>
 
 #[pymethods]
 impl LiveEngine {
+    /// Strategies may reach what owns their engine: the collector sees through it.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.live.engine.strategies().try_for_each(|strategy| visit.call(&strategy.object))
+    }
+
     #[new]
     fn new(
         py: Python<'_>,
@@ -453,19 +459,19 @@ impl LiveEngine {
         self.guarded(|live, _| Ok(live.wind_down(now_ns)?))
     }
 
-    /// unflattened() -> list[int]
+    /// to_unwind() -> list[int]
     ///
-    /// Rows of strategies that have left by the policy "flatten", have no open order, and hold
-    /// something all the same.
-    fn unflattened(&mut self) -> Vec<u16> {
-        self.live.engine.unflattened()
+    /// Rows of strategies that have left and whose stop policy is not done: an order is open that
+    /// nobody cancels, or something is held that can be closed.
+    fn to_unwind(&mut self) -> Vec<u16> {
+        self.live.engine.to_unwind()
     }
 
-    /// flatten_rest(strategy: int, now_ns: int) -> None
+    /// unwind_rest(strategy: int, now_ns: int) -> None
     ///
-    /// Closes what such a strategy holds.
-    fn flatten_rest(&mut self, strategy: u16, now_ns: i64) -> PyResult<()> {
-        self.guarded(|live, _| Ok(live.flatten_rest(strategy, now_ns)?))
+    /// Cancels and closes what is left of such a strategy.
+    fn unwind_rest(&mut self, strategy: u16, now_ns: i64) -> PyResult<()> {
+        self.guarded(|live, _| Ok(live.unwind_rest(strategy, now_ns)?))
     }
 
     /// save_states(now_ns: int) -> None

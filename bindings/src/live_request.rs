@@ -43,6 +43,7 @@ pub struct LiveRequest {
     replaces: String,
     symbol: String,
     is_conditional: bool,
+    is_reducing: bool,
     draft: Option<Py<BinanceRequest>>,
     refusal: String,
     terms: Terms,
@@ -144,6 +145,10 @@ impl LiveRequest {
             replaces,
             symbol: instrument.venue_symbol.clone(),
             is_conditional,
+            is_reducing: match request.kind {
+                RequestKind::Place(spec) => spec.reduce_only || spec.close_position,
+                _ => false,
+            },
             draft,
             refusal,
             terms,
@@ -230,6 +235,12 @@ impl LiveRequest {
     #[getter]
     fn is_conditional(&self) -> bool {
         self.is_conditional
+    }
+
+    /// bool: True if it places an order that can only make a position smaller.
+    #[getter]
+    fn is_reducing(&self) -> bool {
+        self.is_reducing
     }
 
     /// str: Why the venue cannot be asked this; empty if it can.

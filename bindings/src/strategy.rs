@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
+use pyo3::{PyTraverseError, PyVisit};
 use veloz_core::order::{OrderSpec, OrderType, Side, Tif};
 use veloz_core::units::small_to_f64;
 
@@ -109,6 +110,20 @@ impl StrategyBase {
 
 #[pymethods]
 impl StrategyBase {
+    /// Its timers call its own methods: a circle that the collector must see.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self.wiring.get().map(|wiring| wiring.timers.try_borrow()) {
+            Some(Ok(timers)) => timers.iter().try_for_each(|(callback, _)| visit.call(callback)),
+            _ => Ok(()),
+        }
+    }
+
+    fn __clear__(&self) {
+        let timers = self.wiring.get().and_then(|wiring| wiring.timers.try_borrow_mut().ok());
+        // Taken out first: what they call when they end may look at the list.
+        drop(timers.map(|mut timers| std::mem::take(&mut *timers)));
+    }
+
     #[new]
     #[pyo3(signature = (*_args, **_kwargs))]
     fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, pyo3::types::PyDict>>) -> Self {

@@ -175,6 +175,11 @@ impl<S: Strategy> Engine<S> {
         &mut self.seats[row as usize - 1].strategy
     }
 
+    /// All strategies, in the order of their rows.
+    pub fn strategies(&self) -> impl Iterator<Item = &S> {
+        self.seats.iter().map(|seat| &seat.strategy)
+    }
+
     /// The strategy of a row.
     #[must_use]
     pub fn strategy(&self, row: u16) -> &S {

@@ -76,14 +76,14 @@ impl<S: Strategy> Live<S> {
         Ok(())
     }
 
-    /// Closes what a strategy that has left still holds; see [`Engine::flatten_rest`].
+    /// Cancels and closes what is left of a strategy that has left; see [`Engine::unwind_rest`].
     ///
     /// # Errors
     ///
     /// [`EngineError`] if the desk cannot go on.
-    pub fn flatten_rest(&mut self, row: u16, now_ns: i64) -> Result<(), EngineError> {
+    pub fn unwind_rest(&mut self, row: u16, now_ns: i64) -> Result<(), EngineError> {
         self.engine.desk.now_ns = now_ns;
-        self.engine.flatten_rest(row)?;
+        self.engine.unwind_rest(row)?;
         self.collect();
         if self.paper.is_some() {
             self.advance(now_ns)?;

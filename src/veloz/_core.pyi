@@ -1549,8 +1549,6 @@ class LiveEngine:
         """
     def fills(self, account: int, symbol: str, body: bytes | str, ts_recv_ns: int) -> int:
         """Trades of the account in one symbol, as REST lists them; known ones are passed over."""
-    def flatten_rest(self, strategy: int, now_ns: int) -> None:
-        """Closes what such a strategy holds."""
     def found(self, account: int, body: bytes | str, ts_recv_ns: int) -> int:
         """Orders as the venue describes them, of a query or a listing. Bits as `user_frame`."""
     def frame(
@@ -1689,9 +1687,9 @@ class LiveEngine:
         """Hands over the requests that are to leave, in order. Of a poisoned engine: a cancel of every
         order that may be open, once. What the venue cannot be asked goes back as never sent.
         """
-    def unflattened(self) -> list[int]:
-        """Rows of strategies that have left by the policy "flatten", have no open order, and hold
-        something all the same.
+    def to_unwind(self) -> list[int]:
+        """Rows of strategies that have left and whose stop policy is not done: an order is open that
+        nobody cancels, or something is held that can be closed.
         """
     def unknown(self, number: int, reason: str, ts_recv_ns: int) -> None:
         """A request may have been carried out."""
@@ -1705,6 +1703,8 @@ class LiveEngine:
         """Private events may have been missed: no new order until `synced`. What is frozen for another
         reason stays so after it.
         """
+    def unwind_rest(self, strategy: int, now_ns: int) -> None:
+        """Cancels and closes what is left of such a strategy."""
     def user_frame(
         self, account: int, payload: bytes | bytearray | memoryview | str, ts_recv_ns: int
     ) -> int:
@@ -1754,6 +1754,9 @@ class LiveRequest:
     @property
     def is_conditional(self) -> bool:
         """True if the order waits for a trigger."""
+    @property
+    def is_reducing(self) -> bool:
+        """True if it places an order that can only make a position smaller."""
     @property
     def kind(self) -> str:
         """ "place", "amend", "cancel" or "cancel_all"; "rehearsal" of what is never sent."""

@@ -327,3 +327,31 @@ class Entering(vz.Strategy):
     def on_quote(self, quote):
         if self.order is None:
             self.order = self.buy(self.symbol, self.qty)
+
+
+class Hasty(vz.Strategy):
+    """Asks for more than the venue's limits let through, and takes most of it back at once."""
+
+    stop_policy = "flatten"
+    symbol = vz.Symbol("binance:BTC/USDT:USDT", doc="What is traded.")
+    qty = vz.Qty("0.01", doc="Size of an order.")
+    quotes = vz.Quotes("symbol")
+
+    def on_start(self):
+        self.bid = None
+        self.turn = 0
+        self.every("10ms", self.act)
+
+    def on_quote(self, quote):
+        self.bid = quote.bid_price
+
+    def act(self):
+        if self.bid is None:
+            return
+        self.turn += 1
+        if self.turn % 50 == 0:
+            self.buy(self.symbol, self.qty)
+        price = self.round_price(self.symbol, self.bid * 0.9, "down")
+        order = self.buy(self.symbol, self.qty, price=price)
+        if self.turn % 10:
+            self.cancel_order(order)

@@ -112,3 +112,54 @@ def test_what_the_venue_does_not_let_us_close_is_left_to_a_person() -> None:
     assert outcome["wound_down"] is False
     assert place.simulation.faults.counts()["F-C11"] == 4
     assert [row["qty"] for row in outcome["positions"]] == ["0.01"]
+
+
+@pytest.mark.parametrize("after_s", [1.0, 7.0])
+def test_a_strategy_that_used_the_limits_up_is_wound_down_all_the_same(after_s: float) -> None:
+    """Its orders still wait here when it is stopped: they never leave; what it holds is sold."""
+    place = Place(154)
+    limits = {"max_orders_per_second": "1000"}
+
+    async def main() -> dict[str, Any]:
+        async with place.open():
+            stop = Stop()
+            seat = Seat(f"{FILE}:Hasty", {"qty": SYMBOLS["usdm"][2]})
+            settings = place.settings("live", seat, limits=limits, records_market=True)
+            run = asyncio.create_task(place.trade(settings, place.boot(), stop))
+            await until(lambda: "started" in [name for name, _ in place.told])
+            await asyncio.sleep(after_s)
+            stop.ask()
+            return await run
+
+    outcome = place.world.run(main())
+    assert outcome["wound_down"] is True, place.words("not_wound_down")
+    assert outcome["positions"] == []
+    assert outcome["differences"] == []
+    assert place.exchange.open_orders(place.owner, Market.USDM) == []
+    row = outcome["sessions"]["usdm"]
+    assert row["orders"]["refused"] == 0  # no cancel came before its order
+    check_ledger(place, outcome, ["usdm"])
+    assert check_law(place.world.host("engine").disk, FOLDER).holds
+
+
+def test_a_cancel_that_the_venue_refused_is_asked_for_again() -> None:
+    place = Place(155)
+
+    async def main() -> dict[str, Any]:
+        async with place.open():
+            stop = Stop()
+            seat = Seat(f"{FILE}:Waiting", {"has_stop": 0})
+            settings = place.settings("live", seat, records_market=True)
+            run = asyncio.create_task(place.trade(settings, place.boot(), stop))
+            await until(lambda: bool(place.exchange.open_orders(place.owner, Market.USDM)))
+            await asyncio.sleep(1.0)
+            refused = {"fault": "F-C11", "when": {"request": "order.cancel", "nth": 1}, "args": {}}
+            place.simulation.faults.add(refused)
+            stop.ask()
+            return await run
+
+    outcome = place.world.run(main())
+    assert place.simulation.faults.counts()["F-C11"] == 1
+    assert outcome["wound_down"] is True, place.words("not_wound_down")
+    assert place.exchange.open_orders(place.owner, Market.USDM) == []
+    assert check_law(place.world.host("engine").disk, FOLDER).holds

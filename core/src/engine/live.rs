@@ -7,14 +7,15 @@ use crate::desk::{Input, InputError, Notice, RecoveredNotice, Recovery};
 use crate::facts;
 use crate::instrument::{InstrumentId, Kind};
 use crate::journal::{first_difference, JournalError, Reader};
-use crate::order::{OrderSpec, OrderType, PositionSide, Side};
+use crate::order::{OrderId, OrderSpec, OrderType, PositionSide, Side};
+use crate::order_state::Pending;
 use crate::strategy::{wants, Event, Fault, Port, Strategy, SystemEvent, SystemKind};
 
 /// The state of a strategy that was stopped by its policy.
 const WOUND_DOWN: u8 = 4;
 
-/// State of a strategy that has left, and closed what an order under way had brought.
-const FLATTENED_AGAIN: u8 = 5;
+/// State of a strategy that has left, and had to cancel or close once more.
+const UNWOUND_AGAIN: u8 = 5;
 
 /// Why a run does not verify.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,31 +87,47 @@ impl<S: Strategy> Engine<S> {
         self.settle()
     }
 
-    /// Strategies that have left, were to hold nothing, and hold something that can be closed: an
-    /// order that was under way has traded since. None while an order of theirs is open: what it
-    /// comes to is not known yet.
+    /// Strategies that have left and whose stop policy is not done: an order of theirs is open and
+    /// nobody cancels it, or one that was under way has traded since and what it brought can be
+    /// closed. While an order is open nothing is closed: what it comes to is not known yet.
     #[must_use]
-    pub fn unflattened(&mut self) -> Vec<u16> {
+    pub fn to_unwind(&mut self) -> Vec<u16> {
         let rows = 1..=self.seats.len() as u16;
-        rows.filter(|row| !self.rest_of(*row).is_empty()).collect()
+        rows.filter(|row| !self.left_open(*row).is_empty() || !self.rest_of(*row).is_empty())
+            .collect()
     }
 
-    /// Closes what a strategy still holds by [`unflattened`](Self::unflattened).
+    /// Cancels and closes what [`to_unwind`](Self::to_unwind) found of a strategy.
     ///
     /// # Errors
     ///
     /// [`EngineError`] if the desk cannot go on.
-    pub fn flatten_rest(&mut self, row: u16) -> Result<(), EngineError> {
-        let rest = self.rest_of(row);
-        if !rest.is_empty() {
-            self.note_state(row, FLATTENED_AGAIN, "");
+    pub fn unwind_rest(&mut self, row: u16) -> Result<(), EngineError> {
+        let (open, rest) = (self.left_open(row), self.rest_of(row));
+        if !open.is_empty() || !rest.is_empty() {
+            self.note_state(row, UNWOUND_AGAIN, "");
             let seat = &self.seats[usize::from(row) - 1];
             let mut port = Port::new(&mut self.desk, row, seat.account, &seat.routes);
+            for id in open {
+                port.cancel(id);
+            }
             for spec in rest {
                 port.place(spec, Some(Box::from(&b"stop policy: flatten\0"[..])));
             }
         }
         self.settle()
+    }
+
+    /// Orders of a strategy that has left, which were to be cancelled and are not being cancelled:
+    /// the venue did not know them yet when it was asked, or the cancel never left.
+    fn left_open(&mut self, row: u16) -> Vec<OrderId> {
+        let seat = &self.seats[usize::from(row) - 1];
+        if seat.running || seat.stop_policy == StopPolicy::Hold {
+            return Vec::new();
+        }
+        let port = Port::new(&mut self.desk, row, seat.account, &seat.routes);
+        let orders = port.own_open(None).filter_map(|id| port.desk().orders.get(id));
+        orders.filter(|order| order.cancel == Pending::None).map(|order| order.id).collect()
     }
 
     fn rest_of(&mut self, row: u16) -> Vec<OrderSpec> {
@@ -413,8 +430,8 @@ impl<S: Strategy> Engine<S> {
             Input::State { fact, .. } if fact.state == 0 => self.start(),
             Input::State { fact, .. } if fact.state == 1 => self.stop(),
             Input::State { fact, .. } if fact.state == WOUND_DOWN => self.wind_down(),
-            Input::State { fact, .. } if fact.state == FLATTENED_AGAIN => {
-                self.flatten_rest(fact.strategy)
+            Input::State { fact, .. } if fact.state == UNWOUND_AGAIN => {
+                self.unwind_rest(fact.strategy)
             }
             // A fault that no event explains: the strategy raised when it was to save its state.
             Input::State { fact, .. } if fact.state == 2 => {

@@ -53,12 +53,20 @@ class Priority(IntEnum):
     CANCEL = 0
     RESOLVE = 1
     """A query that settles what became of a request."""
-    ORDER = 2
-    DATA = 3
+    REDUCE = 2
+    """An order that can only make a position smaller."""
+    ORDER = 3
+    DATA = 4
 
 
 # Of each window so much is left to those who are more urgent, in hundredths.
-_RESERVED = {Priority.CANCEL: 0, Priority.RESOLVE: 5, Priority.ORDER: 10, Priority.DATA: 30}
+_RESERVED = {
+    Priority.CANCEL: 0,
+    Priority.RESOLVE: 5,
+    Priority.REDUCE: 5,
+    Priority.ORDER: 10,
+    Priority.DATA: 30,
+}
 
 
 class Limits:
@@ -105,6 +113,12 @@ class Limits:
         if self._queue and self._queue[0][0] <= priority:
             return False
         return self._take(price, priority)
+
+    def has_room(self, price: Price, priority: Priority) -> bool:
+        """Whether `take_priced` would take it now, as far as this process alone can say."""
+        if self.silent_s > 0 or (self._queue and self._queue[0][0] <= priority):
+            return False
+        return price.is_there(self._now_ns(), _RESERVED[priority])
 
     async def take(self, cost: Mapping[str, int], priority: Priority) -> float:
         """Waits until the units can be taken, the urgent before the others.

@@ -179,6 +179,11 @@ class VenueRequest(Protocol):
         ...
 
     @property
+    def is_reducing(self) -> bool:
+        """True if it places an order that can only make a position smaller."""
+        ...
+
+    @property
     def encoded(self) -> EncodedRequest:
         """The request in the venue's words."""
         ...

@@ -28,6 +28,7 @@ class Request:
     encoded: Any
     is_conditional: bool = False
     replaces: str = ""
+    is_reducing: bool = False
 
 
 @dataclass
@@ -74,7 +75,15 @@ class Bookkeeper:
 
     # What tests do.
 
-    def place(self, side: str = "buy", qty: str = "1", price: str = "1.50", **more: Any) -> str:
+    def place(
+        self,
+        side: str = "buy",
+        qty: str = "1",
+        price: str = "1.50",
+        *,
+        is_reducing: bool = False,
+        **more: Any,
+    ) -> str:
         client_id = wire_id(1, 1, len(self.orders) + 1)
         units = [int(Decimal(v) * 10**s) for v, s in zip((price, qty), self.scales(), strict=True)]
         encoded = self.encoder.place(
@@ -82,6 +91,7 @@ class Bookkeeper:
         )
         self.orders[client_id] = Order(client_id, 1 if side == "buy" else -1)
         self._ask("place", client_id, encoded)
+        self.outbox[-1].is_reducing = is_reducing
         return client_id
 
     def stop(self, side: str, qty: str, trigger: str) -> str:

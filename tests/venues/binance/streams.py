@@ -178,6 +178,9 @@ class NoLimits:
         self.charged.append((weight, orders, priority))
         return True
 
+    def has_room(self, weight: int, orders: int, priority: Priority) -> bool:
+        return not self.is_closed
+
     def look_ahead(self) -> None:
         """There is nothing to look at."""
 

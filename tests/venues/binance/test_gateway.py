@@ -406,6 +406,77 @@ def test_cancels_overtake_orders_when_the_limits_are_short() -> None:
     assert ranks[:2] == [Priority.CANCEL, Priority.ORDER]
 
 
+def test_an_order_that_is_cancelled_before_it_could_be_sent_never_leaves() -> None:
+    trader = Trader(31)
+
+    async def act() -> tuple[str, str]:
+        trader.budget.is_closed = True
+        cancelled, kept = trader.place(), trader.place()
+        await asyncio.sleep(0.1)
+        trader.cancel(cancelled)
+        await asyncio.sleep(0.1)
+        trader.budget.is_closed = False
+        await asyncio.sleep(1.0)
+        return cancelled, kept
+
+    cancelled, kept = acted(trader, act)
+    assert trader.till.placed == [kept]
+    assert trader.engine.status(cancelled) == "not_sent"
+    assert trader.engine.words("refused", "unknown") == []
+    assert trader.engine.words("not_sent") == ["not_sent"] * 2  # the order and its cancel
+    assert trader.resolver.open == 0
+
+
+def test_an_order_and_its_cancel_in_one_event_leave_in_that_order() -> None:
+    trader = Trader(34)
+
+    async def act() -> str:
+        name = trader.engine.place()
+        trader.engine.cancel(name)
+        trader.gateway.pump()
+        await asyncio.sleep(1.0)
+        return name
+
+    name = acted(trader, act)
+    assert trader.till.placed == [name]
+    assert trader.engine.status(name) == "CANCELED"
+    assert trader.engine.words("refused", "unknown", "not_sent") == []
+
+
+def test_a_cancel_overtakes_an_amendment_of_its_order() -> None:
+    trader = Trader(32, market="usdm")
+
+    async def act() -> str:
+        name = trader.place()
+        await asyncio.sleep(1.0)
+        trader.budget.is_closed = True
+        trader.engine.amend(name, ("1", "1.40"), ("1", "1.50"))
+        trader.cancel(name)
+        trader.budget.is_closed = False
+        trader.gateway.pump()
+        await asyncio.sleep(1.0)
+        return name
+
+    name = acted(trader, act)
+    assert trader.engine.status(name) == "CANCELED"
+
+
+def test_orders_that_reduce_a_position_go_before_those_that_may_not() -> None:
+    trader = Trader(33, market="usdm")
+
+    async def act() -> tuple[str, str]:
+        trader.budget.is_closed = True
+        opening = trader.place()
+        closing = trader.place("sell", is_reducing=True)
+        trader.budget.is_closed = False
+        trader.gateway.pump()
+        await asyncio.sleep(1.0)
+        return opening, closing
+
+    opening, closing = acted(trader, act)
+    assert trader.till.placed == [closing, opening]
+
+
 def test_f_l01_no_order_leaves_while_the_venues_time_is_not_known() -> None:
     trader = Trader(19)
 

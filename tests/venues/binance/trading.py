@@ -112,8 +112,8 @@ class Trader:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def place(self, **words: str) -> str:
-        client_id = self.engine.place(**words)
+    def place(self, side: str = "buy", **words: Any) -> str:
+        client_id = self.engine.place(side, **words)
         self.gateway.pump()
         return client_id
 

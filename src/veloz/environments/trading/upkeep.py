@@ -19,7 +19,7 @@ __all__ = ["Upkeep"]
 
 _BEAT_S = 1.0
 _POLL_S = 0.05
-_FLATTEN_MOST = 3
+_UNWIND_MOST = 3
 _IDLE_NS = 20_000_000
 _COLLECT_EVERY_NS = 10_000_000_000
 _STAGES = ("callback", "request", "written", "fill")
@@ -44,7 +44,7 @@ class Upkeep:
         self._is_collecting = False
         self._collected_ns = 0
         self._told: set[int] = set()
-        self._flattened = 0
+        self._unwound = 0
         self._snapshot: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
@@ -135,7 +135,7 @@ class Upkeep:
         # On spot the fee of the closing order itself leaves a crumb below the lot.
         contracts = {row["symbol"] for row in self._run.tables.instruments if row["kind"] != "spot"}
         held = [row for row in self._raw_positions() if row["symbol"] in contracts]
-        if any(row["strategy"] in flat for row in held) or self._engine.unflattened():
+        if any(row["strategy"] in flat for row in held) or self._engine.to_unwind():
             return False
         return not self.undecided()
 
@@ -159,8 +159,9 @@ class Upkeep:
                 return False
             # Absence is proved by a listing past the deadline: a doubt takes its time. What an
             # order under way has brought is closed once that is known, and that takes its own.
-            is_in_doubt = self.undecided() > 0 and now_ns() < doubt_until_ns
-            if is_in_doubt or self.flatten_rest():
+            # The venue's limits do too, when a strategy has used them up.
+            is_held_up = self.undecided() > 0 or not self._may_order()
+            if (is_held_up and now_ns() < doubt_until_ns) or self.unwind_rest():
                 until_ns = now_ns() + most_ns
             if now_ns() > until_ns:
                 self._run.tell("not_wound_down", self.left_open())
@@ -168,21 +169,29 @@ class Upkeep:
             await asyncio.sleep(_POLL_S)
         return True
 
-    def flatten_rest(self) -> bool:
-        """Closes what an order brought that was under way when its strategy had to leave.
+    def unwind_rest(self) -> bool:
+        """Cancels what is open and closes what is held in spite of the stop policies.
+
+        An order that was under way when its strategy had to leave may have traded since, and the
+        venue may have known nothing yet of one that it was to cancel.
 
         Returns:
-            True if something was ordered. Nothing is while an order or a request is undecided, nor
-            again and again: what the venue does not let us close, a person does.
+            True if something was ordered. Nothing is while a request is undecided or the venue's
+            limits allow none, nor again and again: what the venue does not let us end, a person
+            does.
         """
-        if self._flattened >= _FLATTEN_MOST or self.undecided():
+        if self._unwound >= _UNWIND_MOST or self.undecided() or not self._may_order():
             return False
-        rows = self._engine.unflattened()
+        rows = self._engine.to_unwind()
         for row in rows:
-            self._engine.flatten_rest(row, self._run.shell.now_ns())
+            self._engine.unwind_rest(row, self._run.shell.now_ns())
             self._run.shell.settle()
-        self._flattened += bool(rows)
+        self._unwound += bool(rows)
         return bool(rows)
+
+    def _may_order(self) -> bool:
+        parts = self._run.connections.values()
+        return all(part.gateway.may_order for part in parts if part.gateway is not None)
 
     def left_open(self) -> dict[str, Any]:
         """What keeps a run from being wound down."""

@@ -66,11 +66,18 @@ class BinanceBudget:
 
     def take(self, weight: int, orders: int, priority: Priority) -> bool:
         """Charges a request if it may be sent at once."""
+        return self.limits.take_priced(self._price(weight, orders), priority)
+
+    def has_room(self, weight: int, orders: int, priority: Priority) -> bool:
+        """Whether `take` would take it now; nothing is charged."""
+        return self.limits.has_room(self._price(weight, orders), priority)
+
+    def _price(self, weight: int, orders: int) -> Price:
         price = self._prices.get((weight, orders))
         if price is None:
             cost = {_WEIGHT: weight} | (dict.fromkeys(self._orders, orders) if orders else {})
             price = self._prices[weight, orders] = self.limits.price(cost)
-        return self.limits.take_priced(price, priority)
+        return price
 
     def look_ahead(self) -> None:
         """Looks now at what the next request would have to look at."""

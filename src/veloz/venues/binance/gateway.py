@@ -222,17 +222,30 @@ class BinanceGateway:
         now_ns = self._monotonic_ns()
         if len(requests) == 1 and not self._queue:  # as nearly always: nobody goes before it
             request = requests[0]
-            rank = Priority.CANCEL if request.kind in _CANCELS else Priority.ORDER
+            rank = _rank(request)
             if self._leave(rank, now_ns, request, now_ns):
                 return
             self._enqueue(rank, now_ns, request)
-        else:
-            for request in requests:
-                rank = Priority.CANCEL if request.kind in _CANCELS else Priority.ORDER
-                self._enqueue(rank, now_ns, request)
-            self._drain(now_ns)
+            self._wake.set()
+            return
+        withdrawn: list[VenueRequest] = []
+        for request in requests:
+            rank = _rank(request)
+            is_cancel = rank is Priority.CANCEL and bool(self._queue)
+            if is_cancel and (order := self._withdraw(request.client_order_id, now_ns)):
+                withdrawn += (order, request)
+                continue
+            self._enqueue(rank, now_ns, request)
+        self._drain(now_ns)
         if self._queue:
             self._wake.set()
+        for request in withdrawn:
+            self._not_sent(request, "it was cancelled before it could be sent")
+
+    @property
+    def may_order(self) -> bool:
+        """True if the venue's limits have room for an order that reduces a position."""
+        return self._budget.has_room(*_COSTS["place"], Priority.REDUCE)
 
     @property
     def is_idle(self) -> bool:
@@ -349,6 +362,30 @@ class BinanceGateway:
         if not self._write(socket, request, frame, timestamp_ms):
             self._by_rest(request)
         return True
+
+    def _withdraw(self, client_order_id: str, now_ns: int) -> VenueRequest | None:
+        """Takes an order that has to wait here out of the queue, because it is to be cancelled.
+
+        The cancel would overtake it: the venue would know no such order, and then get it. An order
+        that may be written is written, and its cancel behind it.
+        """
+        if self._waiting(client_order_id) is None:
+            return None
+        self._drain(now_ns)
+        place = self._waiting(client_order_id)
+        if place is None:
+            return None
+        *_, request = self._queue.pop(place)
+        heapq.heapify(self._queue)
+        return request
+
+    def _waiting(self, client_order_id: str) -> int | None:
+        """Where in the queue the request is that gives life to an order."""
+        for place, (_, _, _, request) in enumerate(self._queue):
+            begins = request.kind == "place" or request.replaces
+            if begins and request.client_order_id == client_order_id:
+                return place
+        return None
 
     def _is_algo(self, request: VenueRequest) -> bool:
         return request.is_conditional and CAPABILITIES[self._hosts.market].has_algo_orders
@@ -543,6 +580,12 @@ class BinanceGateway:
                 await self._wake.wait()
         except TimeoutError:
             return
+
+
+def _rank(request: VenueRequest) -> Priority:
+    if request.kind in _CANCELS:
+        return Priority.CANCEL
+    return Priority.REDUCE if request.is_reducing else Priority.ORDER
 
 
 def _parts(batch: list[VenueRequest], answer: RestAnswer) -> list[tuple[VenueRequest, int, bytes]]:
