@@ -16,13 +16,14 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import uvloop
 from timing import arguments, emit
 
 from veloz._core import Journal
+from veloz.net.real.awake import awake
 from veloz.net.real.host import RealFiles, RealThreads
 from veloz.storage.journal_resume import open_journal
 from veloz.storage.journal_tail import native_tail
@@ -190,7 +191,14 @@ def main() -> None:
     """Run the bench and print its lines."""
     parser = arguments("J1 to J3: the journal on a disk.", n=0)
     parser.add_argument("what", nargs="?", choices=list(SIZES), help="one of them; else all")
+    parser.add_argument("--awake", action="store_true", help="as `veloz run --awake`")
     args = parser.parse_args()
+    with awake() if args.awake else nullcontext():
+        measure(args)
+
+
+def measure(args) -> None:
+    """Each of what was asked for, in a folder of its own."""
     for what in [args.what] if args.what else list(SIZES)[::-1]:
         n = args.n or SIZES[what]
         with fresh(args.data) as folder:

@@ -1,6 +1,6 @@
 """L1: from the socket to the strategy, and to the wire, over loopback.
 
-    python benches/latency.py FOLDER [--n 36000] [--rate 2000] [--policy os]
+    python benches/latency.py FOLDER --awake [--n 36000] [--rate 2000] [--policy os]
 
 `veloz exchange` sends recorded depth, trades and quotes in a process of its own, and `veloz run`
 trades on it in another with `strategies/probe.py`: the commands as a user has them. The times are

@@ -126,7 +126,7 @@ impl Shared {
 ///     sequence: The last batch that is durable already.
 ///
 /// Raises ValueError if the policy is none of the three, and OSError if a file cannot be opened.
-#[pyclass(module = "veloz._core")]
+#[pyclass(subclass, module = "veloz._core")]
 pub struct JournalTail {
     policy: Policy,
     shared: Arc<Shared>,

@@ -15,6 +15,7 @@ mod journal;
 mod journal_cursor;
 #[cfg(unix)]
 mod journal_tail;
+mod leaving;
 mod link;
 mod live;
 mod live_asking;
@@ -67,6 +68,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<order::Order>()?;
     bars::register(module)?;
     feed::register(module)?;
+    leaving::register(module)?;
     live::register(module)?;
     signer::register(module)?;
     user_data::register(module)?;

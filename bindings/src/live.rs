@@ -67,7 +67,7 @@ pub struct Awaited {
 ///     instruments (list[dict[str, Any]]): Dicts with the fields of an instrument; scaled.
 ///     settings (dict[str, Any]): `accounts` (one market name each: "spot", "usdm", "coinm"), `hedge` (one bool each), `instance` and
 ///         `epoch` of the wire ids, `limits`, `leverage` (by instrument), `build`, `account`,
-///         `remembers_ns`, `records_market`, `check_identity`; for paper also `paper` (True),
+///         `remembers_ns`, `records_market`, `check_identity`, `rehearses` (what it asks is never sent); for paper also `paper` (True),
 ///         `venue`, `levels`, `entry_latency`, `report_latency`, `seed`, `patience_ns`.
 #[pyclass(unsendable, module = "veloz._core")]
 pub struct LiveEngine {
@@ -88,6 +88,8 @@ pub struct LiveEngine {
     pub latencies: Latencies,
     /// What `next_ns` said when it was read last.
     pub told_next_ns: Option<i64>,
+    /// Its requests are rehearsals, and are never sent.
+    pub rehearses: bool,
 }
 
 impl Drop for LiveEngine {
@@ -297,6 +299,7 @@ impl LiveEngine {
             rescued: BTreeSet::new(),
             latencies: Latencies::default(),
             told_next_ns: None,
+            rehearses: get_or(settings, "rehearses", false)?,
         })
     }
 

@@ -107,7 +107,7 @@ impl LiveEngine {
     /// not_sent(number: int, reason: str, ts_recv_ns: int) -> None
     ///
     /// No byte of a request left this host.
-    fn not_sent(&mut self, number: u64, reason: &str, ts_recv_ns: i64) -> PyResult<()> {
+    pub fn not_sent(&mut self, number: u64, reason: &str, ts_recv_ns: i64) -> PyResult<()> {
         let never = |(order, asked)| Input::NeverLeft { order, asked, reason: reason.into() };
         self.settle_request(number, ts_recv_ns, never)
     }

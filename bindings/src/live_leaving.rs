@@ -5,7 +5,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 use veloz_core::desk::Recovery;
 use veloz_core::journal::{Header, Journal, Reader};
-use veloz_core::order::{OrderSpec, OrderType, Request, RequestKind, Side};
+use veloz_core::market::Quote;
+use veloz_core::order::{Request, RequestKind};
 
 use crate::errors;
 use crate::live::{Awaited, LiveEngine};
@@ -41,10 +42,9 @@ impl LiveEngine {
             self.next_number += 1;
             self.asked.insert(number, Awaited { request, is_doubted: false });
             self.latencies.leaves(number);
-            let sequence = desk.journal.sequence();
-            let encoders = &mut self.encoders;
-            let made = LiveRequest::new(py, desk, encoders, number, sequence, request)?;
-            leaving.push(made);
+            // What is rehearsed has no number, and waits for no batch.
+            let named = if self.rehearses { (0, 0) } else { (number, desk.journal.sequence()) };
+            leaving.push(LiveRequest::new(py, desk, &mut self.encoders, named, request)?);
         }
         self.latencies.rest();
         Ok(leaving)
@@ -63,20 +63,41 @@ impl LiveEngine {
         u8::from(has_pending) | u8::from(has_listens) << 1 | u8::from(is_moved) << 2
     }
 
-    /// rehearse(account: int) -> LiveRequest
+    /// rehearse(account: int, now_ns: int) -> None
     ///
-    /// A request such as `take_requests` hands over, of no order: its number is 0, its quantity and
-    /// price are one unit, which no venue takes. It is never sent. Made now and then, it keeps at
-    /// hand what an order needs on its way.
-    fn rehearse(&mut self, py: Python<'_>, account: u16) -> PyResult<LiveRequest> {
+    /// Of an engine with the setting `rehearses`: what it asked for before is ended as never sent, and
+    /// its strategies hear a quote of the account's first instrument. What they order then goes the
+    /// whole way of an order; its kind is "rehearsal", and nobody sends it.
+    ///
+    /// Raises:
+    ///     ValueError: The engine is one that trades, or the account has no instrument.
+    fn rehearse(&mut self, account: u16, now_ns: i64) -> PyResult<()> {
+        if !self.rehearses {
+            return Err(PyValueError::new_err("an engine that trades is not rehearsed with"));
+        }
         let kind = self.seat(account)?.market.kind();
-        let desk = &self.live.engine.desk;
-        let row = desk.instruments.iter().position(|instrument| instrument.kind == kind);
+        let row = self.desk().instruments.iter().position(|instrument| instrument.kind == kind);
         let row = row.ok_or_else(|| PyValueError::new_err("the account has no instrument"))?;
-        let spec = OrderSpec::new(row as u32, Side::Buy, OrderType::Limit, 1, 1);
-        let kind = RequestKind::Place(spec);
-        let request = Request { order: 0, account, ts_sent: 0, kind, leg: 0 };
-        LiveRequest::new(py, desk, &mut self.encoders, 0, 0, request)
+        let asked: Vec<u64> = self.asked.keys().copied().collect();
+        for number in asked {
+            self.not_sent(number, "a rehearsal", now_ns)?;
+        }
+        let instrument = &self.desk().instruments[row];
+        let (price, qty) = (instrument.tick.max(1), instrument.lot.max(1));
+        let quote = Quote {
+            ts_exchange: now_ns,
+            ts_recv: now_ns,
+            instrument: row as u32,
+            bid_price: price,
+            bid_qty: qty,
+            ask_price: price * 2,
+            ask_qty: qty,
+            update_id: 0,
+        };
+        self.latencies.begin(&self.link, now_ns);
+        self.guarded(|live, _| live.hear(now_ns, None, |hears| Ok(hears.quote(&quote)?)))?;
+        self.latencies.end(&self.link, true, self.live.has_requests());
+        Ok(())
     }
 
     /// journal_pending() -> bytes

@@ -1,6 +1,8 @@
 //! `LiveRequest`: a request that a live engine has journalled and lets go.
 
+use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 use veloz_core::desk::Desk;
 use veloz_core::instrument::Kind;
 use veloz_core::order::{Request, RequestKind, Side};
@@ -57,14 +59,13 @@ struct Terms {
 }
 
 impl LiveRequest {
-    /// A request as it leaves: `number` names it to the shell, `sequence` is the last batch that
-    /// must be durable before.
+    /// A request as it leaves: its number names it to the shell, the sequence is that of the last
+    /// batch that must be durable before. A request without a number is a rehearsal.
     pub fn new(
         py: Python<'_>,
         desk: &Desk,
         encoder: &mut [Encoder; 3],
-        number: u64,
-        sequence: u64,
+        (number, sequence): (u64, u64),
         request: Request,
     ) -> PyResult<Self> {
         let order = desk.orders.get(request.order);
@@ -134,7 +135,7 @@ impl LiveRequest {
             sequence,
             request,
             kind: match request.kind {
-                RequestKind::Place(_) if number == 0 => "rehearsal",
+                _ if number == 0 => "rehearsal",
                 RequestKind::Place(_) => "place",
                 RequestKind::Amend { .. } | RequestKind::Replace { .. } => "amend",
                 RequestKind::Cancel => "cancel",
@@ -200,8 +201,15 @@ impl LiveRequest {
 
     /// str: "place", "amend", "cancel" or "cancel_all"; "rehearsal" of what is never sent.
     #[getter]
-    fn kind(&self) -> &'static str {
-        self.kind
+    fn kind<'py>(&self, py: Python<'py>) -> &'py Bound<'py, PyString> {
+        // Asked for again and again on the way: one object for each word.
+        match self.kind {
+            "place" => intern!(py, "place"),
+            "amend" => intern!(py, "amend"),
+            "cancel" => intern!(py, "cancel"),
+            "cancel_all" => intern!(py, "cancel_all"),
+            _ => intern!(py, "rehearsal"),
+        }
     }
 
     /// str: Wire id of the order; empty for a cancel-all. Of an amendment that cancels the order

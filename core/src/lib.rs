@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 pub mod account;
+pub mod allowance;
 pub mod bars;
 pub mod book;
 pub mod desk;

@@ -1027,6 +1027,42 @@ class BrokenHeader(ValueError):
     """The segment's header does not match its checksum: it was damaged, or never written whole."""
 
 @final
+class Bucket:
+    """One limit of a venue, and what is used of it.
+
+    Args:
+        name: As in the venue's header or documentation.
+        limit: Units in a window.
+        window_s: Length of a window; it begins at whole multiples of it since the epoch.
+        is_shared: It is the address's, so that all processes draw from it; not an account's own.
+    """
+    def __new__(cls, name: str, limit: int, window_s: int, *, is_shared: bool = True) -> Self: ...
+    def change(self, limit: int) -> None:
+        """The venue has changed the limit."""
+    @property
+    def is_shared(self) -> bool:
+        """It is the address's, so that all processes draw from it."""
+    @property
+    def limit(self) -> int:
+        """Units in a window."""
+    @property
+    def name(self) -> str:
+        """As in the venue's header or documentation."""
+    def roll(self, venue_ns: int) -> None:
+        """Starts the window anew if it is over; an old one is never opened again."""
+    def told(self, used: int) -> None:
+        """The venue says that so many units are used: that counts, unless we have counted more."""
+    @property
+    def used(self) -> int:
+        """Units in the window of now."""
+    @property
+    def window(self) -> int:
+        """Number of the window of now; -1 before the first."""
+    @property
+    def window_s(self) -> int:
+        """Length of a window."""
+
+@final
 class Declared:
     """Stands on a strategy's class in place of a parameter's declaration, and answers as it does.
 
@@ -1358,7 +1394,6 @@ class JournalReader:
     def whole_bytes(self) -> Any:
         """Bytes up to the end of the last whole frame."""
 
-@final
 class JournalTail:
     """Appends to the segment files of a live journal: one write a batch, syncs on a thread of its own.
 
@@ -1421,6 +1456,35 @@ class JournalTail:
         """The last batch that is on the device."""
 
 @final
+class Leave:
+    """Whether something may be asked of a venue now.
+
+    Args:
+        offset_ns: The venue's clock less the monotonic one.
+    """
+    def __new__(cls, offset_ns: int) -> Self: ...
+    def align(self, offset_ns: int) -> None:
+        """The venue's clock less the monotonic one is this."""
+    @property
+    def offset_ns(self) -> int:
+        """The venue's clock less the monotonic one, ns."""
+    def quiet(self, until_ns: int) -> None:
+        """Until then nobody else was asked for silence."""
+    @property
+    def quiet_until_ns(self) -> int:
+        """Until then, monotonic, nobody else was asked for silence; what came later is not known."""
+    def silence(self, until_ns: int) -> None:
+        """Nothing may be asked before; a silence is never shortened."""
+    @property
+    def silent_until_ns(self) -> int:
+        """Nothing may be asked before, monotonic, ns."""
+    def take(self, price: Price, now_ns: int, reserved: int) -> bool | None:
+        """Takes a price, if all of it may be taken now with so many hundredths of each limit left to
+        others: true if it did, false if it may not be. None if that is for others to say, who may
+        have been asked for silence or draw from the same limit: nothing is taken then.
+        """
+
+@final
 class Liquidation:
     """A public notice that somebody's position is being closed by force."""
     def __eq__(self, other: object, /) -> bool: ...
@@ -1459,7 +1523,7 @@ class LiveEngine:
         instruments (list[dict[str, Any]]): Dicts with the fields of an instrument; scaled.
         settings (dict[str, Any]): `accounts` (one market name each: "spot", "usdm", "coinm"), `hedge` (one bool each), `instance` and
             `epoch` of the wire ids, `limits`, `leverage` (by instrument), `build`, `account`,
-            `remembers_ns`, `records_market`, `check_identity`; for paper also `paper` (True),
+            `remembers_ns`, `records_market`, `check_identity`, `rehearses` (what it asks is never sent); for paper also `paper` (True),
             `venue`, `levels`, `entry_latency`, `report_latency`, `seed`, `patience_ns`.
     """
     def __new__(
@@ -1587,10 +1651,13 @@ class LiveEngine:
         """
     def refused(self, number: int, verdict: Any, ts_recv_ns: int) -> None:
         """The venue said no to a request, definitely; `verdict` has `reason`, `code` and `text`."""
-    def rehearse(self, account: int) -> LiveRequest:
-        """A request such as `take_requests` hands over, of no order: its number is 0, its quantity and
-        price are one unit, which no venue takes. It is never sent. Made now and then, it keeps at
-        hand what an order needs on its way.
+    def rehearse(self, account: int, now_ns: int) -> None:
+        """Of an engine with the setting `rehearses`: what it asked for before is ended as never sent, and
+        its strategies hear a quote of the account's first instrument. What they order then goes the
+        whole way of an order; its kind is "rehearsal", and nobody sends it.
+
+        Raises:
+            ValueError: The engine is one that trades, or the account has no instrument.
         """
     def renew(self, instruments: list[dict[str, Any]], note: str) -> None:
         """Takes other versions of the instruments over, all of them, in the order of their rows: what
@@ -1889,6 +1956,25 @@ class Position:
         """Profit of what is held, at the mark."""
 
 @final
+class Price:
+    """Units of buckets that are taken many times, all or none.
+
+    Args:
+        units: How many of each.
+        shares: Whether other processes draw from the shared ones as well.
+    """
+    def __new__(cls, units: list[tuple[Bucket, int]], shares: bool) -> Self: ...
+    def charge(self) -> None:
+        """Takes it."""
+    def is_there(self, venue_ns: int, reserved: int) -> bool:
+        """True if all of it may be taken now, with so many hundredths of each limit left to others.
+        Windows that are over are started anew.
+        """
+    @property
+    def shared(self) -> list[tuple[Bucket, int]]:
+        """What of it other processes draw from as well."""
+
+@final
 class Quote:
     """Best bid and best offer."""
     def __eq__(self, other: object, /) -> bool: ...
@@ -2126,6 +2212,31 @@ class StrategyBase:
 
         Open market orders of the strategy in the instrument count as done. Returns the order, or
         None if nothing is to do.
+        """
+
+@final
+class SureClock:
+    """Until when the venue's time is known without another look, and as what.
+
+    Args:
+        step_ns: By so much the wall clock may part from the monotonic one between two looks.
+        gap_ns: The wall clock less the monotonic one.
+    """
+    def __new__(cls, step_ns: int, gap_ns: int) -> Self: ...
+    def doubt(self) -> None:
+        """It is not known any more."""
+    @property
+    def gap_ns(self) -> int:
+        """The wall clock less the monotonic one, when they were looked at last, ns."""
+    def know(self, until_ns: int, window_ns: int, offset_ns: int) -> None:
+        """From here on, and as long as the monotonic clock says no more than `until_ns`, the venue's
+        time is the wall clock's plus an offset, surely within a window of that width.
+        """
+    def looked(self, gap_ns: int) -> None:
+        """The clocks were looked at."""
+    def stamp_ns(self, monotonic_ns: int, wall_ns: int, window_ns: int) -> int | None:
+        """The venue's time, if it is surely within a window of that width; None if that is to be looked
+        at, as after a step of the wall clock.
         """
 
 @final

@@ -57,6 +57,9 @@ class Wire:
     def close(self, code: int = 1000, reason: str = "") -> None:
         self.is_open, self.end = False, (code, reason)
 
+    def rehearse(self) -> None:
+        pass
+
     def abort(self) -> None:
         self.is_open, self.end = False, (None, "")
 

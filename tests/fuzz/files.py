@@ -190,7 +190,7 @@ class _Leases:
         del kind
         self._path.write_bytes(data)
         leases = Leases(RealFiles(), self._path, self._clock, is_engine=True)
-        bucket = Bucket("weight-1m", 6_000, 60.0)
+        bucket = Bucket("weight-1m", 6_000, 60)
         return leases.take([(bucket, 5)])
 
     def state(self) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from veloz.errors import ConfigError
 from veloz.exchange.model import OrderRequest
 from veloz.exchange.words import Market, OrderType, Side
 from veloz.net.simulated import Fate, Parcel, PowerLost
+from veloz.net.simulated.link import End
 from veloz.storage.journal import columns_of
 from veloz.storage.synthetic import Synthetic, synthesize
 
@@ -103,14 +105,18 @@ def test_a_live_run_ends_with_the_ledger_of_the_exchange(market: str) -> None:
 
 
 def test_rehearsed_orders_leave_no_trace_and_are_never_sent(monkeypatch: Any) -> None:
-    gone = [0]
+    gone: Counter[str] = Counter()
 
     def counted(self: Rehearsal) -> None:
-        gone[0] += 1
+        gone["begun"] += 1
         once(self)
+
+    def reached(self: End) -> None:
+        gone["at the wire"] += 1
 
     once = Rehearsal.once
     monkeypatch.setattr(Rehearsal, "once", counted)
+    monkeypatch.setattr(End, "rehearse", reached)
     told: list[dict[str, Any]] = []
     for is_alone in (False, True):
         place = Place(3)
@@ -126,7 +132,8 @@ def test_rehearsed_orders_leave_no_trace_and_are_never_sent(monkeypatch: Any) ->
         assert outcome["differences"] == []
         check_ledger(place, outcome, ["usdm", "spot"])
         told.append(outcome)
-    assert gone[0] > 2000
+    assert gone["begun"] > 6000
+    assert gone["at the wire"] > gone["begun"]  # two accounts; none while something is under way
     plain, rehearsed = told
     assert plain["orders"] > 20
     for what in ("orders", "fills", "refused", "journal", "state_hash"):

@@ -21,6 +21,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from veloz._core import SureClock
+
 if TYPE_CHECKING:
     from veloz.net.doors import Clock
 
@@ -72,9 +74,9 @@ class ClockOffset:
         self._good: deque[Reading] = deque(maxlen=keep)
         self._best: Reading | None = None
         self._doubtful: list[Reading] = []
-        # While nothing new is heard, the answer to one question stays the same until then.
-        self._sure_until_ns = self._sure_window_ns = self._sure_offset_ns = 0
-        self._gap_ns = clock.wall_ns() - clock.monotonic_ns()
+        self._monotonic_ns, self._wall_ns = clock.monotonic_ns, clock.wall_ns
+        # While nothing new is heard, the answer to one question stays the same for a time.
+        self._sure = SureClock(_STEP_NS, clock.wall_ns() - clock.monotonic_ns())
 
     def heard(self, asked_monotonic_ns: int, venue_ns: int, *, resolution_ns: int = 0) -> bool:
         """Takes an answer that has just been heard.
@@ -87,7 +89,7 @@ class ClockOffset:
         Returns:
             True if it counts; False if it is distrusted until others agree.
         """
-        self._sure_until_ns = 0
+        self._sure.doubt()
         self._look_at_own_clock()
         now_ns = self._clock.monotonic_ns()
         round_trip_ns = now_ns - asked_monotonic_ns
@@ -151,23 +153,18 @@ class ClockOffset:
 
     def stamp_ns(self, window_ns: int) -> int | None:
         """`venue_ns` where `may_sign` allows it, else None: what is asked for every order."""
-        now_ns, wall_ns = self._clock.monotonic_ns(), self._clock.wall_ns()
-        gap_ns = wall_ns - now_ns
-        is_sure = now_ns <= self._sure_until_ns and window_ns == self._sure_window_ns
-        if is_sure and -_STEP_NS <= gap_ns - self._gap_ns <= _STEP_NS:
-            self._gap_ns = gap_ns
-            return wall_ns + self._sure_offset_ns
-        return self._stamp_anew(window_ns)
+        stamp_ns = self._sure.stamp_ns(self._monotonic_ns(), self._wall_ns(), window_ns)
+        return self._stamp_anew(window_ns) if stamp_ns is None else stamp_ns
 
     def _stamp_anew(self, window_ns: int) -> int | None:
         best = self._find_best(self._look_at_own_clock()) if self.may_sign(window_ns) else None
         if best is None:
-            self._sure_until_ns = 0
+            self._sure.doubt()
             return None
         # So long its bound stays within the window, and it is not too old to count.
         grows_ns = (window_ns - best.error_ns) * 1_000_000 // _DRIFT_PPM
-        self._sure_until_ns = best.at_ns + min(grows_ns, self._most_age_ns)
-        self._sure_window_ns, self._sure_offset_ns = window_ns, best.offset_ns
+        until_ns = best.at_ns + min(grows_ns, self._most_age_ns)
+        self._sure.know(until_ns, window_ns, best.offset_ns)
         return self._clock.wall_ns() + best.offset_ns
 
     def _look_at_own_clock(self) -> int:
@@ -178,13 +175,13 @@ class ClockOffset:
         """
         now_ns = self._clock.monotonic_ns()
         gap_ns = self._clock.wall_ns() - now_ns
-        if abs(gap_ns - self._gap_ns) > _STEP_NS:
+        if abs(gap_ns - self._sure.gap_ns) > _STEP_NS:
             self.jumps += 1
             self._good.clear()
             self._best = None
             self._doubtful.clear()
-            self._sure_until_ns = 0
-        self._gap_ns = gap_ns
+            self._sure.doubt()
+        self._sure.looked(gap_ns)
         return now_ns
 
 

@@ -21,10 +21,10 @@ import asyncio
 import heapq
 import json
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from veloz._core import Bucket, Leave, Price
 from veloz.net.doors import Locked
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from veloz.net.doors import Clock, Files
 
-__all__ = ["Bucket", "Leases", "Limits", "Priority"]
+__all__ = ["Bucket", "Leases", "Limits", "Price", "Priority"]
 
 _NS = 1_000_000_000
 _SILENT = "silent_until_ns"
@@ -42,6 +42,9 @@ _LOOK_AGAIN_NS = 100_000_000
 """What another process was asked for is heard of so soon; a file is not read for every order."""
 _LEASE = 20
 """A lease is so small a part of a limit: few writes of the file, little left unused."""
+_NEVER_NS = (1 << 63) - 1
+_MOST_UNITS = 1 << 50
+"""What a venue says beyond that is no limit."""
 
 
 class Priority(IntEnum):
@@ -66,31 +69,6 @@ _RESERVED = {
 }
 
 
-@dataclass(slots=True)
-class Bucket:
-    """One limit.
-
-    Attributes:
-        name: As in the venue's header or documentation.
-        limit: Units in a window.
-        window_s: Length of a window; it begins at whole multiples of it since the epoch.
-        used: Units in the window of now.
-        window: Number of that window.
-        is_shared: It is the address's, so that all processes draw from it; not an account's own.
-    """
-
-    name: str
-    limit: int
-    window_s: int
-    used: int = 0
-    window: int = -1
-    is_shared: bool = True
-
-
-Price = list[tuple[Bucket, int]]
-"""Units of buckets."""
-
-
 class Limits:
     """The limits of one address or account at one venue.
 
@@ -106,10 +84,12 @@ class Limits:
     def __init__(self, clock: Clock, buckets: list[Bucket], leases: Leases | None = None) -> None:
         self.refusals = 0
         self._clock = clock
+        self._monotonic_ns = clock.monotonic_ns
         self._buckets = {bucket.name: bucket for bucket in buckets}
         self._leases = leases
-        self._offset_ns = clock.wall_ns() - clock.monotonic_ns()
-        self._silent_until_ns = 0
+        self._leave = Leave(clock.wall_ns() - clock.monotonic_ns())
+        if leases is None:
+            self._leave.quiet(_NEVER_NS)  # there is nobody else
         self._queue: list[tuple[int, int, dict[str, int], asyncio.Future[None]]] = []
         self._count = 0
         self._pump: asyncio.Task[None] | None = None
@@ -125,7 +105,8 @@ class Limits:
 
     def price(self, cost: Mapping[str, int]) -> Price:
         """A cost that will be taken many times, looked up once."""
-        return [(self._buckets[name], units) for name, units in cost.items()]
+        units = [(self._buckets[name], count) for name, count in cost.items()]
+        return Price(units, self._leases is not None)
 
     def take_priced(self, price: Price, priority: Priority) -> bool:
         """As `take_now`."""
@@ -137,10 +118,7 @@ class Limits:
         """Whether `take_priced` would take it now, as far as this process alone can say."""
         if self.silent_s > 0 or (self._queue and self._queue[0][0] <= priority):
             return False
-        return all(
-            self._roll(bucket).used + units <= self._allowed(bucket, priority)
-            for bucket, units in price
-        )
+        return price.is_there(self._now_ns(), _RESERVED[priority])
 
     async def take(self, cost: Mapping[str, int], priority: Priority) -> float:
         """Waits until the units can be taken, the urgent before the others.
@@ -173,25 +151,25 @@ class Limits:
         """
         for name, units in used.items():
             if name in self._buckets:
-                bucket = self._roll(self._buckets[name])
-                bucket.used = max(bucket.used, units)
+                self._roll(self._buckets[name]).told(min(units, _MOST_UNITS))
 
     def align(self, venue_ns: int) -> None:
         """Sets the windows by the venue's time now, as `ClockOffset.venue_ns` has it."""
-        self._offset_ns = venue_ns - self._clock.monotonic_ns()
+        self._leave.align(venue_ns - self._clock.monotonic_ns())
 
     def change(self, name: str, limit: int) -> None:
         """The venue has changed a limit."""
-        self._buckets[name].limit = limit
+        self._buckets[name].change(min(max(limit, 0), _MOST_UNITS))
 
     def silence(self, for_s: float) -> None:
         """The venue asked for silence: a 429 or 418 with its Retry-After. It is never shortened."""
         self.refusals += 1
         until_ns = self._clock.monotonic_ns() + round(for_s * _NS)
-        self._silent_until_ns = max(self._silent_until_ns, until_ns)
+        self._leave.silence(until_ns)
         if self._leases is not None:
             with suppress(OSError):  # a full disk: this process at least is silent
                 self._leases.silence(for_s)
+            self._leave.quiet(self._leases.quiet_until_ns)
 
     def look_ahead(self) -> None:
         """Looks now at what would have to be looked at soon: an order then need not."""
@@ -199,12 +177,16 @@ class Limits:
             now_ns = self._clock.monotonic_ns()
             if self._leases.is_due(now_ns + _LOOK_AGAIN_NS // 2):
                 self._leases.look(now_ns)
+                self._leave.quiet(self._leases.quiet_until_ns)
 
     @property
     def silent_s(self) -> float:
         """Seconds of silence that are left; 0 if none."""
-        left_ns = self._silent_until_ns - self._clock.monotonic_ns()
-        shared_s = 0.0 if self._leases is None else self._leases.silent_s()
+        left_ns = self._leave.silent_until_ns - self._clock.monotonic_ns()
+        shared_s = 0.0
+        if self._leases is not None:
+            shared_s = self._leases.silent_s()
+            self._leave.quiet(self._leases.quiet_until_ns)
         return max(0.0, left_ns / _NS, shared_s)
 
     def left(self, name: str) -> int:
@@ -214,22 +196,22 @@ class Limits:
 
     def _take(self, price: Price, priority: Priority) -> bool:
         # On the way of every order: one look at the clock, and few calls.
-        now_ns, leases = self._clock.monotonic_ns(), self._leases
-        if now_ns < self._silent_until_ns or (leases is not None and leases.silent_s() > 0):
+        now_ns = self._monotonic_ns()
+        taken = self._leave.take(price, now_ns, _RESERVED[priority])
+        return self._take_asking(price, now_ns, priority) if taken is None else taken
+
+    def _take_asking(self, price: Price, now_ns: int, priority: Priority) -> bool:
+        """The same where other processes have a say."""
+        leases = self._leases
+        if leases is None:
             return False
-        venue_ns, reserved = now_ns + self._offset_ns, _RESERVED[priority]
-        for bucket, units in price:
-            window = venue_ns // (bucket.window_s * _NS)
-            if window > bucket.window:
-                bucket.window, bucket.used = window, 0
-            if bucket.used + units > bucket.limit - bucket.limit * reserved // 100:
-                return False
-        if leases is not None:
-            shared = [(bucket, units) for bucket, units in price if units and bucket.is_shared]
-            if shared and not leases.take(shared):
-                return False
-        for bucket, units in price:
-            bucket.used += units
+        is_silent = leases.silent_s() > 0
+        self._leave.quiet(leases.quiet_until_ns)
+        if is_silent or not price.is_there(now_ns + self._leave.offset_ns, _RESERVED[priority]):
+            return False
+        if price.shared and not leases.take(price.shared):
+            return False
+        price.charge()
         return True
 
     @staticmethod
@@ -238,14 +220,12 @@ class Limits:
 
     def _roll(self, bucket: Bucket) -> Bucket:
         """Starts the bucket's window anew if it is over; an old one is never opened again."""
-        window = self._now_ns() // (bucket.window_s * _NS)
-        if window > bucket.window:
-            bucket.window, bucket.used = window, 0
+        bucket.roll(self._now_ns())
         return bucket
 
     def _now_ns(self) -> int:
         """The venue's time: steps of our wall clock do not touch it."""
-        return self._clock.monotonic_ns() + self._offset_ns
+        return self._clock.monotonic_ns() + self._leave.offset_ns
 
     async def _serve(self) -> None:
         """Serves the queue until it is empty; the first in it holds up all others."""
@@ -287,6 +267,9 @@ class Leases:
         clock: Windows are by the wall clock, which processes of one computer share.
         is_engine: Whether this is the process that trades.
         engine_share: Hundredths of each limit that only the engine may take.
+
+    Attributes:
+        quiet_until_ns: Up to then, monotonic, `silent_s` is 0 and need not be asked.
     """
 
     def __init__(
@@ -302,6 +285,7 @@ class Leases:
         self._path = path
         self._lock = path.with_name(path.name + ".lock")
         self._silence = path.with_name(path.name + ".silence")
+        self.quiet_until_ns = 0
         self._silent_until_ns = 0
         self._own_silent_until_ns = 0
         self._look_ns = 0
@@ -329,6 +313,7 @@ class Leases:
         until_ns = self._clock.wall_ns() + round(for_s * _NS)
         self._silent_until_ns = max(until_ns, self._told_silence())
         self._own_silent_until_ns = self._silent_until_ns
+        self.quiet_until_ns = 0
         self._write_silence()
 
     def silent_s(self) -> float:
@@ -350,6 +335,7 @@ class Leases:
         told = _figures(self._files, self._silence)
         if told is not None:
             self._silent_until_ns = max(self._own_silent_until_ns, told.get(_SILENT, 0))
+        self.quiet_until_ns = 0 if self._silent_until_ns else self._look_ns
         if told == {}:
             with suppress(OSError):  # so that there is room for it when the disk is full
                 self._write_silence()

@@ -107,7 +107,9 @@ def native_tail(
     heard: Callable[[OSError | None], None],
 ) -> Tail:
     """Opens a tail on a real disk; as `MakeTail`. It must be called on the running loop."""
-    return NativeTail(JournalTail(policy, path, number, mark, sequence), heard)
+    tail = NativeTail(policy, path, number, mark, sequence)
+    tail.listen(heard)
+    return tail
 
 
 def door_tail(files: Files, threads: Threads) -> MakeTail:
@@ -128,65 +130,23 @@ def door_tail(files: Files, threads: Threads) -> MakeTail:
     return make
 
 
-class NativeTail:
-    """A `Tail` whose write and sync run in the core.
+class NativeTail(JournalTail):
+    """A `Tail` whose write and sync run in the core: nearly all of it is the core's own."""
 
-    Args:
-        core: The descriptor and its sync thread.
-        heard: Called on the running loop when a sync ended; with the error if it failed.
-    """
-
-    def __init__(self, core: JournalTail, heard: Callable[[OSError | None], None]) -> None:
-        self._core = core
+    def listen(self, heard: Callable[[OSError | None], None]) -> None:
+        """Calls `heard` on the running loop when a sync ended; with the error if it failed."""
         self._heard = heard
-        self.append = core.append  # without a call of Python's in between
         self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(core.fileno(), self._wake)
-
-    @property
-    def released(self) -> int:
-        """The last batch that may be acted upon."""
-        return self._core.released
-
-    @property
-    def synced(self) -> int:
-        """The last batch that is on the device."""
-        return self._core.synced
-
-    @property
-    def offset(self) -> int:
-        """Bytes of the segment that are written."""
-        return self._core.offset
-
-    @property
-    def sync_ns(self) -> int:
-        """How long the device took for the last sync, ns."""
-        return self._core.sync_ns
-
-    def rehearse(self) -> None:
-        """Writes zeros over the zeros behind the last batch."""
-        self._core.rehearse()
-
-    def start_sync(self) -> None:
-        """Asks for a sync that reaches what is written."""
-        self._core.start_sync()
-
-    def roll(self, path: Path, number: int) -> None:
-        """Goes on at the start of another segment."""
-        self._core.roll(path, number)
-
-    def sync(self) -> None:
-        """Waits until everything written is on the device; raises `OSError`."""
-        self._core.sync()
+        self._loop.add_reader(self.fileno(), self._wake)
 
     def close(self) -> None:
         """Stops the thread and closes the file."""
-        self._loop.remove_reader(self._core.fileno())
-        self._core.close()
+        self._loop.remove_reader(self.fileno())
+        super().close()
 
     def _wake(self) -> None:
         try:
-            self._core.hear()
+            self.hear()
         except OSError as error:
             # The descriptor stays silent from here on: the thread has ended.
             self._heard(error)

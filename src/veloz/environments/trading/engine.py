@@ -29,11 +29,15 @@ __all__ = [
     "Seated",
     "add_feeds",
     "check_words",
+    "empty_engine",
     "hedged",
     "make_engine",
     "make_strategies",
     "seat_strategies",
 ]
+
+_REMEMBERS_NS = 1_000_000_000
+"""How long a rehearsed order is remembered once it has ended."""
 
 
 @dataclass(frozen=True)
@@ -177,6 +181,17 @@ def make_engine(
         return LiveEngine(assets, [dict(row) for row in tables.instruments], given)
     except ValueError as error:
         raise ConfigError(str(error)) from error
+
+
+def empty_engine(tables: Tables) -> LiveEngine:
+    """An engine of the same instruments whose requests are rehearsals, without strategies."""
+    given: dict[str, Any] = {
+        "accounts": list(tables.markets),
+        "remembers_ns": _REMEMBERS_NS,
+        "rehearses": True,
+    }
+    assets = [(name, ASSET_SCALE) for name in tables.assets]
+    return LiveEngine(assets, [dict(row) for row in tables.instruments], given)
 
 
 def add_feeds(engine: LiveEngine, tables: Tables) -> None:

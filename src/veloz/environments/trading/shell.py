@@ -171,8 +171,10 @@ class EngineShell:
         outbox = self.outboxes[account]
         if not outbox.waiting:
             return []
-        ready: list[LiveRequest] = []
         released = self._writer.released_sequence
+        if len(outbox.waiting) == 1 and outbox.waiting[0].sequence <= released:  # as most
+            return [outbox.waiting.popleft()]
+        ready: list[LiveRequest] = []
         while outbox.waiting and (outbox.waiting[0].sequence <= released or self.engine.poison):
             ready.append(outbox.waiting.popleft())
         if outbox.waiting and outbox.asked_for < outbox.waiting[-1].sequence:
@@ -188,16 +190,11 @@ class EngineShell:
         if frames := self.engine.journal_pending():
             self._writer.append(frames, self.engine.journal_sequence)
 
-    def rehearse(self, account: int) -> None:
-        """Goes the way from an input to the wire with a request that is never sent."""
-        waiting = self.outboxes[account].waiting
-        if self._is_settling or self._is_closed or waiting or self.engine.unsettled & _PENDING:
-            return
-        self._writer.rehearse()
-        self._settle()
-        self._hand_out()
-        waiting.append(self.engine.rehearse(account))
-        self.outboxes[account].pump()
+    def is_at_rest(self, account: int) -> bool:
+        """True if nothing of an account is under way here: what comes next waits for nobody."""
+        if self._is_settling or self._is_closed or self.outboxes[account].waiting:
+            return False
+        return not self.engine.unsettled & _PENDING
 
     def close(self) -> None:
         """Nothing is written, sent or timed any more: what a closing socket says is too late."""

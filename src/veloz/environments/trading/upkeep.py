@@ -308,7 +308,8 @@ class Upkeep:
         parts = self._run.connections.values()
         gateways = [part.gateway for part in parts if part.gateway is not None]
         if gateways:
-            rehearsal = Rehearsal(self._run.shell, self._clock, gateways)
+            run = self._run
+            rehearsal = Rehearsal(run.shell, run.doors, run.writer, run.tables, gateways)
             self._run.spawn("rehearsal", rehearsal.run(), may_end=True)
 
     def freeze_collector(self) -> None:

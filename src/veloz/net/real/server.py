@@ -173,6 +173,9 @@ class _Accepted:
         else:
             self._direct.write(_text_head(len(payload)) + payload)
 
+    def rehearse(self) -> None:
+        pass
+
     def ping(self, payload: bytes = b"") -> None:
         self._put(WSMsgType.PING, bytes(payload))
 

@@ -10,6 +10,7 @@ Source: RFC 6455; picows documentation, "WSListener", "ws_connect".
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
 from time import time_ns
@@ -26,12 +27,13 @@ from picows import (
 )
 from python_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError
 
-from veloz.errors import ConfigError
+from veloz.errors import ConfigError, VelozError
 from veloz.net.doors import ConnectFailed, ConnectionLost, HttpResponse
 from veloz.net.real.server import RealServer, start_server
+from veloz.net.real.spare import SpareLine
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from veloz.net.doors import Connection, FailedAt, Listener, ServerTls, Site
 
@@ -46,6 +48,7 @@ _CLOSING_S = 10.0
 _TEXT = WSMsgType.TEXT
 _MESSAGES = (WSMsgType.TEXT, WSMsgType.BINARY)
 _LATER_S = 0.1
+_SPARE_S = 2.0
 _NO_CODE = 1005
 
 
@@ -67,6 +70,8 @@ class RealSockets:
         self._names = 0
         self._open: set[_Client] = set()
         self._servers: list[RealServer] = []
+        self._spare = SpareLine()
+        self._opening: asyncio.Task[None] | None = None
 
     async def connect(
         self,
@@ -80,9 +85,18 @@ class RealSockets:
         """Opens one WebSocket; see `Sockets.connect`."""
         if not url.startswith(("ws://", "wss://")):
             raise ConfigError(f"{url} is no address of a WebSocket", hint="write ws:// or wss://")
+        return await self._dial(url, listener, headers, proxy or self._proxy, timeout_s)
+
+    async def _dial(
+        self,
+        url: str,
+        listener: Listener,
+        headers: Mapping[str, str] | None,
+        via: str | None,
+        timeout_s: float,
+    ) -> Connection:
         self._names += 1
-        client = _Client(self._names, listener, self._limit, self._open)
-        via = proxy or self._proxy
+        client = _Client(self._names, listener, self._limit, self._open, self._rehearse)
         try:
             # The library, whose own limit is for the upgrade alone, cleans up after itself: so it
             # is given the chance to be first.
@@ -123,8 +137,23 @@ class RealSockets:
         self._servers.append(server)
         return server
 
+    def _rehearse(self) -> None:
+        """Sends over the spare line; the first time it is opened instead."""
+        if self._opening is None:
+            self._opening = asyncio.get_running_loop().create_task(self._open_spare())
+        self._spare.send()
+
+    async def _open_spare(self) -> None:
+        # Where a computer does not let it, orders are as they were without it.
+        with contextlib.suppress(OSError, VelozError):
+            await self._spare.open(lambda url, hears: self._dial(url, hears, None, None, _SPARE_S))
+
     async def close(self) -> None:
         """Drops every connection and server that is still open."""
+        if self._opening is not None:
+            self._opening.cancel()
+            await asyncio.wait([self._opening])
+        self._spare.close()
         watched = [client.watcher for client in self._open if client.watcher is not None]
         for client in list(self._open):
             client.abort()
@@ -137,8 +166,16 @@ class RealSockets:
 class _Client(WSListener):
     """A connection that was dialled: the library's listener, and our `Connection`."""
 
-    def __init__(self, name: int, listener: Listener, limit: int, among: set[_Client]) -> None:
+    def __init__(
+        self,
+        name: int,
+        listener: Listener,
+        limit: int,
+        among: set[_Client],
+        rehearse: Callable[[], None],
+    ) -> None:
         super().__init__()
+        self.rehearse = rehearse
         self.transport: WSTransport | None = None
         self.watcher: asyncio.Task[None] | None = None
         self.is_abandoned = False
@@ -162,10 +199,7 @@ class _Client(WSListener):
     @property
     def is_open(self) -> bool:
         transport = self.transport
-        return transport is not None and self._is_usable(transport)
-
-    def _is_usable(self, transport: WSTransport) -> bool:
-        return not (
+        return transport is not None and not (
             self._is_closing
             or transport.is_close_frame_sent
             or transport.is_disconnected
@@ -180,7 +214,13 @@ class _Client(WSListener):
 
     def send(self, payload: bytes) -> None:
         transport = self.transport
-        if transport is None or not self._is_usable(transport):
+        if (  # `is_open`, without two calls of it: an order goes here
+            transport is None
+            or self._is_closing
+            or transport.is_close_frame_sent
+            or transport.is_disconnected
+            or transport.underlying_transport.is_closing()
+        ):
             raise self._lost()
         transport.send(_TEXT, payload)
 

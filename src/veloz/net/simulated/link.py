@@ -101,6 +101,9 @@ class End:
         self._check()
         self._post("text", bytes(payload))
 
+    def rehearse(self) -> None:
+        """Nothing: a send takes no time here; see `Connection.rehearse`."""
+
     def ping(self, payload: bytes = b"") -> None:
         """Sends a ping; see `Connection.ping`."""
         self._check()

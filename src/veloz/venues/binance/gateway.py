@@ -1,7 +1,7 @@
 """Order entry: by the WebSocket API, by REST where that cannot be, never twice.
 
 ```text
- engine.take_requests ─► queue (cancels first) ─► budget ─► sign ─► write ─► pending
+ engine.take_requests ─► (queue, cancels first) ─► budget ─► sign ─► write ─► pending
         deadline past ─► not_sent                                      │
                                       answer ─► answered, refused ◄────┤
                     silence, lost connection ─► unknown ─► Resolver ◄──┘
@@ -57,6 +57,10 @@ _NS = 1_000_000_000
 _CANCELS = frozenset({"cancel", "cancel_all"})
 _REHEARSAL = "rehearsal"
 """A request that goes the way of an order up to the wire, and is never sent."""
+
+_LONG_AGO_MS = 1_000_000_000_000
+"""A rehearsal is stamped with it: a venue would refuse it, if it ever had it."""
+
 _COSTS = {
     _REHEARSAL: (0, 0),
     "place": (0, 1),
@@ -174,6 +178,9 @@ class BinanceGateway:
         self._times = times or GatewayTimes()
         # Short enough to see in time that an answer is overdue: writing an order wakes nobody.
         self._idle_s = min(1.0, self._times.answer_s / 5)
+        self._window_ms = self._times.recv_window_ms
+        self._queue_ns = int(self._times.queue_s * _NS)
+        self._answer_ns = int(self._times.answer_s * _NS)
         self._monotonic_ns = doors.clock.monotonic_ns
         self._session = ApiSession(
             self._address,
@@ -213,17 +220,22 @@ class BinanceGateway:
         if not requests and not self._queue:
             return
         now_ns = self._monotonic_ns()
+        if len(requests) == 1 and not self._queue:  # as nearly always: nobody goes before it
+            request = requests[0]
+            rank = _rank(request)
+            if self._leave(rank, now_ns, request, now_ns):
+                return
+            self._enqueue(rank, now_ns, request)
+            self._wake.set()
+            return
         withdrawn: list[VenueRequest] = []
         for request in requests:
-            if request.kind in _CANCELS:
-                if self._queue and (order := self._withdraw(request.client_order_id, now_ns)):
-                    withdrawn += (order, request)
-                    continue
-                rank = Priority.CANCEL
-            else:
-                rank = Priority.REDUCE if request.is_reducing else Priority.ORDER
-            self._sequence += 1
-            heapq.heappush(self._queue, (rank, self._sequence, now_ns, request))
+            rank = _rank(request)
+            is_cancel = rank is Priority.CANCEL and bool(self._queue)
+            if is_cancel and (order := self._withdraw(request.client_order_id, now_ns)):
+                withdrawn += (order, request)
+                continue
+            self._enqueue(rank, now_ns, request)
         self._drain(now_ns)
         if self._queue:
             self._wake.set()
@@ -308,30 +320,48 @@ class BinanceGateway:
 
     # Sending.
 
+    def _enqueue(self, rank: Priority, now_ns: int, request: VenueRequest) -> None:
+        self._sequence += 1
+        heapq.heappush(self._queue, (rank, self._sequence, now_ns, request))
+
     def _drain(self, now_ns: int) -> None:
         """Writes from the queue until it is empty, or the limits or the socket say stop."""
         while self._queue:
-            rank, _, queued_ns, request = self._queue[0]
-            if now_ns - queued_ns >= self._times.queue_s * _NS:
-                heapq.heappop(self._queue)
-                self._not_sent(request, "it waited too long to be sent")
-                continue
-            timestamp_ms = self._time.stamp_ms(self._times.recv_window_ms)
-            if timestamp_ms is None:
-                heapq.heappop(self._queue)
-                self._not_sent(request, "the venue's time is not known well enough")
-                continue
-            socket = self._session.socket
-            # So much cannot wait to be written while few requests wait for their answers.
-            may_stall = len(self._pending) >= _STALLED_BYTES // _LARGEST_BYTES
-            if socket is not None and may_stall and socket.buffered > _STALLED_BYTES:
-                return  # the peer does not read: what waits here is certain not to be sent
-            if not self._budget.take(*_COSTS[request.kind], rank):
+            # Taken first: what is said of it may bring others here before this returns.
+            waiting = heapq.heappop(self._queue)
+            rank, _, queued_ns, request = waiting
+            if not self._leave(rank, queued_ns, request, now_ns):
+                heapq.heappush(self._queue, waiting)
                 return
-            heapq.heappop(self._queue)
-            frame = b"" if socket is None else self._signed(request, timestamp_ms)
-            if socket is None or not frame or not self._write(socket, request, frame, timestamp_ms):
-                self._by_rest(request)
+
+    def _leave(self, rank: Priority, queued_ns: int, request: VenueRequest, now_ns: int) -> bool:
+        """Writes a request, or gives it back; False if it has to wait, and nothing was done."""
+        is_rehearsal = request.kind == _REHEARSAL
+        if now_ns - queued_ns >= self._queue_ns:
+            self._not_sent(request, "it waited too long to be sent")
+            return True
+        timestamp_ms = self._time.stamp_ms(self._window_ms)
+        if timestamp_ms is None:
+            self._not_sent(request, "the venue's time is not known well enough")
+            return True
+        socket = self._session.socket
+        # So much cannot wait to be written while few requests wait for their answers.
+        may_stall = len(self._pending) >= _STALLED_BYTES // _LARGEST_BYTES
+        if socket is not None and may_stall and socket.buffered > _STALLED_BYTES:
+            return is_rehearsal  # the peer does not read: what waits is certain not to be sent
+        if not self._budget.take(*_COSTS[request.kind], rank):
+            return is_rehearsal
+        if is_rehearsal:
+            timestamp_ms = _LONG_AGO_MS
+        # The WebSocket API does not offer all of them.
+        if socket is None or not request.encoded.method:
+            self._by_rest(request)
+            return True
+        number = str(request.number)
+        frame = self._codec.ws_frame(request, number, timestamp_ms, self._window_ms)
+        if not self._write(socket, request, frame, timestamp_ms):
+            self._by_rest(request)
+        return True
 
     def _withdraw(self, client_order_id: str, now_ns: int) -> VenueRequest | None:
         """Takes an order that has to wait here out of the queue, because it is to be cancelled.
@@ -360,17 +390,12 @@ class BinanceGateway:
     def _is_algo(self, request: VenueRequest) -> bool:
         return request.is_conditional and CAPABILITIES[self._hosts.market].has_algo_orders
 
-    def _signed(self, request: VenueRequest, timestamp_ms: int) -> bytes:
-        """The frame of a request; empty if the WebSocket API does not offer it."""
-        if not request.encoded.method:
-            return b""
-        window_ms = self._times.recv_window_ms
-        return self._codec.ws_frame(request, str(request.number), timestamp_ms, window_ms)
-
     def _write(
         self, socket: ApiSocket, request: VenueRequest, frame: bytes, timestamp_ms: int
     ) -> bool:
         if request.kind == _REHEARSAL:
+            socket.rehearse()
+            self._engine.written(0)
             return True
         try:
             socket.send(frame)
@@ -378,7 +403,7 @@ class BinanceGateway:
             return False
         number = request.number
         self._engine.written(number)
-        due_ns = self._monotonic_ns() + int(self._times.answer_s * _NS)
+        due_ns = self._monotonic_ns() + self._answer_ns
         self._pending[number] = _Pending(request, due_ns, timestamp_ms, socket.number)
         self._due.append(number)
         self.counts["sent"] += 1
@@ -555,6 +580,12 @@ class BinanceGateway:
                 await self._wake.wait()
         except TimeoutError:
             return
+
+
+def _rank(request: VenueRequest) -> Priority:
+    if request.kind in _CANCELS:
+        return Priority.CANCEL
+    return Priority.REDUCE if request.is_reducing else Priority.ORDER
 
 
 def _parts(batch: list[VenueRequest], answer: RestAnswer) -> list[tuple[VenueRequest, int, bytes]]:

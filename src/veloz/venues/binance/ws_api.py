@@ -99,6 +99,11 @@ class ApiSocket:
             raise ConnectionLost("the order connection is not open")
         self.connection.send(frame)
 
+    def rehearse(self) -> None:
+        """Goes the way of `send` with nothing."""
+        if self.connection is not None and not self.is_closed:
+            self.connection.rehearse()
+
     def drop(self) -> None:
         """Ends it without a word."""
         if self.connection is not None and not self.is_closed:

@@ -1,0 +1,274 @@
+//! What every order asks before it leaves: `Bucket`, `Price` and `Leave` of limits, `SureClock` of stamps.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyTuple};
+use veloz_core::allowance::Allowance;
+
+/// Adds what is here to `veloz._core`.
+///
+/// # Errors
+///
+/// What Python raises while the module is filled.
+pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_class::<Bucket>()?;
+    module.add_class::<Price>()?;
+    module.add_class::<Leave>()?;
+    module.add_class::<SureClock>()
+}
+
+/// Bucket(name: str, limit: int, window_s: int, *, is_shared: bool = True)
+///
+/// One limit of a venue, and what is used of it.
+///
+/// Args:
+///     name: As in the venue's header or documentation.
+///     limit: Units in a window.
+///     window_s: Length of a window; it begins at whole multiples of it since the epoch.
+///     is_shared: It is the address's, so that all processes draw from it; not an account's own.
+#[pyclass(module = "veloz._core")]
+pub struct Bucket {
+    own: Allowance,
+    #[pyo3(get)]
+    /// str: As in the venue's header or documentation.
+    name: String,
+    #[pyo3(get)]
+    /// bool: It is the address's, so that all processes draw from it.
+    is_shared: bool,
+}
+
+#[pymethods]
+impl Bucket {
+    #[new]
+    #[pyo3(signature = (name, limit, window_s, *, is_shared = true))]
+    fn new(name: String, limit: i64, window_s: i64, is_shared: bool) -> Self {
+        Bucket { own: Allowance::new(limit, window_s), name, is_shared }
+    }
+
+    /// int: Units in a window.
+    #[getter]
+    fn limit(&self) -> i64 {
+        self.own.limit
+    }
+
+    /// change(limit: int) -> None
+    ///
+    /// The venue has changed the limit.
+    fn change(&mut self, limit: i64) {
+        self.own.limit = limit;
+    }
+
+    /// int: Units in the window of now.
+    #[getter]
+    fn used(&self) -> i64 {
+        self.own.used
+    }
+
+    /// told(used: int) -> None
+    ///
+    /// The venue says that so many units are used: that counts, unless we have counted more.
+    fn told(&mut self, used: i64) {
+        self.own.used = self.own.used.max(used);
+    }
+
+    /// int: Length of a window.
+    #[getter]
+    fn window_s(&self) -> i64 {
+        self.own.window_s
+    }
+
+    /// int: Number of the window of now; -1 before the first.
+    #[getter]
+    fn window(&self) -> i64 {
+        self.own.window
+    }
+
+    /// roll(venue_ns: int) -> None
+    ///
+    /// Starts the window anew if it is over; an old one is never opened again.
+    fn roll(&mut self, venue_ns: i64) {
+        self.own.roll(venue_ns);
+    }
+}
+
+/// Price(units: list[tuple[Bucket, int]], shares: bool)
+///
+/// Units of buckets that are taken many times, all or none.
+///
+/// Args:
+///     units: How many of each.
+///     shares: Whether other processes draw from the shared ones as well.
+#[pyclass(frozen, module = "veloz._core")]
+pub struct Price {
+    units: Vec<(Py<Bucket>, i64)>,
+    /// list[tuple[Bucket, int]]: What of it other processes draw from as well.
+    #[pyo3(get)]
+    shared: Py<PyList>,
+}
+
+#[pymethods]
+impl Price {
+    #[new]
+    fn new(py: Python<'_>, units: Vec<(Py<Bucket>, i64)>, shares: bool) -> PyResult<Self> {
+        let shared = PyList::empty(py);
+        for (bucket, count) in units.iter().filter(|(_, count)| shares && *count > 0) {
+            if bucket.borrow(py).is_shared {
+                let row = (bucket.clone_ref(py), *count).into_pyobject(py)?;
+                shared.append::<Bound<'_, PyTuple>>(row)?;
+            }
+        }
+        Ok(Price { units, shared: shared.unbind() })
+    }
+
+    /// charge() -> None
+    ///
+    /// Takes it.
+    fn charge(&self, py: Python<'_>) {
+        for (bucket, units) in &self.units {
+            bucket.borrow_mut(py).own.used += units;
+        }
+    }
+
+    /// is_there(venue_ns: int, reserved: int) -> bool
+    ///
+    /// True if all of it may be taken now, with so many hundredths of each limit left to others.
+    /// Windows that are over are started anew.
+    #[pyo3(signature = (venue_ns, reserved, /))]
+    fn is_there(&self, py: Python<'_>, venue_ns: i64, reserved: i64) -> bool {
+        self.units.iter().all(|(bucket, units)| {
+            let mut bucket = bucket.borrow_mut(py);
+            bucket.own.roll(venue_ns);
+            bucket.own.has_room(*units, reserved)
+        })
+    }
+}
+
+/// Leave(offset_ns: int)
+///
+/// Whether something may be asked of a venue now.
+///
+/// Args:
+///     offset_ns: The venue's clock less the monotonic one.
+#[pyclass(get_all, module = "veloz._core")]
+pub struct Leave {
+    /// int: The venue's clock less the monotonic one, ns.
+    offset_ns: i64,
+    /// int: Nothing may be asked before, monotonic, ns.
+    silent_until_ns: i64,
+    /// int: Until then, monotonic, nobody else was asked for silence; what came later is not known.
+    quiet_until_ns: i64,
+}
+
+#[pymethods]
+impl Leave {
+    #[new]
+    fn new(offset_ns: i64) -> Self {
+        Leave { offset_ns, silent_until_ns: 0, quiet_until_ns: 0 }
+    }
+
+    /// align(offset_ns: int) -> None
+    ///
+    /// The venue's clock less the monotonic one is this.
+    fn align(&mut self, offset_ns: i64) {
+        self.offset_ns = offset_ns;
+    }
+
+    /// silence(until_ns: int) -> None
+    ///
+    /// Nothing may be asked before; a silence is never shortened.
+    fn silence(&mut self, until_ns: i64) {
+        self.silent_until_ns = self.silent_until_ns.max(until_ns);
+    }
+
+    /// quiet(until_ns: int) -> None
+    ///
+    /// Until then nobody else was asked for silence.
+    fn quiet(&mut self, until_ns: i64) {
+        self.quiet_until_ns = until_ns;
+    }
+
+    /// take(price: Price, now_ns: int, reserved: int) -> bool | None
+    ///
+    /// Takes a price, if all of it may be taken now with so many hundredths of each limit left to
+    /// others: true if it did, false if it may not be. None if that is for others to say, who may
+    /// have been asked for silence or draw from the same limit: nothing is taken then.
+    #[pyo3(signature = (price, now_ns, reserved, /))]
+    fn take(&self, py: Python<'_>, price: &Price, now_ns: i64, reserved: i64) -> Option<bool> {
+        if now_ns < self.silent_until_ns {
+            return Some(false);
+        }
+        if now_ns >= self.quiet_until_ns {
+            return None;
+        }
+        if !price.is_there(py, now_ns + self.offset_ns, reserved) {
+            return Some(false);
+        }
+        if !price.shared.bind(py).is_empty() {
+            return None;
+        }
+        price.charge(py);
+        Some(true)
+    }
+}
+
+/// SureClock(step_ns: int, gap_ns: int)
+///
+/// Until when the venue's time is known without another look, and as what.
+///
+/// Args:
+///     step_ns: By so much the wall clock may part from the monotonic one between two looks.
+///     gap_ns: The wall clock less the monotonic one.
+#[pyclass(module = "veloz._core")]
+pub struct SureClock {
+    step_ns: i64,
+    until_ns: i64,
+    window_ns: i64,
+    offset_ns: i64,
+    /// int: The wall clock less the monotonic one, when they were looked at last, ns.
+    #[pyo3(get)]
+    gap_ns: i64,
+}
+
+#[pymethods]
+impl SureClock {
+    #[new]
+    fn new(step_ns: i64, gap_ns: i64) -> Self {
+        SureClock { step_ns, until_ns: i64::MIN, window_ns: 0, offset_ns: 0, gap_ns }
+    }
+
+    /// know(until_ns: int, window_ns: int, offset_ns: int) -> None
+    ///
+    /// From here on, and as long as the monotonic clock says no more than `until_ns`, the venue's
+    /// time is the wall clock's plus an offset, surely within a window of that width.
+    fn know(&mut self, until_ns: i64, window_ns: i64, offset_ns: i64) {
+        (self.until_ns, self.window_ns, self.offset_ns) = (until_ns, window_ns, offset_ns);
+    }
+
+    /// looked(gap_ns: int) -> None
+    ///
+    /// The clocks were looked at.
+    fn looked(&mut self, gap_ns: i64) {
+        self.gap_ns = gap_ns;
+    }
+
+    /// doubt() -> None
+    ///
+    /// It is not known any more.
+    fn doubt(&mut self) {
+        self.until_ns = i64::MIN;
+    }
+
+    /// stamp_ns(monotonic_ns: int, wall_ns: int, window_ns: int) -> int | None
+    ///
+    /// The venue's time, if it is surely within a window of that width; None if that is to be looked
+    /// at, as after a step of the wall clock.
+    #[pyo3(signature = (monotonic_ns, wall_ns, window_ns, /))]
+    fn stamp_ns(&mut self, monotonic_ns: i64, wall_ns: i64, window_ns: i64) -> Option<i64> {
+        let gap_ns = wall_ns - monotonic_ns;
+        let is_known = monotonic_ns <= self.until_ns && window_ns == self.window_ns;
+        if !is_known || (gap_ns - self.gap_ns).abs() > self.step_ns {
+            return None;
+        }
+        self.gap_ns = gap_ns;
+        Some(wall_ns + self.offset_ns)
+    }
+}
