@@ -186,7 +186,7 @@ ORDER_UPDATE = {
 @pytest.mark.parametrize(
     ("field", "value"),
     [("i", "5"), ("i", None), ("s", 5), ("l", 1.5), ("l", "1e3"), ("X", 3), ("t", 1.5), ("m", "x"),
-     ("q", "NaN"), ("T", "1"), ("s", "\ud83d")],
+     ("q", "NaN"), ("T", "1"), ("s", "\ud83d"), ("S", "\ud83d"), ("S", "buy"), ("ps", "NONE")],
 )  # fmt: skip
 def test_a_wrong_type_is_named(field: str, value: Any) -> None:
     frame = {**ORDER_UPDATE, "o": {**ORDER_UPDATE["o"], field: value}}

@@ -83,7 +83,7 @@ def test_pairs_that_differ_are_told(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     one, other = (Outcome(7, wire, "d", 9, 1.0, {}, {}, ()) for wire in ("a", "b"))
-    monkeypatch.setattr("veloz.apps.dst.in_pairs", lambda *_: iter([(one, one), (one, other)]))
+    monkeypatch.setattr("veloz.apps.dst_many.in_pairs", lambda *_: iter([(one, one), (one, other)]))
     assert cli.main(["dst", "pairs", "--seeds", "7..8", "--scenario", "trading"]) == 1
     said = capsys.readouterr().out
     assert "veloz dst pairs --seeds 7 --scenario trading\n" in said
@@ -94,7 +94,7 @@ def test_a_failing_seed_prints_the_command_that_runs_it_again(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     outcome = Outcome(7, "w", "d", 1, 1.0, {}, {}, ("O1: one is lost",))
-    monkeypatch.setattr("veloz.apps.dst.run_seed", lambda *_: outcome)
+    monkeypatch.setattr("veloz.environments.dst.run_seed", lambda *_: outcome)
     assert cli.main(["dst", "run", "--seeds", "7", "--scenario", "trading"]) == 1
     assert "veloz dst run --seeds 7 --scenario trading\n" in capsys.readouterr().out
 

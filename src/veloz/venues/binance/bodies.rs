@@ -164,7 +164,7 @@ impl UserDecoder {
                 b"orderListId" => list, Cell::whole;
                 b"clientOrderId" => own_id, Cell::text;
                 b"origClientOrderId" => orig_id, Cell::text;
-                b"side" => r.side, Cell::raw;
+                b"side" => r.side, Cell::side;
                 b"type" => r.kind, Cell::raw;
                 b"origType" => r.orig_kind, Cell::raw;
                 b"timeInForce" => r.tif, Cell::raw;
@@ -184,7 +184,7 @@ impl UserDecoder {
                 b"updateTime" => updated, Cell::stamp;
                 b"transactTime" => transact, Cell::stamp;
                 b"selfTradePreventionMode" => r.stp, Cell::raw;
-                b"positionSide" => r.position_side, Cell::raw;
+                b"positionSide" => r.position_side, Cell::leg;
                 b"reduceOnly" => r.reduce_only, Cell::flag;
                 b"closePosition" => r.close_position, Cell::flag;
                 b"workingType" => r.working_type, Cell::raw;
@@ -245,8 +245,8 @@ impl UserDecoder {
                 b"algoId" => id, Cell::whole;
                 b"clientAlgoId" => r.client_id, Cell::text;
                 b"orderType" => r.kind, Cell::raw;
-                b"side" => r.side, Cell::raw;
-                b"positionSide" => r.position_side, Cell::raw;
+                b"side" => r.side, Cell::side;
+                b"positionSide" => r.position_side, Cell::leg;
                 b"timeInForce" => r.tif, Cell::raw;
                 b"quantity" => r.qty, Cell::number;
                 b"algoStatus" => r.status, word(ALGO_STATUSES);
@@ -351,7 +351,7 @@ impl UserDecoder {
                 b"crossWalletBalance" => b.cross_wallet, Cell::number;
                 b"availableBalance" => b.available, Cell::number;
                 b"positionAmt" => p.qty, Cell::number;
-                b"positionSide" => p.position_side, Cell::raw;
+                b"positionSide" => p.position_side, Cell::leg;
                 b"entryPrice" => p.entry_price, Cell::number;
                 b"breakEvenPrice" => p.break_even_price, Cell::number;
                 b"markPrice" => p.mark_price, Cell::number;
@@ -469,7 +469,7 @@ fn trade_row<'a>(
             b"id" => id, Cell::whole;
             b"tradeId" => trade_id, Cell::whole;
             b"orderId" => r.venue_order_id, Cell::whole;
-            b"side" => side, Cell::raw;
+            b"side" => side, Cell::side;
             b"price" => r.price, Cell::number;
             b"qty" => r.qty, Cell::number;
             b"quoteQty" => quote, Cell::number;
@@ -480,7 +480,7 @@ fn trade_row<'a>(
             b"buyer" => buyer, Cell::flag;
             b"isMaker" => r.is_maker, Cell::flag;
             b"maker" => maker, Cell::flag;
-            b"positionSide" => r.position_side, Cell::raw;
+            b"positionSide" => r.position_side, Cell::leg;
             b"realizedPnl" => r.realised_pnl, Cell::number;
             b"time" => r.ts_exchange, Cell::stamp;
         );

@@ -268,6 +268,22 @@ impl<'a> Cell<'a> {
         Ok(self.span(field)?.filter(|span| !span.is_empty()))
     }
 
+    /// A side: what is neither must not be taken for one of them.
+    pub(super) fn side(&self, field: &'static str) -> Result<Option<&'a str>, DecodeError> {
+        match self.raw(field)? {
+            None | Some("BUY" | "SELL") => self.raw(field),
+            _ => Err(self.fail(field, Problem::WrongType("BUY or SELL"))),
+        }
+    }
+
+    /// A leg of a position, as [`side`](Self::side).
+    pub(super) fn leg(&self, field: &'static str) -> Result<Option<&'a str>, DecodeError> {
+        match self.raw(field)? {
+            None | Some("BOTH" | "LONG" | "SHORT") => self.raw(field),
+            _ => Err(self.fail(field, Problem::WrongType("BOTH, LONG or SHORT"))),
+        }
+    }
+
     /// Where an object or list stands.
     pub(super) fn nested(&self, _: &'static str) -> Result<Option<Value>, DecodeError> {
         Ok(Some(self.value).filter(|value| value.kind != Type::Null))

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from veloz.errors import NotSent, OutcomeUnknown
 from veloz.net.doors import ConnectionLost
 from veloz.net.limits import Priority
+from veloz.venues.binance import answers
 from veloz.venues.binance.capabilities import CAPABILITIES
 from veloz.venues.binance.ws_api import ApiSession, SessionTimes
 from veloz.venues.venue import Difference, FollowUp, Freeze, Outcome, Verdict
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from veloz.net.doors import Doors
     from veloz.venues.binance.hosts import Hosts
     from veloz.venues.binance.resolve import Resolver
-    from veloz.venues.binance.rest import BinanceRest, Budget, RestAnswer
+    from veloz.venues.binance.rest import BinanceRest, Budget
     from veloz.venues.binance.ws_api import ApiSocket
     from veloz.venues.venue import Codec, EngineInputs, VenueRequest
 
@@ -305,7 +306,7 @@ class BinanceGateway:
         if status == 200 and isinstance(answer.get("result"), dict | list):
             verdict = Verdict(Outcome.DONE)
         elif isinstance(error, dict):
-            code, text = _said(error)
+            code, text = answers.said(error)
             verdict = self._codec.verdict(request.kind, status, code, text)
         else:
             verdict = Verdict(Outcome.UNKNOWN, text="an answer without a result")
@@ -450,7 +451,7 @@ class BinanceGateway:
             for request in batch:
                 self._doubt(request, timestamp_ms, str(silence))
             return
-        for request, status, body in _parts(batch, answer):
+        for request, status, body in answers.parts(batch, answer):
             self._judge(request, self._verdict(request, status, body), body, answer.ts_recv_ns)
         self.pump()
 
@@ -465,13 +466,15 @@ class BinanceGateway:
             return Verdict(Outcome.DONE)
         if status == 200 and error is None:
             return Verdict(Outcome.UNKNOWN, text="an answer that cannot be read")
-        code, text = _said(error or {})
+        code, text = answers.said(error or {})
         return self._codec.verdict(request.kind, status, code, text)
 
     def _take_halves(self, body: bytes, ts_recv_ns: int) -> None:
         """A replacement that ended halfway: the order was cancelled and none took its place."""
         try:
-            self._engine.found(self._account, json.dumps(_details(body)).encode(), ts_recv_ns)
+            self._engine.found(
+                self._account, json.dumps(answers.details(body)).encode(), ts_recv_ns
+            )
         except ValueError:
             self.counts["unreadable"] += 1  # the order itself is asked for all the same
 
@@ -550,24 +553,7 @@ class BinanceGateway:
             self._due.popleft()
 
     def _observe(self, status: int, answer: dict[str, object]) -> None:
-        """The limits that an answer brings, as REST would bring them in headers."""
-        headers: dict[str, str] = {}
-        limits = answer.get("rateLimits")
-        for limit in limits if isinstance(limits, list) else []:
-            if not isinstance(limit, dict):
-                continue
-            name = {"REQUEST_WEIGHT": "x-mbx-used-weight-", "ORDERS": "x-mbx-order-count-"}.get(
-                str(limit.get("rateLimitType"))
-            )
-            if name is not None:
-                span = f"{limit.get('intervalNum')}{str(limit.get('interval'))[:1].lower()}"
-                headers[name + span] = str(limit.get("count"))
-        error = answer.get("error")
-        details = error.get("data") if isinstance(error, dict) else None
-        if isinstance(details, dict) and isinstance(details.get("retryAfter"), int):
-            wait_ms = max(0, details["retryAfter"] - self._time.now_ms())
-            headers["retry-after"] = str(-(-wait_ms // 1000))
-        self._budget.observe(status, headers)
+        self._budget.observe(status, answers.limits_told(answer, self._time.now_ms()))
 
     async def _address(self) -> str:
         return self._hosts.ws_api
@@ -586,41 +572,3 @@ def _rank(request: VenueRequest) -> Priority:
     if request.kind in _CANCELS:
         return Priority.CANCEL
     return Priority.REDUCE if request.is_reducing else Priority.ORDER
-
-
-def _parts(batch: list[VenueRequest], answer: RestAnswer) -> list[tuple[VenueRequest, int, bytes]]:
-    """Each request with its own part of the answer (F-C09).
-
-    An element of a batch that is an error carries the venue's code; the whole answer has status
-    200 then. An answer of another length or status is every request's.
-    """
-    if len(batch) == 1:
-        value = answer.value()
-        if answer.status == 200 and isinstance(value, list) and len(value) == 1:
-            return [(batch[0], *_element(value[0]))]
-        return [(batch[0], answer.status, answer.body)]
-    value = answer.value()
-    if answer.status == 200 and isinstance(value, list) and len(value) == len(batch):
-        return [(r, *_element(part)) for r, part in zip(batch, value, strict=True)]
-    return [
-        (request, answer.status, b"" if answer.status == 200 else answer.body) for request in batch
-    ]
-
-
-def _details(body: bytes) -> object:
-    """The data of an error, as both the WebSocket API and REST put them."""
-    answer = json.loads(body)
-    error = answer.get("error", answer)
-    return error.get("data") or {}
-
-
-def _said(error: dict[str, object]) -> tuple[int, str]:
-    """The venue's code and text; 0 for a code that is none."""
-    code, text = error.get("code"), error.get("msg")
-    number = code if isinstance(code, int) and abs(code) < 1 << 31 else 0
-    return number, str(text or "")
-
-
-def _element(part: object) -> tuple[int, bytes]:
-    is_error = isinstance(part, dict) and isinstance(part.get("code"), int) and "msg" in part
-    return 400 if is_error else 200, json.dumps(part, separators=(",", ":")).encode()

@@ -72,7 +72,7 @@ impl UserDecoder {
                 b"up" => p.unrealised, Cell::number;
                 b"mt" => p.margin_type, Cell::raw;
                 b"iw" => p.isolated_wallet, Cell::number;
-                b"ps" => p.position_side, Cell::raw;
+                b"ps" => p.position_side, Cell::leg;
                 b"mp" => p.mark_price, Cell::number;
                 b"mm" => p.maintenance_margin, Cell::number;
             );

@@ -149,6 +149,10 @@ class Budget(Protocol):
         """Charges a request if it may be sent at once."""
         ...
 
+    def has_room(self, weight: int, orders: int, priority: Priority) -> bool:
+        """Whether `take` would take it now."""
+        ...
+
     def look_ahead(self) -> None:
         """Looks now at what the next request would have to look at."""
         ...

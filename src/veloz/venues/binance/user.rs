@@ -185,7 +185,7 @@ impl UserDecoder {
             slots!(cell,
                 b"s" => symbol, Cell::text;
                 b"c" => new_id, Cell::text;
-                b"S" => r.side, Cell::raw;
+                b"S" => r.side, Cell::side;
                 b"o" => r.kind, Cell::raw;
                 b"f" => r.tif, Cell::raw;
                 b"q" => r.qty, Cell::number;
@@ -259,7 +259,7 @@ impl UserDecoder {
             slots!(cell,
                 b"s" => symbol, Cell::text;
                 b"c" => r.client_id, Cell::text;
-                b"S" => r.side, Cell::raw;
+                b"S" => r.side, Cell::side;
                 b"o" => r.kind, Cell::raw;
                 b"f" => r.tif, Cell::raw;
                 b"q" => r.qty, Cell::number;
@@ -280,7 +280,7 @@ impl UserDecoder {
                 b"R" => r.reduce_only, Cell::flag;
                 b"wt" => r.working_type, Cell::raw;
                 b"ot" => r.orig_kind, Cell::raw;
-                b"ps" => r.position_side, Cell::raw;
+                b"ps" => r.position_side, Cell::leg;
                 b"cp" => r.close_position, Cell::flag;
                 b"AP" => r.activation_price, Cell::number;
                 b"cr" => r.callback_rate, Cell::number;
@@ -308,7 +308,7 @@ impl UserDecoder {
             slots!(cell,
                 b"s" => symbol, Cell::text;
                 b"c" => r.client_id, Cell::text;
-                b"S" => r.side, Cell::raw;
+                b"S" => r.side, Cell::side;
                 b"q" => r.qty, Cell::number;
                 b"p" => r.price, Cell::number;
                 b"i" => id, Cell::whole;
@@ -349,8 +349,8 @@ impl UserDecoder {
                 b"caid" => r.client_id, Cell::text;
                 b"aid" => id, Cell::whole;
                 b"o" => r.kind, Cell::raw;
-                b"S" => r.side, Cell::raw;
-                b"ps" => r.position_side, Cell::raw;
+                b"S" => r.side, Cell::side;
+                b"ps" => r.position_side, Cell::leg;
                 b"f" => r.tif, Cell::raw;
                 b"q" => r.qty, Cell::number;
                 b"X" => r.status, word(ALGO_STATUSES);
