@@ -459,12 +459,12 @@ impl LiveEngine {
         self.guarded(|live, _| Ok(live.wind_down(now_ns)?))
     }
 
-    /// to_unwind() -> list[int]
+    /// still_to_unwind() -> list[int]
     ///
     /// Rows of strategies that have left and whose stop policy is not done: an order is open that
     /// nobody cancels, or something is held that can be closed.
-    fn to_unwind(&mut self) -> Vec<u16> {
-        self.live.engine.to_unwind()
+    fn still_to_unwind(&mut self) -> Vec<u16> {
+        self.live.engine.still_to_unwind()
     }
 
     /// unwind_rest(strategy: int, now_ns: int) -> None

@@ -1700,7 +1700,7 @@ class LiveEngine:
         """Hands over the requests that are to leave, in order. Of a poisoned engine: a cancel of every
         order that may be open, once. What the venue cannot be asked goes back as never sent.
         """
-    def to_unwind(self) -> list[int]:
+    def still_to_unwind(self) -> list[int]:
         """Rows of strategies that have left and whose stop policy is not done: an order is open that
         nobody cancels, or something is held that can be closed.
         """

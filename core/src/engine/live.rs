@@ -91,13 +91,13 @@ impl<S: Strategy> Engine<S> {
     /// nobody cancels it, or one that was under way has traded since and what it brought can be
     /// closed. While an order is open nothing is closed: what it comes to is not known yet.
     #[must_use]
-    pub fn to_unwind(&mut self) -> Vec<u16> {
+    pub fn still_to_unwind(&mut self) -> Vec<u16> {
         let rows = 1..=self.seats.len() as u16;
         rows.filter(|row| !self.left_open(*row).is_empty() || !self.rest_of(*row).is_empty())
             .collect()
     }
 
-    /// Cancels and closes what [`to_unwind`](Self::to_unwind) found of a strategy.
+    /// Cancels and closes what [`still_to_unwind`](Self::still_to_unwind) found of a strategy.
     ///
     /// # Errors
     ///

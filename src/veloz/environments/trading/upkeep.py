@@ -135,7 +135,7 @@ class Upkeep:
         # On spot the fee of the closing order itself leaves a crumb below the lot.
         contracts = {row["symbol"] for row in self._run.tables.instruments if row["kind"] != "spot"}
         held = [row for row in self._raw_positions() if row["symbol"] in contracts]
-        if any(row["strategy"] in flat for row in held) or self._engine.to_unwind():
+        if any(row["strategy"] in flat for row in held) or self._engine.still_to_unwind():
             return False
         return not self.undecided()
 
@@ -182,7 +182,7 @@ class Upkeep:
         """
         if self._unwound >= _UNWIND_MOST or self.undecided() or not self._may_order():
             return False
-        rows = self._engine.to_unwind()
+        rows = self._engine.still_to_unwind()
         for row in rows:
             self._engine.unwind_rest(row, self._run.shell.now_ns())
             self._run.shell.settle()
