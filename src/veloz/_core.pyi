@@ -1688,6 +1688,10 @@ class LiveEngine:
         """
     def state_hash(self) -> str:
         """Hash of the trading state after the last batch, in hexadecimal."""
+    def still_to_unwind(self) -> list[int]:
+        """Rows of strategies that have left and whose stop policy is not done: an order is open that
+        nobody cancels, or something is held that can be closed.
+        """
     def stop(self, now_ns: int) -> None:
         """Tells all strategies that the run ends."""
     def synced(self, account: int, since_ns: int, ts_recv_ns: int) -> None:
@@ -1699,10 +1703,6 @@ class LiveEngine:
     def take_requests(self) -> list[LiveRequest]:
         """Hands over the requests that are to leave, in order. Of a poisoned engine: a cancel of every
         order that may be open, once. What the venue cannot be asked goes back as never sent.
-        """
-    def still_to_unwind(self) -> list[int]:
-        """Rows of strategies that have left and whose stop policy is not done: an order is open that
-        nobody cancels, or something is held that can be closed.
         """
     def unknown(self, number: int, reason: str, ts_recv_ns: int) -> None:
         """A request may have been carried out."""
