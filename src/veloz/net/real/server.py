@@ -171,6 +171,8 @@ class _Accepted:
         if self._direct is None or self._queue or not self._is_open:
             self._put(WSMsgType.TEXT, bytes(payload))
         else:
+            if self._direct.is_closing():  # the peer vanished: its reader hears of it a turn later
+                raise ConnectionLost(f"connection {self._name} is ending: nothing was written")
             self._direct.write(_text_head(len(payload)) + payload)
 
     def rehearse(self) -> None:
@@ -206,7 +208,7 @@ class _Accepted:
     async def serve(self, listener: Listener) -> None:
         await self.socket.prepare(self._request)
         transport = self._request.transport
-        if transport is not None and not self.socket.compress:
+        if transport is not None and not (self.socket.compress or transport.is_closing()):
             # Each message is written when it is made: the loop would gather those of one turn.
             transport.set_write_buffer_limits(high=0)
             self._direct = transport
