@@ -6,6 +6,7 @@ import json
 import random
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -419,6 +420,36 @@ class Stopper(Strategy):
             self.placed = True
             price = self.round_price(SYMBOL, trade.price * 1.1, "up")
             self.place_order(SYMBOL, "buy", "stop", "0.01", trigger_price=price)
+
+
+@pytest.mark.parametrize("told_first", ["filled", "new"])
+def test_f_d06_the_end_of_an_order_of_somebody_else_counts_before_its_beginning(
+    told_first: str,
+) -> None:
+    engine = engine_of(Quoter())
+    heard = rows(60)
+    engine.deposit(0, "USDT", "100000", heard[0].ts_recv)
+    engine.start(heard[0].ts_recv)
+    for row in heard:
+        hear(engine, row)
+    now = heard[-1].ts_recv
+    by_hand = SimpleNamespace(client_order_id="web_a", order=5, terms={"price": "28000.00"})
+    # The fill of the first 0.004 never came.
+    last = {"x": "TRADE", "X": "FILLED", "l": "0.006", "z": "0.010", "L": "28000.00", "t": 12}
+    told = {
+        "new": order_update(by_hand, T=now // MS),
+        "filled": order_update(by_hand, T=now // MS, **last),
+    }
+    for name in sorted(told, key=lambda name: name != told_first):
+        engine.user_frame(0, told[name], now)
+    ((_, client_id),) = engine.view("needs_trades", 0)
+    assert client_id == "web_a"
+    assert engine.view("orders", 0) == []
+    assert not engine.view("parked")
+    first = {"x": "TRADE", "X": "PARTIALLY_FILLED", "l": "0.004", "z": "0.004", "t": 11}
+    engine.user_frame(0, order_update(by_hand, T=now // MS, L="28000.00", **first), now)
+    assert engine.view("needs_trades", 0) == []
+    assert engine.view("positions", 0)[0][-1] == "0.010"
 
 
 @pytest.mark.parametrize("status", ["NEW", "TRIGGERED", "FINISHED"])

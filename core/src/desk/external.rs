@@ -128,7 +128,9 @@ impl Desk {
         self.outside.parked = kept;
         joined.sort_by_key(|(report, _)| report.ts_exchange);
         for (parked, _) in joined {
-            if let Some(report) = parked.report(id) {
+            if parked.kind == facts::ParkedReport::COUNT {
+                self.cumulative(id, parked.ts_exchange, parked.qty);
+            } else if let Some(report) = parked.report(id) {
                 self.report(&report)?;
             }
         }
@@ -196,6 +198,9 @@ impl Desk {
 }
 
 impl facts::ParkedReport {
+    /// The kind of the venue's own count of what is filled, beyond the fill that told it.
+    pub const COUNT: u8 = 11;
+
     /// The report of a known order; `None` if a number stands for no word.
     #[must_use]
     pub fn report(&self, order: OrderId) -> Option<Report> {

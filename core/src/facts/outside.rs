@@ -138,11 +138,11 @@ record! {
         pub venue_order_id: u64,
         /// When at the venue.
         pub ts_exchange: i64,
-        /// As in [`super::VenueReport`]; 10 is a fill.
+        /// As in [`super::VenueReport`]; 10 is a fill, 11 a count of what is filled.
         pub kind: u8,
         /// As there.
         pub reason: u8,
-        /// As there; of a fill its quantity.
+        /// As there; of a fill its quantity, of a count all that is filled.
         pub qty: i64,
         /// As there; of a fill its price.
         pub extra: i64,

@@ -114,6 +114,7 @@ impl<'a> Reading<'a> {
                 let report = Report { order: 0, ts_exchange, kind: ReportKind::Filled(fill) };
                 self.park(row, r.venue_order_id, &report, r.client_id.as_deref());
             }
+            self.park_count(r, row, instrument, fill.map_or(0, |fill| fill.qty), ts_exchange);
             if let Some(kind) = self.ending_of(r, instrument) {
                 let report = Report { order: 0, ts_exchange, kind };
                 self.park(row, r.venue_order_id, &report, r.client_id.as_deref());
@@ -527,6 +528,25 @@ impl<'a> Reading<'a> {
     fn park(&mut self, row: u32, number: i64, report: &Report, client_id: Option<&str>) {
         let report = ParkedReport::of(self.account, row, number as u64, report);
         self.inputs.push(Input::Park { report, client_id: client_id.unwrap_or_default().into() });
+    }
+
+    /// Keeps the venue's count of fills, if it is ahead of the fill that came with it.
+    fn park_count(&mut self, r: &OrderReport<'_>, row: u32, i: &Instrument, told: i64, ts: i64) {
+        let filled_qty = units(r.cum_qty, i.qty_scale).unwrap_or(0);
+        if filled_qty <= told {
+            return;
+        }
+        let report = ParkedReport {
+            account: self.account,
+            instrument: row,
+            venue_order_id: r.venue_order_id as u64,
+            ts_exchange: ts,
+            kind: ParkedReport::COUNT,
+            qty: filled_qty,
+            ..ParkedReport::default()
+        };
+        let client_id = r.client_id.as_deref().unwrap_or_default().into();
+        self.inputs.push(Input::Park { report, client_id });
     }
 
     /// An order of somebody else, or of the venue, is shown.
