@@ -476,3 +476,24 @@ def test_f_c02_a_conditional_order_that_is_found_is_not_unknown_any_more(status:
     assert order["status"] == "accepted"
     assert order["venue_order_id"] == (None if status == "NEW" else 77)
     assert not engine.view("pending")
+
+
+def test_f_d02_an_order_that_is_filled_with_less_has_been_amended() -> None:
+    engine = engine_of(Quoter())
+    heard = rows(300)
+    engine.deposit(0, "USDT", "100000", heard[0].ts_recv)
+    engine.start(heard[0].ts_recv)
+    requests: list[Any] = []
+    for row in heard:
+        hear(engine, row)
+        requests += engine.take_requests()
+    (request,) = [request for request in requests if request.kind == "place"][:1]
+    now = heard[-1].ts_recv
+    engine.user_frame(0, order_update(request, T=now // MS), now)
+    price = request.terms["price"]
+    filled = {"x": "TRADE", "X": "FILLED", "q": "0.004", "l": "0.004", "z": "0.004", "L": price}
+    engine.user_frame(0, order_update(request, T=now // MS + 1, t=9, m=True, **filled), now)
+    assert request.client_order_id not in {
+        row["client_order_id"] for row in engine.view("orders", 0)
+    }
+    assert engine.view("positions", 0)[0][-1] == "0.004"

@@ -147,6 +147,14 @@ impl<'a> Reading<'a> {
                 return self.report(order, ts_exchange, kind);
             }
         }
+        let is_filled = r.status.and_then(|word| word.known) == Some(OrderStatus::Filled);
+        if let (true, Some(qty), Some(price)) = (is_filled, qty, price) {
+            // Filled with less than we know of: nobody told of the amendment (F-D02).
+            if qty > 0 && self.leg(order).is_some_and(|known| known.spec.qty > qty) {
+                let kind = ReportKind::Amended { qty, price, queue_kept: false };
+                self.report(order, ts_exchange, kind);
+            }
+        }
         if let Some(kind) = self.ending_of(r, i) {
             let words = r.reason.as_deref().map(|text| (0, text.into()));
             let words = if matches!(kind, ReportKind::Rejected { .. }) { words } else { None };
