@@ -427,12 +427,9 @@ def test_f_d06_the_end_of_an_order_of_somebody_else_counts_before_its_beginning(
     told_first: str,
 ) -> None:
     engine = engine_of(Quoter())
-    heard = rows(60)
-    engine.deposit(0, "USDT", "100000", heard[0].ts_recv)
-    engine.start(heard[0].ts_recv)
-    for row in heard:
-        hear(engine, row)
-    now = heard[-1].ts_recv
+    engine.deposit(0, "USDT", "1000", 1)
+    engine.start(2)
+    now = 2 * SECOND
     by_hand = SimpleNamespace(client_order_id="web_a", order=5, terms={"price": "28000.00"})
     # The fill of the first 0.004 never came.
     last = {"x": "TRADE", "X": "FILLED", "l": "0.006", "z": "0.010", "L": "28000.00", "t": 12}
@@ -449,7 +446,7 @@ def test_f_d06_the_end_of_an_order_of_somebody_else_counts_before_its_beginning(
     first = {"x": "TRADE", "X": "PARTIALLY_FILLED", "l": "0.004", "z": "0.004", "t": 11}
     engine.user_frame(0, order_update(by_hand, T=now // MS, L="28000.00", **first), now)
     assert engine.view("needs_trades", 0) == []
-    assert engine.view("positions", 0)[0][-1] == "0.010"
+    assert engine.view("positions", 0)[0][-1] == "0.01"
 
 
 @pytest.mark.parametrize("status", ["NEW", "TRIGGERED", "FINISHED"])
