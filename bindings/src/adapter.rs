@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use pyo3::exceptions::PyBaseException;
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::{PyTraverseError, PyVisit};
 use veloz_core::market::Published;
 use veloz_core::strategy::{Event, Fault, Port, Strategy};
 
@@ -49,7 +51,7 @@ pub struct PyStrategy {
     spare_trade: Option<Py<Trade>>,
     spare_quote: Option<Py<Quote>>,
     /// What a callback raised, kept for the caller of the run.
-    pub raised: Option<PyErr>,
+    pub raised: Option<Py<PyBaseException>>,
 }
 
 impl PyStrategy {
@@ -90,6 +92,12 @@ impl PyStrategy {
             spare_quote: None,
             raised: None,
         })
+    }
+
+    /// Shows the collector what is held: an error holds the frames it went through, and they a run.
+    pub fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.object)?;
+        visit.call(&self.raised)
     }
 
     /// The bits of `veloz_core::strategy::wants` for the events that the class has callbacks for.
@@ -161,7 +169,7 @@ impl PyStrategy {
         let message = shown.unwrap_or_else(|_| error.to_string());
         // A failing on_error must not hide the fault that it was told of.
         self.tell_error(error.value(py).as_any(), port);
-        self.raised = Some(error);
+        self.raised = Some(error.into_value(py));
         Fault { message }
     }
 
@@ -400,7 +408,7 @@ impl Strategy for PyStrategy {
         let py = unsafe { Python::assume_attached() };
         let error = crate::errors::strategy_error(message);
         self.tell_error(error.value(py).as_any(), port);
-        self.raised = Some(error);
+        self.raised = Some(error.into_value(py));
     }
 
     fn save(&mut self) -> Result<Option<Vec<u8>>, Fault> {

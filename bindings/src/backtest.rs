@@ -105,7 +105,7 @@ impl Drop for Backtest {
 impl Backtest {
     /// Strategies may reach what owns their run: the collector sees through it.
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.replay.engine.strategies().try_for_each(|strategy| visit.call(&strategy.object))
+        self.replay.engine.strategies().try_for_each(|strategy| strategy.visit(&visit))
     }
 
     /// Prepares a run.
@@ -315,10 +315,10 @@ impl Backtest {
     }
 
     /// Why a strategy was stopped: (message, exception or None); None if it was not.
-    fn fault(&mut self, py: Python<'_>, strategy: u16) -> Option<(String, Option<Py<PyAny>>)> {
+    fn fault(&mut self, strategy: u16) -> Option<(String, Option<Py<PyAny>>)> {
         let message = self.replay.engine.fault(strategy)?.message.clone();
         let raised = self.replay.engine.strategy_mut(strategy).raised.take();
-        Some((message, raised.map(|error| error.into_value(py).into_any())))
+        Some((message, raised.map(Py::into_any)))
     }
 
     /// str: Hash that seals the journal, in hexadecimal.

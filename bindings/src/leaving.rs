@@ -1,8 +1,12 @@
-//! What every order asks before it leaves: `Bucket`, `Price` and `Leave` of limits, `SureClock` of stamps.
+//! What every order asks before it leaves: `Bucket`, `Price` and `Leave` of limits, `SureClock` of stamps;
+//! `Departure` asks all of it in one call.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyTuple};
+use pyo3::types::{PyBytes, PyList, PyTuple};
 use veloz_core::allowance::Allowance;
+
+use crate::live_request::LiveRequest;
+use crate::signer::BinanceSigner;
 
 /// Adds what is here to `veloz._core`.
 ///
@@ -13,7 +17,8 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Bucket>()?;
     module.add_class::<Price>()?;
     module.add_class::<Leave>()?;
-    module.add_class::<SureClock>()
+    module.add_class::<SureClock>()?;
+    module.add_class::<Departure>()
 }
 
 /// Bucket(name: str, limit: int, window_s: int, *, is_shared: bool = True)
@@ -156,13 +161,15 @@ pub struct Leave {
     silent_until_ns: i64,
     /// int: Until then, monotonic, nobody else was asked for silence; what came later is not known.
     quiet_until_ns: i64,
+    /// bool: Somebody waits for his turn; who comes has to look whether that one is more urgent.
+    is_crowded: bool,
 }
 
 #[pymethods]
 impl Leave {
     #[new]
     fn new(offset_ns: i64) -> Self {
-        Leave { offset_ns, silent_until_ns: 0, quiet_until_ns: 0 }
+        Leave { offset_ns, silent_until_ns: 0, quiet_until_ns: 0, is_crowded: false }
     }
 
     /// align(offset_ns: int) -> None
@@ -184,6 +191,13 @@ impl Leave {
     /// Until then nobody else was asked for silence.
     fn quiet(&mut self, until_ns: i64) {
         self.quiet_until_ns = until_ns;
+    }
+
+    /// crowd(waiting: int) -> None
+    ///
+    /// So many wait for their turn.
+    fn crowd(&mut self, waiting: usize) {
+        self.is_crowded = waiting > 0;
     }
 
     /// take(price: Price, now_ns: int, reserved: int) -> bool | None
@@ -270,5 +284,98 @@ impl SureClock {
         }
         self.gap_ns = gap_ns;
         Some(wall_ns + self.offset_ns)
+    }
+}
+
+/// Departure(clock: SureClock, leave: Leave, signer: BinanceSigner, window_ms: int, rehearsal_ms: int)
+///
+/// The way of a request that nothing speaks against, in one call: the venue's time, the limits, the
+/// signature. Where something might, it says so and has done nothing.
+///
+/// Args:
+///     clock: The venue's.
+///     leave: Of the limits that requests draw from.
+///     signer: The key.
+///     window_ms: How long after its stamp the venue may take a request.
+///     rehearsal_ms: The stamp of what is rehearsed.
+#[pyclass(module = "veloz._core")]
+pub struct Departure {
+    clock: Py<SureClock>,
+    leave: Py<Leave>,
+    signer: Py<BinanceSigner>,
+    window_ms: u32,
+    rehearsal_ms: i64,
+    /// By kind: what it costs, and the hundredths of each limit that are left to others.
+    prices: Vec<(&'static str, Py<Price>, i64)>,
+    /// int: The venue's time in the last frame, ms.
+    #[pyo3(get)]
+    timestamp_ms: i64,
+}
+
+const KINDS: [&str; 6] = ["place", "reduce", "amend", "cancel", "cancel_all", "rehearsal"];
+
+#[pymethods]
+impl Departure {
+    #[new]
+    fn new(
+        clock: Py<SureClock>,
+        leave: Py<Leave>,
+        signer: Py<BinanceSigner>,
+        window_ms: u32,
+        rehearsal_ms: i64,
+    ) -> Self {
+        let (prices, timestamp_ms) = (Vec::with_capacity(KINDS.len()), 0);
+        Departure { clock, leave, signer, window_ms, rehearsal_ms, prices, timestamp_ms }
+    }
+
+    /// cost(kind: str, price: Price, reserved: int) -> None
+    ///
+    /// What requests of a kind cost, and how many hundredths of each limit they leave to others; the
+    /// kind "reduce" is an order that can only make a position smaller. A kind that is not told of
+    /// never departs here.
+    ///
+    /// Raises:
+    ///     ValueError: No request is of that kind.
+    fn cost(&mut self, kind: &str, price: Py<Price>, reserved: i64) -> PyResult<()> {
+        let kind = KINDS.iter().find(|known| **known == kind).ok_or_else(|| {
+            pyo3::exceptions::PyValueError::new_err(format!("no request is of the kind {kind:?}"))
+        })?;
+        self.prices.push((kind, price, reserved));
+        Ok(())
+    }
+
+    /// frame(request: LiveRequest, monotonic_ns: int, wall_ns: int) -> bytes | None
+    ///
+    /// The signed frame of a request, whose price is then taken. None, and nothing was taken, if that
+    /// has to be looked at: the time may not be known, a limit or a silence may be in the way, somebody
+    /// waits for his turn, or the WebSocket API does not offer it.
+    #[pyo3(signature = (request, monotonic_ns, wall_ns, /))]
+    fn frame<'py>(
+        &mut self,
+        py: Python<'py>,
+        request: &LiveRequest,
+        monotonic_ns: i64,
+        wall_ns: i64,
+    ) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let kind = request.departs_as();
+        let Some((_, price, reserved)) = self.prices.iter().find(|(known, ..)| *known == kind)
+        else {
+            return Ok(None);
+        };
+        let Some(draft) = request.draft().filter(|draft| draft.borrow(py).offers_ws()) else {
+            return Ok(None);
+        };
+        let window_ns = i64::from(self.window_ms) * 1_000_000;
+        let stamp = self.clock.borrow_mut(py).stamp_ns(monotonic_ns, wall_ns, window_ns);
+        let Some(venue_ns) = stamp else { return Ok(None) };
+        let leave = self.leave.borrow(py);
+        if leave.is_crowded || leave.take(py, price.get(), monotonic_ns, *reserved) != Some(true) {
+            return Ok(None);
+        }
+        let is_rehearsal = request.number() == 0;
+        self.timestamp_ms =
+            if is_rehearsal { self.rehearsal_ms } else { venue_ns.div_euclid(1_000_000) };
+        let signer = self.signer.get();
+        draft.borrow_mut(py).frame(py, signer, request.number(), self.timestamp_ms, self.window_ms)
     }
 }

@@ -206,7 +206,7 @@ fn paper_of(settings: &Bound<'_, PyDict>, desk: &Desk) -> PyResult<Option<Paper>
 impl LiveEngine {
     /// Strategies may reach what owns their engine: the collector sees through it.
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.live.engine.strategies().try_for_each(|strategy| visit.call(&strategy.object))
+        self.live.engine.strategies().try_for_each(|strategy| strategy.visit(&visit))
     }
 
     #[new]

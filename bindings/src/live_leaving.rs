@@ -347,10 +347,10 @@ impl LiveEngine {
     /// fault(strategy: int) -> tuple[str, BaseException | None] | None
     ///
     /// Why a strategy was stopped: message and exception; None if it was not.
-    fn fault(&mut self, py: Python<'_>, strategy: u16) -> Option<(String, Option<Py<PyAny>>)> {
+    fn fault(&mut self, strategy: u16) -> Option<(String, Option<Py<PyAny>>)> {
         let message = self.live.engine.fault(strategy)?.message.clone();
         let raised = self.live.engine.strategy_mut(strategy).raised.take();
-        Some((message, raised.map(|error| error.into_value(py).into_any())))
+        Some((message, raised.map(Py::into_any)))
     }
 }
 

@@ -7,6 +7,7 @@ use veloz_core::desk::Desk;
 use veloz_core::instrument::Kind;
 use veloz_core::order::{Request, RequestKind, Side};
 use veloz_core::order_state::Asked;
+use veloz_core::units::format_decimal;
 use veloz_venues::binance::encode::{Amend, Encoder, Target};
 use veloz_venues::binance::Market;
 use veloz_venues::wire_id::WireId;
@@ -49,13 +50,18 @@ pub struct LiveRequest {
     terms: Terms,
 }
 
-/// Terms as text, for a venue whose encoder is not in Rust.
-#[derive(Clone)]
+/// Terms in units, for whom the venue's words are not enough; text is made when it is asked for.
+#[derive(Clone, Copy)]
 struct Terms {
     side: &'static str,
     order_type: &'static str,
-    qty: String,
-    price: String,
+    qty: (i64, u8),
+    price: (i64, u8),
+}
+
+/// A number in units of a scale, as exact text.
+fn exact((units, scale): (i64, u8)) -> String {
+    format_decimal(i128::from(units), scale)
 }
 
 impl LiveRequest {
@@ -127,8 +133,8 @@ impl LiveRequest {
         let terms = Terms {
             side: if side == Side::Buy { "buy" } else { "sell" },
             order_type: order.map_or("", |order| type_text(order.spec.kind)),
-            qty: instrument.qty_text(qty),
-            price: instrument.price_text(price),
+            qty: (qty, instrument.qty_scale),
+            price: (price, instrument.price_scale),
         };
         Ok(LiveRequest {
             number,
@@ -155,6 +161,20 @@ impl LiveRequest {
         })
     }
 
+    /// The request in the venue's words; none if it has no words for it.
+    pub fn draft(&self) -> Option<&Py<BinanceRequest>> {
+        self.draft.as_ref()
+    }
+
+    /// The kind, where an order that can only make a position smaller is one of its own.
+    pub fn departs_as(&self) -> &'static str {
+        if self.is_reducing && self.kind == "place" {
+            "reduce"
+        } else {
+            self.kind
+        }
+    }
+
     /// Which request of which order it is; none for a cancel-all.
     pub fn asked(request: &Request) -> Option<(u64, Asked)> {
         let asked = match request.kind {
@@ -171,7 +191,7 @@ impl LiveRequest {
 impl LiveRequest {
     /// int: The engine's number of the request, unique in this process.
     #[getter]
-    fn number(&self) -> u64 {
+    pub fn number(&self) -> u64 {
         self.number
     }
 
@@ -261,8 +281,8 @@ impl LiveRequest {
         let terms = pyo3::types::PyDict::new(py);
         terms.set_item("side", self.terms.side)?;
         terms.set_item("type", self.terms.order_type)?;
-        terms.set_item("qty", &self.terms.qty)?;
-        terms.set_item("price", &self.terms.price)?;
+        terms.set_item("qty", exact(self.terms.qty))?;
+        terms.set_item("price", exact(self.terms.price))?;
         Ok(terms)
     }
 
@@ -270,7 +290,13 @@ impl LiveRequest {
         let t = &self.terms;
         format!(
             "LiveRequest({}: {} {} {} {} {} @ {})",
-            self.number, self.kind, self.client_order_id, self.symbol, t.side, t.qty, t.price
+            self.number,
+            self.kind,
+            self.client_order_id,
+            self.symbol,
+            t.side,
+            exact(t.qty),
+            exact(t.price)
         )
     }
 }

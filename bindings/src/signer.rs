@@ -155,6 +155,24 @@ impl BinanceRequest {
     pub fn of(draft: Draft) -> Self {
         BinanceRequest { draft, out: Vec::new() }
     }
+
+    /// True if the WebSocket API has it.
+    pub fn offers_ws(&self) -> bool {
+        !self.draft.endpoint().ws.is_empty()
+    }
+
+    /// The frame under a number, signed.
+    pub fn frame<'py>(
+        &mut self,
+        py: Python<'py>,
+        signer: &BinanceSigner,
+        number: u64,
+        timestamp_ms: i64,
+        window_ms: u32,
+    ) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let frame_id = number.to_string();
+        self.ws_frame(py, signer, &frame_id, timestamp_ms, window_ms, false).map(Some)
+    }
 }
 
 #[pymethods]

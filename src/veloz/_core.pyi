@@ -1079,6 +1079,43 @@ class DecodeError(ValueError):
     """A frame could not be decoded; the text names the field and the byte."""
 
 @final
+class Departure:
+    """The way of a request that nothing speaks against, in one call: the venue's time, the limits, the
+    signature. Where something might, it says so and has done nothing.
+
+    Args:
+        clock: The venue's.
+        leave: Of the limits that requests draw from.
+        signer: The key.
+        window_ms: How long after its stamp the venue may take a request.
+        rehearsal_ms: The stamp of what is rehearsed.
+    """
+    def __new__(
+        cls,
+        clock: SureClock,
+        leave: Leave,
+        signer: BinanceSigner,
+        window_ms: int,
+        rehearsal_ms: int,
+    ) -> Self: ...
+    def cost(self, kind: str, price: Price, reserved: int) -> None:
+        """What requests of a kind cost, and how many hundredths of each limit they leave to others; the
+        kind "reduce" is an order that can only make a position smaller. A kind that is not told of
+        never departs here.
+
+        Raises:
+            ValueError: No request is of that kind.
+        """
+    def frame(self, request: LiveRequest, monotonic_ns: int, wall_ns: int) -> bytes | None:
+        """The signed frame of a request, whose price is then taken. None, and nothing was taken, if that
+        has to be looked at: the time may not be known, a limit or a silence may be in the way, somebody
+        waits for his turn, or the WebSocket API does not offer it.
+        """
+    @property
+    def timestamp_ms(self) -> int:
+        """The venue's time in the last frame, ms."""
+
+@final
 class Fill:
     """One execution of an own order."""
     def __eq__(self, other: object, /) -> bool: ...
@@ -1465,6 +1502,11 @@ class Leave:
     def __new__(cls, offset_ns: int) -> Self: ...
     def align(self, offset_ns: int) -> None:
         """The venue's clock less the monotonic one is this."""
+    def crowd(self, waiting: int) -> None:
+        """So many wait for their turn."""
+    @property
+    def is_crowded(self) -> bool:
+        """Somebody waits for his turn; who comes has to look whether that one is more urgent."""
     @property
     def offset_ns(self) -> int:
         """The venue's clock less the monotonic one, ns."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gc
 import weakref
+from typing import Any
+
+from tests.environments.test_live_engine import Quoter, engine_of, hear, rows
 
 import veloz as vz
 from veloz._core import LiveEngine
@@ -46,3 +49,27 @@ def test_a_simulated_world_ends_with_its_seed() -> None:
     before = engines()
     run_seed("trading", 3)
     assert engines() == before
+
+
+class Raises(Quoter):
+    """Fails at the first trade."""
+
+    def on_trade(self, trade: Any) -> None:
+        raise RuntimeError(f"no use for {trade}")
+
+
+def test_an_engine_whose_strategy_raised_ends_too() -> None:
+    def run() -> weakref.ref[vz.Strategy]:
+        strategy = Raises()
+        engine = engine_of(strategy)  # the error's frames hold this one, and so the engine
+        heard = rows(60)
+        engine.start(heard[0].ts_recv)
+        for row in heard:
+            hear(engine, row)
+        assert engine.has_fault
+        return weakref.ref(strategy)
+
+    before = engines()
+    strategy = run()
+    assert engines() == before
+    assert strategy() is None

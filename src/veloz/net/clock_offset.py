@@ -64,6 +64,7 @@ class ClockOffset:
     Attributes:
         distrusted: Answers that did not fit, so far.
         jumps: Times that a jump was believed, or our own clock was stepped.
+        sure: What is known without another look, for who stamps without a call of ours.
     """
 
     def __init__(self, clock: Clock, *, keep: int = 8, most_age_s: float = 600.0) -> None:
@@ -76,7 +77,7 @@ class ClockOffset:
         self._doubtful: list[Reading] = []
         self._monotonic_ns, self._wall_ns = clock.monotonic_ns, clock.wall_ns
         # While nothing new is heard, the answer to one question stays the same for a time.
-        self._sure = SureClock(_STEP_NS, clock.wall_ns() - clock.monotonic_ns())
+        self.sure = SureClock(_STEP_NS, clock.wall_ns() - clock.monotonic_ns())
 
     def heard(self, asked_monotonic_ns: int, venue_ns: int, *, resolution_ns: int = 0) -> bool:
         """Takes an answer that has just been heard.
@@ -89,7 +90,7 @@ class ClockOffset:
         Returns:
             True if it counts; False if it is distrusted until others agree.
         """
-        self._sure.doubt()
+        self.sure.doubt()
         self._look_at_own_clock()
         now_ns = self._clock.monotonic_ns()
         round_trip_ns = now_ns - asked_monotonic_ns
@@ -153,18 +154,18 @@ class ClockOffset:
 
     def stamp_ns(self, window_ns: int) -> int | None:
         """`venue_ns` where `may_sign` allows it, else None: what is asked for every order."""
-        stamp_ns = self._sure.stamp_ns(self._monotonic_ns(), self._wall_ns(), window_ns)
+        stamp_ns = self.sure.stamp_ns(self._monotonic_ns(), self._wall_ns(), window_ns)
         return self._stamp_anew(window_ns) if stamp_ns is None else stamp_ns
 
     def _stamp_anew(self, window_ns: int) -> int | None:
         best = self._find_best(self._look_at_own_clock()) if self.may_sign(window_ns) else None
         if best is None:
-            self._sure.doubt()
+            self.sure.doubt()
             return None
         # So long its bound stays within the window, and it is not too old to count.
         grows_ns = (window_ns - best.error_ns) * 1_000_000 // _DRIFT_PPM
         until_ns = best.at_ns + min(grows_ns, self._most_age_ns)
-        self._sure.know(until_ns, window_ns, best.offset_ns)
+        self.sure.know(until_ns, window_ns, best.offset_ns)
         return self._clock.wall_ns() + best.offset_ns
 
     def _look_at_own_clock(self) -> int:
@@ -175,13 +176,13 @@ class ClockOffset:
         """
         now_ns = self._clock.monotonic_ns()
         gap_ns = self._clock.wall_ns() - now_ns
-        if abs(gap_ns - self._sure.gap_ns) > _STEP_NS:
+        if abs(gap_ns - self.sure.gap_ns) > _STEP_NS:
             self.jumps += 1
             self._good.clear()
             self._best = None
             self._doubtful.clear()
-            self._sure.doubt()
-        self._sure.looked(gap_ns)
+            self.sure.doubt()
+        self.sure.looked(gap_ns)
         return now_ns
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from veloz.net.doors import Clock, Files
 
-__all__ = ["Bucket", "Leases", "Limits", "Price", "Priority"]
+__all__ = ["RESERVED", "Bucket", "Leases", "Limits", "Price", "Priority"]
 
 _NS = 1_000_000_000
 _SILENT = "silent_until_ns"
@@ -60,7 +60,7 @@ class Priority(IntEnum):
 
 
 # Of each window so much is left to those who are more urgent, in hundredths.
-_RESERVED = {
+RESERVED = {
     Priority.CANCEL: 0,
     Priority.RESOLVE: 5,
     Priority.REDUCE: 5,
@@ -79,6 +79,7 @@ class Limits:
 
     Attributes:
         refusals: Times that the venue asked for silence.
+        leave: Whether something may be asked now, for who asks without a call of ours.
     """
 
     def __init__(self, clock: Clock, buckets: list[Bucket], leases: Leases | None = None) -> None:
@@ -87,9 +88,9 @@ class Limits:
         self._monotonic_ns = clock.monotonic_ns
         self._buckets = {bucket.name: bucket for bucket in buckets}
         self._leases = leases
-        self._leave = Leave(clock.wall_ns() - clock.monotonic_ns())
+        self.leave = Leave(clock.wall_ns() - clock.monotonic_ns())
         if leases is None:
-            self._leave.quiet(_NEVER_NS)  # there is nobody else
+            self.leave.quiet(_NEVER_NS)  # there is nobody else
         self._queue: list[tuple[int, int, dict[str, int], asyncio.Future[None]]] = []
         self._count = 0
         self._pump: asyncio.Task[None] | None = None
@@ -118,7 +119,7 @@ class Limits:
         """Whether `take_priced` would take it now, as far as this process alone can say."""
         if self.silent_s > 0 or (self._queue and self._queue[0][0] <= priority):
             return False
-        return price.is_there(self._now_ns(), _RESERVED[priority])
+        return price.is_there(self._now_ns(), RESERVED[priority])
 
     async def take(self, cost: Mapping[str, int], priority: Priority) -> float:
         """Waits until the units can be taken, the urgent before the others.
@@ -138,6 +139,7 @@ class Limits:
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._count += 1
             heapq.heappush(self._queue, (priority, self._count, dict(cost), turn))
+            self.leave.crowd(len(self._queue))
             if self._pump is None or self._pump.done():
                 self._pump = asyncio.get_running_loop().create_task(self._serve())
             await turn
@@ -155,7 +157,7 @@ class Limits:
 
     def align(self, venue_ns: int) -> None:
         """Sets the windows by the venue's time now, as `ClockOffset.venue_ns` has it."""
-        self._leave.align(venue_ns - self._clock.monotonic_ns())
+        self.leave.align(venue_ns - self._clock.monotonic_ns())
 
     def change(self, name: str, limit: int) -> None:
         """The venue has changed a limit."""
@@ -165,11 +167,11 @@ class Limits:
         """The venue asked for silence: a 429 or 418 with its Retry-After. It is never shortened."""
         self.refusals += 1
         until_ns = self._clock.monotonic_ns() + round(for_s * _NS)
-        self._leave.silence(until_ns)
+        self.leave.silence(until_ns)
         if self._leases is not None:
             with suppress(OSError):  # a full disk: this process at least is silent
                 self._leases.silence(for_s)
-            self._leave.quiet(self._leases.quiet_until_ns)
+            self.leave.quiet(self._leases.quiet_until_ns)
 
     def look_ahead(self) -> None:
         """Looks now at what would have to be looked at soon: an order then need not."""
@@ -177,16 +179,16 @@ class Limits:
             now_ns = self._clock.monotonic_ns()
             if self._leases.is_due(now_ns + _LOOK_AGAIN_NS // 2):
                 self._leases.look(now_ns)
-                self._leave.quiet(self._leases.quiet_until_ns)
+                self.leave.quiet(self._leases.quiet_until_ns)
 
     @property
     def silent_s(self) -> float:
         """Seconds of silence that are left; 0 if none."""
-        left_ns = self._leave.silent_until_ns - self._clock.monotonic_ns()
+        left_ns = self.leave.silent_until_ns - self._clock.monotonic_ns()
         shared_s = 0.0
         if self._leases is not None:
             shared_s = self._leases.silent_s()
-            self._leave.quiet(self._leases.quiet_until_ns)
+            self.leave.quiet(self._leases.quiet_until_ns)
         return max(0.0, left_ns / _NS, shared_s)
 
     def left(self, name: str) -> int:
@@ -197,7 +199,7 @@ class Limits:
     def _take(self, price: Price, priority: Priority) -> bool:
         # On the way of every order: one look at the clock, and few calls.
         now_ns = self._monotonic_ns()
-        taken = self._leave.take(price, now_ns, _RESERVED[priority])
+        taken = self.leave.take(price, now_ns, RESERVED[priority])
         return self._take_asking(price, now_ns, priority) if taken is None else taken
 
     def _take_asking(self, price: Price, now_ns: int, priority: Priority) -> bool:
@@ -206,8 +208,8 @@ class Limits:
         if leases is None:
             return False
         is_silent = leases.silent_s() > 0
-        self._leave.quiet(leases.quiet_until_ns)
-        if is_silent or not price.is_there(now_ns + self._leave.offset_ns, _RESERVED[priority]):
+        self.leave.quiet(leases.quiet_until_ns)
+        if is_silent or not price.is_there(now_ns + self.leave.offset_ns, RESERVED[priority]):
             return False
         if price.shared and not leases.take(price.shared):
             return False
@@ -216,7 +218,7 @@ class Limits:
 
     @staticmethod
     def _allowed(bucket: Bucket, priority: Priority) -> int:
-        return bucket.limit - bucket.limit * _RESERVED[priority] // 100
+        return bucket.limit - bucket.limit * RESERVED[priority] // 100
 
     def _roll(self, bucket: Bucket) -> Bucket:
         """Starts the bucket's window anew if it is over; an old one is never opened again."""
@@ -225,7 +227,7 @@ class Limits:
 
     def _now_ns(self) -> int:
         """The venue's time: steps of our wall clock do not touch it."""
-        return self._clock.monotonic_ns() + self._leave.offset_ns
+        return self._clock.monotonic_ns() + self.leave.offset_ns
 
     async def _serve(self) -> None:
         """Serves the queue until it is empty; the first in it holds up all others."""
@@ -238,6 +240,7 @@ class Limits:
                 turn.set_result(None)
             else:
                 await asyncio.sleep(self._soonest_s(cost))
+        self.leave.crowd(0)
 
     def _soonest_s(self, cost: Mapping[str, int]) -> float:
         """When to look again: at the end of the silence or of the next window, at least 1 ms."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
+from decimal import Decimal
 from random import Random
 from typing import Any
 
@@ -189,6 +190,13 @@ def test_liquidations_may_stay_away_for_ever() -> None:
 def test_f_e09_what_is_no_whole_listing_is_none(read: Any, body: bytes) -> None:
     assert read(RestAnswer("u", 200, body, 0)) is None
     assert read(RestAnswer("u", 502, b"[]", 0)) is None
+
+
+def test_f_k03_half_of_a_surrogate_pair_is_no_name_of_an_asset() -> None:
+    row = '[{"asset":"%s","free":"1","locked":"0"}]'
+    whole, half = (f'{{"balances":{row % name}}}' for name in (r"\ud83d\ude00", r"\ud83d"))
+    assert listings.balances(RestAnswer("u", 200, whole.encode(), 0)) == {"\U0001f600": Decimal(1)}
+    assert listings.balances(RestAnswer("u", 200, half.encode(), 0)) is None
 
 
 # Resolution

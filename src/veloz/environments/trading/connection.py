@@ -24,8 +24,9 @@ from veloz.venues.binance.budget import BinanceBudget
 from veloz.venues.binance.capabilities import CAPABILITIES
 from veloz.venues.binance.codec import BinanceCodec
 from veloz.venues.binance.dead_man import Countdown, LocalWatchdog
+from veloz.venues.binance.departure import departure
 from veloz.venues.binance.feed import BinanceFeed
-from veloz.venues.binance.gateway import BinanceGateway
+from veloz.venues.binance.gateway import BinanceGateway, GatewayTimes
 from veloz.venues.binance.line import LineTimes
 from veloz.venues.binance.reconcile import Reconciler
 from veloz.venues.binance.resolve import Resolver
@@ -152,6 +153,7 @@ class MarketConnection:
         self.account_number = ""
         self._doors = doors
         self._codec = codec
+        self._signer = signer
 
     # Asking.
 
@@ -291,9 +293,9 @@ class MarketConnection:
         Raises:
             ConfigError: There is no key.
         """
-        if self._codec is None:
+        if self._codec is None or self._signer is None:
             raise ConfigError(f"{self.market} needs a key to trade")
-        doors, rest, clock = self._doors, self.rest, self.clock
+        doors, rest, clock, times = self._doors, self.rest, self.clock, GatewayTimes()
         resolver = self.resolver = Resolver(doors, rest, clock, port, account)
         gateway = self.gateway = BinanceGateway(
             self.hosts,
@@ -306,6 +308,8 @@ class MarketConnection:
             time=clock,
             resolver=resolver,
             pace=self._pace(),
+            swift=departure(clock, self.budget, self._signer, times.recv_window_ms),
+            times=times,
             on_done=self._expect,
             session_times=SessionTimes(age_s=rhythm.connection_age_s),
         )

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Rehearsal"]
 
-_EVERY_S = 0.002
+_EVERY_S = 0.001
 _SELDOM_S = 0.25
 _QUIET_NS = 1_000_000_000
 """When nothing was heard for so long, it is rehearsed seldom."""
@@ -66,6 +66,8 @@ class Rehearsal:
         self._clock = doors.clock
         self._gateways = list(gateways)
         self._second = second_shell(shell, doors, writer, tables)
+        for outbox, gateway in zip(self._second.outboxes, self._gateways, strict=False):
+            outbox.send = gateway.send
 
     async def run(self) -> None:
         """Does it until cancelled, or until only cancels may leave."""

@@ -300,7 +300,8 @@ class TradingRun:
             if not self.settings.is_paper:
                 symbols = list(self.tables.named(market))
                 gateway = connection.wire_account(port, number, symbols, self.settings.rhythm)
-                self.shell.outboxes[number].pump = gateway.pump
+                outbox = self.shell.outboxes[number]
+                outbox.pump, outbox.send = gateway.pump, gateway.send
         self.upkeep = Upkeep(self)
         self.rules = Rules(self)
         for market, port in self.ports.items():

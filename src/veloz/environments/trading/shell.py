@@ -65,12 +65,14 @@ class Outbox:
 
     Attributes:
         pump: Sends what may leave; the gateway's, once there is one.
+        send: Sends a request that may leave, while none waits here; None until there is a gateway.
     """
 
     def __init__(self) -> None:
         self.waiting: deque[LiveRequest] = deque()
         self.asked_for = 0
         self.pump: Callable[[], None] = lambda: None
+        self.send: Callable[[Any], None] | None = None
 
 
 class EngineShell:
@@ -224,7 +226,10 @@ class EngineShell:
 
     def _hand_out(self) -> None:
         """Requests of the batches that were written, to the gateways of their accounts."""
-        for request in self.engine.take_requests():
+        requests = self.engine.take_requests()
+        if len(requests) == 1 and self._sent_alone(requests[0]):  # as nearly always
+            return
+        for request in requests:
             if request.refusal:
                 self.engine.not_sent(request.number, request.refusal, self.now_ns())
                 self._is_due = True
@@ -237,6 +242,20 @@ class EngineShell:
         for outbox in self.outboxes:
             if outbox.waiting:
                 outbox.pump()
+
+    def _sent_alone(self, request: LiveRequest) -> bool:
+        """Hands a request over without a queue; False, and nothing done, if one waits before it."""
+        outbox, writer = self.outboxes[request.account], self._writer
+        if (
+            outbox.send is None
+            or outbox.waiting
+            or request.refusal
+            or request.sequence > writer.released_sequence
+            or not writer.takes_orders
+        ):
+            return False
+        outbox.send(request)
+        return True
 
     def _arm(self) -> None:
         """Sets the loop's timer to the engine's next instant."""

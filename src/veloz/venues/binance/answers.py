@@ -1,17 +1,31 @@
-"""What answers to order requests hold: parts of a batch, errors, the limits that they tell of."""
+"""What answers hold: JSON, parts of a batch, errors, the limits that they tell of."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from veloz.venues.binance.rest import RestAnswer
     from veloz.venues.venue import VenueRequest
 
-__all__ = ["details", "limits_told", "parts", "said"]
+__all__ = ["details", "limits_told", "parts", "read_json", "said"]
 
 _COUNTS = {"REQUEST_WEIGHT": "x-mbx-used-weight-", "ORDERS": "x-mbx-order-count-"}
+
+
+def read_json(body: bytes) -> Any:
+    """The value of an answer.
+
+    Raises:
+        ValueError: It is no JSON, or a text in it is none: half of a surrogate pair, as damage
+            leaves it, is a name that no file or request can hold (RFC 8259, section 8.2).
+        RecursionError: It is nested too deep.
+    """
+    value = json.loads(body)
+    if b"\\u" in body:
+        json.dumps(value, ensure_ascii=False).encode()
+    return value
 
 
 def limits_told(answer: dict[str, object], now_ms: int) -> dict[str, str]:
@@ -59,7 +73,7 @@ def parts(batch: list[VenueRequest], answer: RestAnswer) -> list[tuple[VenueRequ
 
 def details(body: bytes) -> object:
     """The data of an error, as both the WebSocket API and REST put them."""
-    answer = json.loads(body)
+    answer = read_json(body)
     error = answer.get("error", answer)
     return error.get("data") or {}
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from veloz.net.limits import Bucket, Limits
+from veloz.net.limits import RESERVED, Bucket, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,6 +78,10 @@ class BinanceBudget:
             cost = {_WEIGHT: weight} | (dict.fromkeys(self._orders, orders) if orders else {})
             price = self._prices[weight, orders] = self.limits.price(cost)
         return price
+
+    def priced(self, weight: int, orders: int, priority: Priority) -> tuple[Price, int]:
+        """What such a request takes, and the hundredths of each limit that it leaves to others."""
+        return self._price(weight, orders), RESERVED[priority]
 
     def look_ahead(self) -> None:
         """Looks now at what the next request would have to look at."""

@@ -27,12 +27,14 @@ from veloz.net.doors import ConnectionLost
 from veloz.net.limits import Priority
 from veloz.venues.binance import answers
 from veloz.venues.binance.capabilities import CAPABILITIES
+from veloz.venues.binance.departure import COSTS, LONG_AGO_MS, REHEARSAL, rank_of
 from veloz.venues.binance.ws_api import ApiSession, SessionTimes
 from veloz.venues.venue import Difference, FollowUp, Freeze, Outcome, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from veloz._core import Departure
     from veloz.net.backoff import Backoff
     from veloz.net.doors import Doors
     from veloz.venues.binance.hosts import Hosts
@@ -48,27 +50,13 @@ _HALVED = "halved"
 """The codec's word for a replacement whose order was cancelled and not placed anew."""
 
 _LARGEST_BYTES = 2048
+_FEW = _STALLED_BYTES // _LARGEST_BYTES
 _LATE_ANSWERS = 1000
 """So many unknown requests are remembered for an answer that may still come."""
 
 _FIRST_STATUS, _LAST_STATUS = 100, 999  # of HTTP; another is no answer of the venue
 
-# (weight, orders) of one request that succeeds; failures are read back from the venue's headers.
 _NS = 1_000_000_000
-_CANCELS = frozenset({"cancel", "cancel_all"})
-_REHEARSAL = "rehearsal"
-"""A request that goes the way of an order up to the wire, and is never sent."""
-
-_LONG_AGO_MS = 1_000_000_000_000
-"""A rehearsal is stamped with it: a venue would refuse it, if it ever had it."""
-
-_COSTS = {
-    _REHEARSAL: (0, 0),
-    "place": (0, 1),
-    "amend": (1, 1),
-    "cancel": (1, 0),
-    "cancel_all": (1, 0),
-}
 _COUNTED = (
     "sent",
     "answered",
@@ -139,6 +127,7 @@ class BinanceGateway:
         time: The venue's clock.
         resolver: Finds out about requests without an answer.
         pace: Spaces connection attempts.
+        swift: The short way of a request; it is stamped for the receive window of `times`.
         on_done: Called when the venue did what was asked: a private event must follow.
         times: Limits of waiting.
         session_times: When the connection does things by itself.
@@ -161,6 +150,7 @@ class BinanceGateway:
         time: TrustedTime,
         resolver: Resolver,
         pace: Backoff,
+        swift: Departure | None = None,
         on_done: Callable[[], None] = lambda: None,
         times: GatewayTimes | None = None,
         session_times: SessionTimes | None = None,
@@ -175,6 +165,7 @@ class BinanceGateway:
         self._budget = budget
         self._time = time
         self._resolver = resolver
+        self._swift = swift
         self._on_done = on_done
         self._times = times or GatewayTimes()
         # Short enough to see in time that an answer is overdue: writing an order wakes nobody.
@@ -182,7 +173,7 @@ class BinanceGateway:
         self._window_ms = self._times.recv_window_ms
         self._queue_ns = int(self._times.queue_s * _NS)
         self._answer_ns = int(self._times.answer_s * _NS)
-        self._monotonic_ns = doors.clock.monotonic_ns
+        self._monotonic_ns, self._wall_ns = doors.clock.monotonic_ns, doors.clock.wall_ns
         self._session = ApiSession(
             self._address,
             doors,
@@ -218,20 +209,30 @@ class BinanceGateway:
     def pump(self) -> None:
         """Takes what the engine lets go and writes what may be written now."""
         requests = self._engine.take_requests()
-        if not requests and not self._queue:
+        if requests or self._queue:
+            self._send_all(requests)
+
+    def send(self, request: VenueRequest) -> None:
+        """Writes a request that may leave, or puts it behind those that wait."""
+        if self._queue:
+            self._send_all([request])
             return
         now_ns = self._monotonic_ns()
-        if len(requests) == 1 and not self._queue:  # as nearly always: nobody goes before it
-            request = requests[0]
-            rank = _rank(request)
-            if self._leave(rank, now_ns, request, now_ns):
-                return
+        if self._swift is not None and self._departed(self._swift, request, now_ns):
+            return
+        rank = rank_of(request)
+        if not self._leave(rank, now_ns, request, now_ns):
             self._enqueue(rank, now_ns, request)
             self._wake.set()
+
+    def _send_all(self, requests: Sequence[VenueRequest]) -> None:
+        if len(requests) == 1 and not self._queue:
+            self.send(requests[0])
             return
+        now_ns = self._monotonic_ns()
         withdrawn: list[VenueRequest] = []
         for request in requests:
-            rank = _rank(request)
+            rank = rank_of(request)
             is_cancel = rank is Priority.CANCEL and bool(self._queue)
             if is_cancel and (order := self._withdraw(request.client_order_id, now_ns)):
                 withdrawn += (order, request)
@@ -246,7 +247,7 @@ class BinanceGateway:
     @property
     def may_order(self) -> bool:
         """True if the venue's limits have room for an order that reduces a position."""
-        return self._budget.has_room(*_COSTS["place"], Priority.REDUCE)
+        return self._budget.has_room(*COSTS["place"], Priority.REDUCE)
 
     @property
     def is_idle(self) -> bool:
@@ -277,7 +278,7 @@ class BinanceGateway:
         del socket
         body = bytes(payload)
         try:
-            answer = json.loads(body)
+            answer = answers.read_json(body)
             status = int(answer["status"])
             if not _FIRST_STATUS <= status <= _LAST_STATUS:
                 raise ValueError(status)
@@ -335,9 +336,21 @@ class BinanceGateway:
                 heapq.heappush(self._queue, waiting)
                 return
 
+    def _departed(self, swift: Departure, request: VenueRequest, now_ns: int) -> bool:
+        """Writes a request by the short way; False, and nothing done, if it has to be looked at."""
+        socket = self._session.socket
+        if socket is None or len(self._pending) >= _FEW:
+            return False
+        frame = swift.frame(request, now_ns, self._wall_ns())  # pyright: ignore[reportArgumentType]
+        if frame is None:
+            return False
+        if not self._write(socket, request, frame, swift.timestamp_ms):
+            self._by_rest(request)
+        return True
+
     def _leave(self, rank: Priority, queued_ns: int, request: VenueRequest, now_ns: int) -> bool:
         """Writes a request, or gives it back; False if it has to wait, and nothing was done."""
-        is_rehearsal = request.kind == _REHEARSAL
+        is_rehearsal = request.kind == REHEARSAL
         if now_ns - queued_ns >= self._queue_ns:
             self._not_sent(request, "it waited too long to be sent")
             return True
@@ -347,13 +360,13 @@ class BinanceGateway:
             return True
         socket = self._session.socket
         # So much cannot wait to be written while few requests wait for their answers.
-        may_stall = len(self._pending) >= _STALLED_BYTES // _LARGEST_BYTES
+        may_stall = len(self._pending) >= _FEW
         if socket is not None and may_stall and socket.buffered > _STALLED_BYTES:
             return is_rehearsal  # the peer does not read: what waits is certain not to be sent
-        if not self._budget.take(*_COSTS[request.kind], rank):
+        if not self._budget.take(*COSTS[request.kind], rank):
             return is_rehearsal
         if is_rehearsal:
-            timestamp_ms = _LONG_AGO_MS
+            timestamp_ms = LONG_AGO_MS
         # The WebSocket API does not offer all of them.
         if socket is None or not request.encoded.method:
             self._by_rest(request)
@@ -394,7 +407,7 @@ class BinanceGateway:
     def _write(
         self, socket: ApiSocket, request: VenueRequest, frame: bytes, timestamp_ms: int
     ) -> bool:
-        if request.kind == _REHEARSAL:
+        if request.kind == REHEARSAL:
             socket.rehearse()
             self._engine.written(0)
             return True
@@ -412,7 +425,7 @@ class BinanceGateway:
 
     def _by_rest(self, request: VenueRequest) -> None:
         """The fall-back; also the only way for what the WebSocket API does not offer."""
-        if request.kind == _REHEARSAL:
+        if request.kind == REHEARSAL:
             return
         if self._tasks is None:
             self._not_sent(request, "the gateway does not run")
@@ -431,7 +444,7 @@ class BinanceGateway:
             is_alike = other.kind == request.kind and not self._is_algo(other)
             if other.kind == "cancel" and other.symbol != request.symbol:
                 is_alike = False  # a batch of cancels names one symbol
-            if not is_alike or not self._budget.take(*_COSTS[other.kind], Priority(rank)):
+            if not is_alike or not self._budget.take(*COSTS[other.kind], Priority(rank)):
                 break
             heapq.heappop(self._queue)
             found.append(other)
@@ -457,7 +470,7 @@ class BinanceGateway:
 
     def _verdict(self, request: VenueRequest, status: int, body: bytes) -> Verdict:
         try:
-            value = json.loads(body)
+            value = answers.read_json(body)
         except (ValueError, RecursionError):
             value = None
         error = value if isinstance(value, dict) and "code" in value else None
@@ -527,7 +540,7 @@ class BinanceGateway:
         self._engine.differs(self._account, stop, ts_recv_ns)
 
     def _not_sent(self, request: VenueRequest, reason: str) -> None:
-        if request.kind == _REHEARSAL:
+        if request.kind == REHEARSAL:
             return
         self.counts["not_sent"] += 1
         self._engine.not_sent(request.number, reason, self._doors.clock.wall_ns())
@@ -566,9 +579,3 @@ class BinanceGateway:
                 await self._wake.wait()
         except TimeoutError:
             return
-
-
-def _rank(request: VenueRequest) -> Priority:
-    if request.kind in _CANCELS:
-        return Priority.CANCEL
-    return Priority.REDUCE if request.is_reducing else Priority.ORDER

@@ -13,7 +13,6 @@ Source: Binance Spot API "Public endpoints", "Account endpoints"; USDⓈ-M and C
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
@@ -21,6 +20,7 @@ from urllib.parse import quote
 
 from veloz.errors import ConfigError
 from veloz.net.limits import Priority
+from veloz.venues.binance.answers import read_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -183,7 +183,7 @@ class RestAnswer:
     def value(self) -> object:
         """The body as JSON; None if it is none (F-C06, F-F03)."""
         try:
-            return json.loads(self.body)
+            return read_json(self.body)
         except (ValueError, RecursionError):
             return None
 
