@@ -190,6 +190,10 @@ class _Nowhere:
         """None."""
         return False
 
+    def lets_go(self, sequence: int) -> bool:
+        """Never."""
+        return False
+
     def append(self, frames: bytes, sequence: int) -> None:
         """Forgets it."""
 

@@ -119,6 +119,7 @@ class JournalWriter:
         self._opened = opened
         self._policy: Policy = policy
         self._room = room or Room()
+        self._full_at = self._room.segment_bytes - self._room.reserve_bytes
         self._on_trouble = on_trouble
         self._number = opened.segment + 1
         self._next: int | None = None
@@ -190,6 +191,14 @@ class JournalWriter:
         if self.sealed is not None:
             return False
         return self._next is not None or not self._is_in_reserve
+
+    def lets_go(self, sequence: int) -> bool:
+        """True if any request whose last batch is this one may leave now, be it an order."""
+        return (
+            sequence <= self._tail.released
+            and self.sealed is None
+            and (self._next is not None or self._tail.offset < self._full_at)
+        )
 
     @property
     def wants_roll(self) -> bool:
@@ -290,7 +299,7 @@ class JournalWriter:
 
     @property
     def _is_in_reserve(self) -> bool:
-        return self._tail.offset >= self._room.segment_bytes - self._room.reserve_bytes
+        return self._tail.offset >= self._full_at
 
     def _path(self, number: int) -> Path:
         return segment_path(self._opened.folder, self._opened.stream, number)

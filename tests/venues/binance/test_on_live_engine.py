@@ -69,6 +69,9 @@ class Memory:
     def __init__(self) -> None:
         self.released_sequence = 0
 
+    def lets_go(self, sequence: int) -> bool:
+        return sequence <= self.released_sequence
+
     def append(self, frames: bytes, sequence: int) -> None:
         assert frames
         assert sequence > self.released_sequence

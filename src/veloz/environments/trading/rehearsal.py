@@ -109,6 +109,9 @@ class _Unwritten:
     def takes_orders(self) -> bool:
         return self._writer.takes_orders
 
+    def lets_go(self, sequence: int) -> bool:
+        return self._writer.lets_go(sequence)
+
     def append(self, frames: bytes, sequence: int) -> None:
         del frames, sequence
         self._writer.rehearse()

@@ -47,6 +47,10 @@ class Journal(Protocol):
         """False if only cancels have room."""
         ...
 
+    def lets_go(self, sequence: int) -> bool:
+        """True if any request of that batch may leave now, be it an order."""
+        ...
+
     def append(self, frames: bytes, sequence: int) -> None:
         """Writes frames whose last batch has this sequence."""
         ...
@@ -227,8 +231,13 @@ class EngineShell:
     def _hand_out(self) -> None:
         """Requests of the batches that were written, to the gateways of their accounts."""
         requests = self.engine.take_requests()
-        if len(requests) == 1 and self._sent_alone(requests[0]):  # as nearly always
-            return
+        if len(requests) == 1:  # as nearly always; nothing is looked at twice on this way
+            request = requests[0]
+            outbox = self.outboxes[request.account]
+            send, is_first = outbox.send, not (outbox.waiting or request.refusal)
+            if send is not None and is_first and self._writer.lets_go(request.sequence):
+                send(request)
+                return
         for request in requests:
             if request.refusal:
                 self.engine.not_sent(request.number, request.refusal, self.now_ns())
@@ -242,20 +251,6 @@ class EngineShell:
         for outbox in self.outboxes:
             if outbox.waiting:
                 outbox.pump()
-
-    def _sent_alone(self, request: LiveRequest) -> bool:
-        """Hands a request over without a queue; False, and nothing done, if one waits before it."""
-        outbox, writer = self.outboxes[request.account], self._writer
-        if (
-            outbox.send is None
-            or outbox.waiting
-            or request.refusal
-            or request.sequence > writer.released_sequence
-            or not writer.takes_orders
-        ):
-            return False
-        outbox.send(request)
-        return True
 
     def _arm(self) -> None:
         """Sets the loop's timer to the engine's next instant."""
