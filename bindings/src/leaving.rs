@@ -39,6 +39,20 @@ pub struct Bucket {
     #[pyo3(get)]
     /// bool: It is the address's, so that all processes draw from it.
     is_shared: bool,
+    /// Of which window so many units are this process's alone.
+    leased: (i64, i64),
+}
+
+impl Bucket {
+    /// Units of the window of now that this process may take without asking the others: what it
+    /// leased and did not spend, else its share of the limit, in hundredths.
+    fn leased(&self, share: i64) -> i64 {
+        if self.leased.0 == self.own.window {
+            self.leased.1
+        } else {
+            self.own.limit * share / 100
+        }
+    }
 }
 
 #[pymethods]
@@ -46,7 +60,7 @@ impl Bucket {
     #[new]
     #[pyo3(signature = (name, limit, window_s, *, is_shared = true))]
     fn new(name: String, limit: i64, window_s: i64, is_shared: bool) -> Self {
-        Bucket { own: Allowance::new(limit, window_s), name, is_shared }
+        Bucket { own: Allowance::new(limit, window_s), name, is_shared, leased: (-1, 0) }
     }
 
     /// int: Units in a window.
@@ -60,6 +74,22 @@ impl Bucket {
     /// The venue has changed the limit.
     fn change(&mut self, limit: i64) {
         self.own.limit = limit;
+    }
+
+    /// leased(share: int) -> int
+    ///
+    /// Units of the window of now that this process may take without asking the others: what it
+    /// leased and did not spend, else its share of the limit, in hundredths.
+    #[pyo3(name = "leased")]
+    fn leased_now(&self, share: i64) -> i64 {
+        self.leased(share)
+    }
+
+    /// lease(units: int) -> None
+    ///
+    /// So many units of the window of now are this process's alone.
+    fn lease(&mut self, units: i64) {
+        self.leased = (self.own.window, units);
     }
 
     /// int: Units in the window of now.
@@ -95,33 +125,55 @@ impl Bucket {
     }
 }
 
-/// Price(units: list[tuple[Bucket, int]], shares: bool)
+/// Price(units: list[tuple[Bucket, int]], share: int | None)
 ///
 /// Units of buckets that are taken many times, all or none.
 ///
 /// Args:
 ///     units: How many of each.
-///     shares: Whether other processes draw from the shared ones as well.
+///     share: Hundredths of what is shared that this process may take without asking the others; None
+///         if there are no others.
 #[pyclass(frozen, module = "veloz._core")]
 pub struct Price {
     units: Vec<(Py<Bucket>, i64)>,
+    share: i64,
+    ours: Vec<(Py<Bucket>, i64)>,
     /// list[tuple[Bucket, int]]: What of it other processes draw from as well.
     #[pyo3(get)]
     shared: Py<PyList>,
 }
 
+impl Price {
+    /// Takes what is shared out of what this process has leased; false, and nothing taken, if that
+    /// is too little.
+    fn draw(&self, py: Python<'_>) -> bool {
+        let left = |bucket: &Py<Bucket>| bucket.borrow(py).leased(self.share);
+        if self.ours.iter().any(|(bucket, units)| left(bucket) < *units) {
+            return false;
+        }
+        for (bucket, units) in &self.ours {
+            let rest = left(bucket) - units;
+            bucket.borrow_mut(py).lease(rest);
+        }
+        true
+    }
+}
+
 #[pymethods]
 impl Price {
     #[new]
-    fn new(py: Python<'_>, units: Vec<(Py<Bucket>, i64)>, shares: bool) -> PyResult<Self> {
+    #[pyo3(signature = (units, share))]
+    fn new(py: Python<'_>, units: Vec<(Py<Bucket>, i64)>, share: Option<i64>) -> PyResult<Self> {
         let shared = PyList::empty(py);
-        for (bucket, count) in units.iter().filter(|(_, count)| shares && *count > 0) {
+        let mut ours = Vec::new();
+        for (bucket, count) in units.iter().filter(|(_, count)| share.is_some() && *count > 0) {
             if bucket.borrow(py).is_shared {
                 let row = (bucket.clone_ref(py), *count).into_pyobject(py)?;
                 shared.append::<Bound<'_, PyTuple>>(row)?;
+                ours.push((bucket.clone_ref(py), *count));
             }
         }
-        Ok(Price { units, shared: shared.unbind() })
+        Ok(Price { units, share: share.unwrap_or(0), ours, shared: shared.unbind() })
     }
 
     /// charge() -> None
@@ -204,7 +256,7 @@ impl Leave {
     ///
     /// Takes a price, if all of it may be taken now with so many hundredths of each limit left to
     /// others: true if it did, false if it may not be. None if that is for others to say, who may
-    /// have been asked for silence or draw from the same limit: nothing is taken then.
+    /// have been asked for silence or to whom a lease is due: nothing is taken then.
     #[pyo3(signature = (price, now_ns, reserved, /))]
     fn take(&self, py: Python<'_>, price: &Price, now_ns: i64, reserved: i64) -> Option<bool> {
         if now_ns < self.silent_until_ns {
@@ -216,7 +268,7 @@ impl Leave {
         if !price.is_there(py, now_ns + self.offset_ns, reserved) {
             return Some(false);
         }
-        if !price.shared.bind(py).is_empty() {
+        if !price.draw(py) {
             return None;
         }
         price.charge(py);

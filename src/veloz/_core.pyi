@@ -1042,6 +1042,12 @@ class Bucket:
     @property
     def is_shared(self) -> bool:
         """It is the address's, so that all processes draw from it."""
+    def lease(self, units: int) -> None:
+        """So many units of the window of now are this process's alone."""
+    def leased(self, share: int) -> int:
+        """Units of the window of now that this process may take without asking the others: what it
+        leased and did not spend, else its share of the limit, in hundredths.
+        """
     @property
     def limit(self) -> int:
         """Units in a window."""
@@ -1523,7 +1529,7 @@ class Leave:
     def take(self, price: Price, now_ns: int, reserved: int) -> bool | None:
         """Takes a price, if all of it may be taken now with so many hundredths of each limit left to
         others: true if it did, false if it may not be. None if that is for others to say, who may
-        have been asked for silence or draw from the same limit: nothing is taken then.
+        have been asked for silence or to whom a lease is due: nothing is taken then.
         """
 
 @final
@@ -2003,9 +2009,10 @@ class Price:
 
     Args:
         units: How many of each.
-        shares: Whether other processes draw from the shared ones as well.
+        share: Hundredths of what is shared that this process may take without asking the others; None
+            if there are no others.
     """
-    def __new__(cls, units: list[tuple[Bucket, int]], shares: bool) -> Self: ...
+    def __new__(cls, units: list[tuple[Bucket, int]], share: int | None) -> Self: ...
     def charge(self) -> None:
         """Takes it."""
     def is_there(self, venue_ns: int, reserved: int) -> bool:

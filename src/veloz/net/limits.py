@@ -107,7 +107,7 @@ class Limits:
     def price(self, cost: Mapping[str, int]) -> Price:
         """A cost that will be taken many times, looked up once."""
         units = [(self._buckets[name], count) for name, count in cost.items()]
-        return Price(units, self._leases is not None)
+        return Price(units, None if self._leases is None else self._leases.own_share)
 
     def take_priced(self, price: Price, priority: Priority) -> bool:
         """As `take_now`."""
@@ -273,6 +273,7 @@ class Leases:
 
     Attributes:
         quiet_until_ns: Up to then, monotonic, `silent_s` is 0 and need not be asked.
+        own_share: Hundredths of each limit that this process may take without a lease.
     """
 
     def __init__(
@@ -293,22 +294,21 @@ class Leases:
         self._own_silent_until_ns = 0
         self._look_ns = 0
         self._clock = clock
-        self._is_engine = is_engine
+        self.own_share = engine_share if is_engine else 0
         self._share = engine_share
-        self._free: dict[str, tuple[int, int]] = {}
-        """By bucket: the window, and the units of it that are leased and not spent."""
 
     def take(self, cost: list[tuple[Bucket, int]]) -> bool:
         """Takes units out of this process's leases, leasing more if need be; all or none."""
+        share = self.own_share
         missing = [
-            (bucket, units - self._left(bucket))
+            (bucket, units - bucket.leased(share))
             for bucket, units in cost
-            if units > self._left(bucket)
+            if units > bucket.leased(share)
         ]
         if missing and not self._lease(missing):
             return False
         for bucket, units in cost:
-            self._free[bucket.name] = (bucket.window, self._left(bucket) - units)
+            bucket.lease(bucket.leased(share) - units)
         return True
 
     def silence(self, for_s: float) -> None:
@@ -359,12 +359,6 @@ class Leases:
             finally:
                 self._files.close(fd)
 
-    def _left(self, bucket: Bucket) -> int:
-        window, units = self._free.get(bucket.name, (-1, 0))
-        if window == bucket.window:
-            return units
-        return bucket.limit * self._share // 100 if self._is_engine else 0
-
     def _lease(self, missing: list[tuple[Bucket, int]]) -> bool:
         """Takes out of the pool what is missing, or more, so that the next ones need no file."""
         try:
@@ -394,7 +388,7 @@ class Leases:
             except OSError:
                 return False  # no room to write down a lease: there is no pool (F-H12)
             for bucket, units in grants:
-                self._free[bucket.name] = (bucket.window, self._left(bucket) + units)
+                bucket.lease(bucket.leased(self.own_share) + units)
             return True
         finally:
             self._files.close(held)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,12 +13,13 @@ from hypothesis import strategies as st
 
 from tests.environments.test_live_engine import Quoter, engine_of, hear, rows
 from veloz._core import BinanceSigner
-from veloz.net.limits import Priority
+from veloz.net.limits import Leases, Priority
 from veloz.net.simulated import World
 from veloz.venues.binance.budget import BinanceBudget
 from veloz.venues.binance.departure import LONG_AGO_MS, departure
 from veloz.venues.binance.venue_clock import VenueClock
 
+FOLDER = Path("/limits")
 WINDOW_MS = 3_000
 MS = 1_000_000
 SECOND = 1_000 * MS
@@ -41,10 +43,15 @@ def requests() -> dict[str, Any]:
 class Place:
     """A budget, a clock of the venue, and the short way over both."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, *, is_shared: bool = False) -> None:
         doors = world.host("engine")
         self.hands = doors.clock
-        self.budget = BinanceBudget("usdm", self.hands)
+        leases = None
+        if is_shared:
+            doors.disk.make_folder(FOLDER)
+            leases = Leases(doors.disk, FOLDER / "weight", doors.clock, is_engine=True)
+        self.budget = BinanceBudget("usdm", self.hands, leases)
+        self.budget.look_ahead()
         time = VenueClock(doors)
         self.sure = time.offset.sure
         self.sure.know(1 << 62, WINDOW_MS * MS, 7 * MS)
@@ -87,6 +94,18 @@ def test_it_goes_only_where_the_long_way_would_go_and_else_takes_nothing(
     frame = place.frame("place", wall_step_ns=step_ns)
     assert (frame is not None) == (has_room and is_known and not step_ns)
     assert place.budget.limits.left("orders-10s") == left - (frame is not None)
+
+
+def test_beyond_the_engines_own_share_of_an_address_the_others_are_asked() -> None:
+    place = Place(World(1), is_shared=True)
+    limits = place.budget.limits
+    assert limits.take_now({"weight-1m": 1_199}, Priority.CANCEL)  # half of 2,400 is the engine's
+    assert place.frame("cancel") is not None
+    left = limits.left("weight-1m")
+    assert place.frame("cancel") is None
+    assert limits.left("weight-1m") == left
+    assert limits.take_now({"weight-1m": 1}, Priority.CANCEL)  # which leases a twentieth
+    assert place.frame("cancel") is not None
 
 
 def test_it_waits_behind_those_who_wait() -> None:
