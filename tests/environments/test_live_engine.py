@@ -449,6 +449,27 @@ def test_f_d06_the_end_of_an_order_of_somebody_else_counts_before_its_beginning(
     assert engine.view("positions", 0)[0][-1] == "0.01"
 
 
+@pytest.mark.parametrize("told_first", ["lite", "new"])
+def test_f_d05_a_fill_that_is_told_early_counts_before_its_order_is_known(told_first: str) -> None:
+    engine = engine_of(Quoter())
+    engine.deposit(0, "USDT", "1000", 1)
+    engine.start(2)
+    now = 2 * SECOND
+    by_hand = SimpleNamespace(client_order_id="web_a", order=5, terms={"price": "28000.00"})
+    # The whole report of this fill never came.
+    lite = {
+        "e": "TRADE_LITE", "E": now // MS, "T": now // MS, "s": "BTCUSDT", "q": "0.010",
+        "p": "28000.00", "m": False, "c": "web_a", "S": "BUY", "L": "28000.00", "l": "0.010",
+        "t": 12, "i": 8_000_005,
+    }  # fmt: skip
+    told = {"new": order_update(by_hand, T=now // MS), "lite": json.dumps(lite)}
+    for name in sorted(told, key=lambda name: name != told_first):
+        engine.user_frame(0, told[name], now)
+    ((_, client_id),) = engine.view("needs_trades", 0)
+    assert client_id == "web_a"
+    assert not engine.view("parked")
+
+
 @pytest.mark.parametrize("status", ["NEW", "TRIGGERED", "FINISHED"])
 def test_f_c02_a_conditional_order_that_is_found_is_not_unknown_any_more(status: str) -> None:
     engine, now = engine_of(Stopper()), 0

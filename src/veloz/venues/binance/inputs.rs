@@ -106,15 +106,17 @@ impl<'a> Reading<'a> {
     pub fn order(&mut self, r: &OrderReport<'_>) {
         let Some((row, instrument)) = self.instrument(r.row) else { return };
         self.unplaced.unclear |= r.is_unclear();
-        let subject = self.subject_of(r, row);
         let ts_exchange = r.ts_exchange.or(r.ts_event).unwrap_or(self.ts_recv);
         let fill = self.fill_of(r, instrument);
-        if let Subject::Unknown = subject {
+        let Subject::Known(order) = self.subject_of(r, row) else {
             if let Some(fill) = fill {
                 let report = Report { order: 0, ts_exchange, kind: ReportKind::Filled(fill) };
                 self.park(row, r.venue_order_id, &report, r.client_id.as_deref());
             }
-            self.park_count(r, row, instrument, fill.map_or(0, |fill| fill.qty), ts_exchange);
+            let filled_qty = units(r.cum_qty, instrument.qty_scale).unwrap_or(0);
+            if filled_qty > fill.map_or(0, |fill| fill.qty) {
+                self.park_count(r, row, filled_qty, ts_exchange);
+            }
             if let Some(kind) = self.ending_of(r, instrument) {
                 let report = Report { order: 0, ts_exchange, kind };
                 self.park(row, r.venue_order_id, &report, r.client_id.as_deref());
@@ -125,8 +127,7 @@ impl<'a> Reading<'a> {
                 self.external(row, instrument, r, ts_exchange);
             }
             return;
-        }
-        let Subject::Known(order) = subject else { return };
+        };
         self.name(order, r.venue_order_id);
         for trade in &r.fills {
             self.trade(order, row, trade, ts_exchange);
@@ -218,14 +219,16 @@ impl<'a> Reading<'a> {
     /// A fill that is told sooner and with less: it counts, and is booked when all is known.
     fn early_fill(&mut self, r: &OrderReport<'_>) {
         let Some((row, instrument)) = self.instrument(r.row) else { return };
-        let Subject::Known(of) = self.subject_of(r, row) else { return };
         let Some(last) = units(r.last_qty, instrument.qty_scale) else { return };
+        let ts_exchange = r.ts_exchange.unwrap_or(self.ts_recv);
+        let Subject::Known(of) = self.subject_of(r, row) else {
+            return self.park_count(r, row, last, ts_exchange);
+        };
         let Some(known) = self.leg(of) else { return };
         if r.trade_id.is_some_and(|id| known.knows_trade(id as u64)) {
             return;
         }
-        let (filled_qty, ts_exchange) =
-            (known.filled_qty + last, r.ts_exchange.unwrap_or(self.ts_recv));
+        let filled_qty = known.filled_qty + last;
         self.push(of, Input::Cumulative { order: of.0, ts_exchange, filled_qty });
     }
 
@@ -538,23 +541,19 @@ impl<'a> Reading<'a> {
         self.inputs.push(Input::Park { report, client_id: client_id.unwrap_or_default().into() });
     }
 
-    /// Keeps the venue's count of fills, if it is ahead of the fill that came with it.
-    fn park_count(&mut self, r: &OrderReport<'_>, row: u32, i: &Instrument, told: i64, ts: i64) {
-        let filled_qty = units(r.cum_qty, i.qty_scale).unwrap_or(0);
-        if filled_qty <= told {
-            return;
-        }
+    /// Keeps that so much of an order is filled, at least, until the order is known.
+    fn park_count(&mut self, r: &OrderReport<'_>, row: u32, filled_qty: i64, ts_exchange: i64) {
         let report = ParkedReport {
             account: self.account,
             instrument: row,
             venue_order_id: r.venue_order_id as u64,
-            ts_exchange: ts,
+            ts_exchange,
             kind: ParkedReport::COUNT,
             qty: filled_qty,
             ..ParkedReport::default()
         };
-        let client_id = r.client_id.as_deref().unwrap_or_default().into();
-        self.inputs.push(Input::Park { report, client_id });
+        let text = r.client_id.as_deref().unwrap_or_default();
+        self.inputs.push(Input::Park { report, client_id: text.into() });
     }
 
     /// An order of somebody else, or of the venue, is shown.
