@@ -470,6 +470,30 @@ def test_f_d05_a_fill_that_is_told_early_counts_before_its_order_is_known(told_f
     assert not engine.view("parked")
 
 
+def test_f_g05_what_is_told_of_two_orders_of_one_name_is_each_ones_own() -> None:
+    engine = engine_of(Quoter())
+    engine.deposit(0, "USDT", "1000", 1)
+    engine.start(2)
+    now = 20 * SECOND
+    one, other = (
+        SimpleNamespace(client_order_id="web_a", order=order, terms={"price": "28000.00"})
+        for order in (5, 6)
+    )
+    whole = {"x": "TRADE", "X": "FILLED", "l": "0.010", "z": "0.010", "L": "28000.00"}
+    for order, at_ms, trade in ((other, 10_000, 13), (one, 1_000, 12)):
+        lite = json.loads(order_update(order, T=at_ms))["o"] | {
+            "e": "TRADE_LITE", "E": at_ms, "T": at_ms, "l": "0.010", "t": trade, "L": "28000.00",
+        }  # fmt: skip
+        engine.user_frame(0, json.dumps(lite), now)
+    for order, at_ms, trade in ((other, 10_000, 13), (one, 1_000, 12)):
+        engine.user_frame(0, order_update(order, T=at_ms, t=trade, **whole), now)
+        engine.user_frame(0, order_update(order, T=at_ms), now)
+    assert engine.view("orders", 0) == []
+    assert engine.view("needs_trades", 0) == []
+    assert not engine.view("parked")
+    assert engine.view("positions", 0)[0][-1] == "0.02"
+
+
 @pytest.mark.parametrize("status", ["NEW", "TRIGGERED", "FINISHED"])
 def test_f_c02_a_conditional_order_that_is_found_is_not_unknown_any_more(status: str) -> None:
     engine, now = engine_of(Stopper()), 0

@@ -121,8 +121,11 @@ impl Desk {
         let parked = std::mem::take(&mut self.outside.parked);
         let (mut joined, kept): (Vec<Parked>, Vec<Parked>) =
             parked.into_iter().partition(|(report, text)| {
-                let by_number = number != 0 && report.venue_order_id == number;
-                let by_text = !client_id.is_empty() && **text == *client_id;
+                let told = report.venue_order_id;
+                let by_number = number != 0 && told == number;
+                // A venue that took one order twice gave it two numbers under one text (F-G05).
+                let is_other = number != 0 && told != 0 && told != number;
+                let by_text = !client_id.is_empty() && **text == *client_id && !is_other;
                 (report.account, report.instrument) == place && (by_number || by_text)
             });
         self.outside.parked = kept;
