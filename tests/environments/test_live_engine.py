@@ -109,6 +109,18 @@ def hear(engine: LiveEngine, row: Row) -> None:
         engine.frame(0, memoryview(row.data.encode()), row.ts_recv)
 
 
+def asked(engine: LiveEngine, most: int) -> tuple[list[Any], int]:
+    """What an engine with money asks of the venue over so many rows, and when the last one came."""
+    heard = rows(most)
+    engine.deposit(0, "USDT", "100000", heard[0].ts_recv)
+    engine.start(heard[0].ts_recv)
+    requests: list[Any] = []
+    for row in heard:
+        hear(engine, row)
+        requests += engine.take_requests()
+    return requests, heard[-1].ts_recv
+
+
 def order_update(request: Any, **fields: Any) -> str:
     """An ORDER_TRADE_UPDATE of one of our orders, as the venue writes it."""
     order = {
@@ -339,14 +351,7 @@ def test_a_breaker_reaches_on_error() -> None:
 
 def test_a_request_is_pending_until_an_answer_or_evidence_settles_it() -> None:
     engine = engine_of(Quoter())
-    heard = rows(700)
-    engine.deposit(0, "USDT", "100000", heard[0].ts_recv)
-    engine.start(heard[0].ts_recv)
-    requests: list[Any] = []
-    for row in heard:
-        hear(engine, row)
-        requests += engine.take_requests()
-    now = heard[-1].ts_recv
+    requests, now = asked(engine, 700)
     first, second, third = [request for request in requests if request.kind == "place"][:3]
     cancels = [request.number for request in requests if request.kind != "place"]
     for number in cancels:
@@ -522,15 +527,8 @@ def test_f_c02_a_conditional_order_that_is_found_is_not_unknown_any_more(status:
 
 def test_f_d02_an_order_that_is_filled_with_less_has_been_amended() -> None:
     engine = engine_of(Quoter())
-    heard = rows(300)
-    engine.deposit(0, "USDT", "100000", heard[0].ts_recv)
-    engine.start(heard[0].ts_recv)
-    requests: list[Any] = []
-    for row in heard:
-        hear(engine, row)
-        requests += engine.take_requests()
+    requests, now = asked(engine, 300)
     (request,) = [request for request in requests if request.kind == "place"][:1]
-    now = heard[-1].ts_recv
     engine.user_frame(0, order_update(request, T=now // MS), now)
     price = request.terms["price"]
     filled = {"x": "TRADE", "X": "FILLED", "q": "0.004", "l": "0.004", "z": "0.004", "L": price}
