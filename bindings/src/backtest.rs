@@ -134,7 +134,10 @@ impl Backtest {
         accounts
             .add_account(get_or(settings, "hedge", false)?, None)
             .map_err(|error| errors::config_error(&error.to_string()))?;
-        let mut header = Header::first(JournalStream::Trading, &facts::RECORDS);
+        // Where the venue may liquidate, its own orders and the cash that moves stand in the journal.
+        let is_margined = instruments.iter().any(|row| !row.tiers.is_empty());
+        let records: &[_] = if is_margined { &facts::LIVE_RECORDS } else { &facts::RECORDS };
+        let mut header = Header::first(JournalStream::Trading, records);
         header.build = get_or(settings, "build", String::new())?;
         header.assets.clone_from(&assets);
         header.instruments.clone_from(&instruments);
@@ -427,7 +430,8 @@ impl Backtest {
         let [entry, report] = &self.latency;
         let mut all = Vec::new();
         for (row, instrument) in self.link.instruments.iter().enumerate() {
-            for one in assumptions(self.replay.venue.settings(), row as u32, entry, report) {
+            let place = (row as u32, !instrument.tiers.is_empty());
+            for one in assumptions(self.replay.venue.settings(), place, entry, report) {
                 let (maker, taker) = (bias_text(one.maker), bias_text(one.taker));
                 all.push((instrument.symbol.clone(), one.id, one.text, maker, taker));
             }

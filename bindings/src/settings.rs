@@ -3,10 +3,10 @@
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use veloz_core::instrument::{Asset, Filters, Instrument, Kind, Origin, Status};
+use veloz_core::instrument::{Asset, Filters, Instrument, Kind, Origin, Status, Tier};
 use veloz_core::matching::{Level, VenueSettings};
 use veloz_core::risk::Limits;
-use veloz_core::units::{COST_SCALE, RATE_SCALE};
+use veloz_core::units::{mul_div, parse_decimal, pow10, Rounding, COST_SCALE, RATE_SCALE};
 
 use crate::errors;
 use crate::numbers::parse;
@@ -68,7 +68,7 @@ pub fn instrument_of(row: &Bound<'_, PyDict>, assets: &[Asset]) -> PyResult<Inst
     let rate = |key: &str| -> PyResult<i64> { narrow(scaled_text(row, key, RATE_SCALE)?, key) };
     let multiplier: String = get_or(row, "multiplier", "1".to_owned())?;
     let decimals = multiplier.split_once('.').map_or(0, |(_, part)| part.len()) as u8;
-    let multiplier_units = veloz_core::units::parse_decimal(&multiplier, decimals)
+    let multiplier_units = parse_decimal(&multiplier, decimals)
         .map_err(|_| PyValueError::new_err(format!("multiplier {multiplier:?} is no decimal")))?;
     let filters = Filters {
         min_price: get_or(row, "min_price", 0)?,
@@ -101,7 +101,7 @@ pub fn instrument_of(row: &Bound<'_, PyDict>, assets: &[Asset]) -> PyResult<Inst
         taker_fee: rate("taker_fee")?,
         liquidation_fee: rate("liquidation_fee")?,
         filters,
-        tiers: Vec::new(),
+        tiers: tiers_of(row)?,
         expiry_ns: get_or(row, "expiry_ns", None)?,
         valid_from_ns: get_or(row, "valid_from_ns", 0)?,
         status: Status::Trading,
@@ -124,6 +124,39 @@ pub fn instrument_of(row: &Bound<'_, PyDict>, assets: &[Asset]) -> PyResult<Inst
         )));
     }
     Ok(instrument)
+}
+
+/// Maintenance tiers: (upper end of the notional or None, rate) by rising notional. Amounts follow,
+/// so that the margin does not jump at a border (rule A28).
+fn tiers_of(row: &Bound<'_, PyDict>) -> PyResult<Vec<Tier>> {
+    let mut tiers: Vec<Tier> = Vec::new();
+    let given: Vec<(Option<String>, String)> = get_or(row, "tiers", Vec::new())?;
+    let decimal = |text: &str, scale: u8| {
+        parse_decimal(text, scale)
+            .map_err(|_| PyValueError::new_err(format!("tier figure {text:?} is no decimal")))
+    };
+    for (cap, rate) in given {
+        let rate = narrow(decimal(&rate, RATE_SCALE)?, "a maintenance rate")?;
+        let cap = cap.map(|cap| decimal(&cap, COST_SCALE)).transpose()?;
+        let (floor, amount) = match tiers.last() {
+            None => (0, 0),
+            Some(Tier { cap: None, .. }) => {
+                return Err(PyValueError::new_err("a maintenance tier follows the last one"))
+            }
+            Some(below) => {
+                let floor = below.cap.unwrap_or_default();
+                let step = i128::from(rate - below.rate);
+                let more = mul_div(floor, step, pow10(RATE_SCALE), Rounding::HalfEven);
+                let more = more.map_err(|_| PyValueError::new_err("a tier is too large"))?;
+                (floor, below.amount + more)
+            }
+        };
+        if rate <= 0 || cap.is_some_and(|cap| cap <= floor) {
+            return Err(PyValueError::new_err("maintenance tiers are not by rising notional"));
+        }
+        tiers.push(Tier { floor, cap, rate, amount, max_leverage: 0 });
+    }
+    Ok(tiers)
 }
 
 /// The risk limits of a run: the key `limits` of its settings.

@@ -25,6 +25,7 @@ pub mod indicators;
 pub mod instrument;
 pub mod journal;
 pub mod ladder;
+pub mod liquidation;
 pub mod live;
 pub mod market;
 pub mod matching;

@@ -14,6 +14,7 @@ use crate::desk::Input;
 use crate::engine::{Engine, EngineError};
 use crate::facts;
 use crate::instrument::InstrumentId;
+use crate::liquidation::insured;
 use crate::market::{Bar, Funding, MarkPrice, Published, Quote, Tick, Trade};
 use crate::order::Request;
 use crate::paper::Paper;
@@ -128,7 +129,8 @@ impl<S: Strategy> Live<S> {
             paper.heard_ns = now_ns;
         }
         let told = tell(&mut Hearing { live: self, now_ns })?;
-        if self.paper.is_some() {
+        if let Some(paper) = &mut self.paper {
+            paper.liquidate(&mut self.engine.desk).map_err(EngineError::from)?;
             self.advance(now_ns)?;
         }
         Ok(told)
@@ -158,7 +160,9 @@ impl<S: Strategy> Live<S> {
             if report <= timer {
                 let heard = self.paper.as_mut().and_then(|paper| paper.next(report));
                 if let Some(input) = heard {
-                    self.input(&input, report.max(self.engine.desk.now_ns))?;
+                    let at = report.max(self.engine.desk.now_ns);
+                    self.input(&input, at)?;
+                    self.insure(&input, at)?;
                 }
             } else if let Some((strategy, timer, due_ns)) = self.timers.pop_due(now_ns) {
                 let due = facts::TimerDue { strategy, timer, due_ns };
@@ -166,6 +170,13 @@ impl<S: Strategy> Live<S> {
                 self.input(&Input::Timer(due), at.max(self.engine.desk.now_ns))?;
             }
         }
+    }
+
+    /// Behind a liquidation on paper, the insurance fund covers what the account would owe.
+    fn insure(&mut self, heard: &Input, at_ns: i64) -> Result<(), EngineError> {
+        let Input::External { fact, .. } = heard else { return Ok(()) };
+        let covered = insured(&self.engine.desk, fact.account, fact.instrument, fact.ts_exchange);
+        covered.map_or(Ok(()), |covered| self.input(&covered, at_ns))
     }
 
     /// True if some request is to leave.

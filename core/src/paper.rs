@@ -8,13 +8,14 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::desk::{CashKind, Input, Origin};
+use crate::desk::{Desk, DeskError, Input};
 use crate::facts;
 use crate::instrument::{Instrument, InstrumentId};
+use crate::liquidation::{liquidated, Liquidation};
 use crate::market::{Bar, Funding, MarkPrice, Quote, Tick, Trade};
 use crate::matching::timeline::{Key, CLOCK, MARKET, NOTICE, REQUEST};
 use crate::matching::{AccountReport, Channel, Venue, VenueEvent};
-use crate::order::{OrderType, Request, RequestKind};
+use crate::order::{Request, RequestKind};
 
 /// How long a request waits for the market's time to reach its arrival, by default, ns.
 pub const PATIENCE_NS: i64 = 250_000_000;
@@ -36,6 +37,7 @@ pub struct Paper {
     told: VecDeque<Input>,
     /// Liquidations so far: their orders' numbers.
     liquidations: u64,
+    liquidation: Liquidation,
     marks: BTreeMap<InstrumentId, i64>,
     fundings: BTreeMap<(InstrumentId, i64), Funding>,
     /// The settlement that mark prices announce: when, and the last rate that they told.
@@ -58,6 +60,7 @@ impl Paper {
             reports: VecDeque::new(),
             told: VecDeque::new(),
             liquidations: 0,
+            liquidation: Liquidation::default(),
             marks: BTreeMap::new(),
             fundings: BTreeMap::new(),
             coming: BTreeMap::new(),
@@ -148,6 +151,18 @@ impl Paper {
         self.fundings.insert((instrument, at), *funding);
         self.reach(at.saturating_add(1), 0);
         self.schedule();
+    }
+
+    /// Takes over what its margin carries no more, at the prices that the desk knows.
+    ///
+    /// # Errors
+    ///
+    /// [`DeskError`] if a figure does not fit.
+    pub fn liquidate(&mut self, desk: &mut Desk) -> Result<(), DeskError> {
+        if self.liquidation.look(desk, &mut self.venue)? {
+            self.schedule();
+        }
+        Ok(())
     }
 
     /// Takes a request on its way.
@@ -274,59 +289,11 @@ impl Paper {
                 let paid = facts::FundingPaid { account, instrument, rate, mark, amount: 0 };
                 self.told.push_back(Input::Funding(paid));
             }
-            VenueEvent::Liquidated { .. } => self.tell_liquidation(account, &said.event),
+            VenueEvent::Liquidated { .. } => {
+                self.liquidations += 1;
+                self.told.extend(liquidated(account, &said.event, self.liquidations));
+            }
             VenueEvent::MarkMissing { .. } => {}
         }
-    }
-
-    /// A liquidation is an order of the venue: its fill waits for it, and is shared over those who
-    /// held the position.
-    fn tell_liquidation(&mut self, account: u16, event: &VenueEvent) {
-        let &VenueEvent::Liquidated { instrument, ts_exchange, side, leg, qty, price, fee, asset } =
-            event
-        else {
-            return;
-        };
-        self.liquidations += 1;
-        let venue_order_id = (1 << 63) | self.liquidations;
-        let fill = facts::ParkedReport {
-            account,
-            instrument,
-            venue_order_id,
-            ts_exchange,
-            kind: 10,
-            qty,
-            extra: price,
-            trade_id: venue_order_id,
-            fee_asset: asset,
-            ..facts::ParkedReport::default()
-        };
-        let order = facts::ExternalOrder {
-            account,
-            instrument,
-            venue_order_id,
-            ts_exchange,
-            origin: Origin::Liquidation as u8,
-            side: side as i8,
-            position_side: leg as u8,
-            kind: OrderType::Market as u8,
-            qty,
-            ..facts::ExternalOrder::default()
-        };
-        let client_id: Box<str> = format!("autoclose-{}", self.liquidations).into();
-        let cash = facts::CashMoved {
-            account,
-            asset,
-            kind: CashKind::Clearance as u8,
-            instrument,
-            amount: -fee,
-            ts_exchange,
-            entry_id: 0,
-        };
-        self.told.extend([
-            Input::Park { report: fill, client_id: client_id.clone() },
-            Input::External { fact: order, client_id },
-            Input::Cash(cash),
-        ]);
     }
 }

@@ -6,11 +6,13 @@
 mod scene;
 
 use scene::{limit, Scripted, PERPETUAL};
-use veloz_core::desk::Recovery;
+use veloz_core::account::Accounts;
+use veloz_core::desk::{Desk, Recovery};
 use veloz_core::engine::{Engine, StopPolicy};
-use veloz_core::journal::Reader;
+use veloz_core::instrument::Tier;
+use veloz_core::journal::{Header, Journal, Reader, Stream};
 use veloz_core::live::Live;
-use veloz_core::market::{Quote, Trade};
+use veloz_core::market::{MarkPrice, Quote, Trade};
 use veloz_core::matching::{Channel, Latency, Venue, VenueSettings};
 use veloz_core::order::Side;
 use veloz_core::paper::Paper;
@@ -223,4 +225,80 @@ fn what_was_due_before_a_message_stands_before_it_however_late_the_timer_rings()
         });
         assert_eq!(verified, Ok(last), "with reports after {report_ms} ms");
     }
+}
+
+#[test]
+fn what_its_margin_carries_no_more_is_taken_over_and_can_be_done_again() {
+    let mut instruments = scene::instruments();
+    let rate = 10_i64.pow(u32::from(veloz_core::units::RATE_SCALE) - 2); // 1 %
+    let tier = Tier { floor: 0, cap: None, rate, amount: 0, max_leverage: 0 };
+    instruments[PERPETUAL as usize].tiers = vec![tier];
+    let seated = |paper| {
+        let assets = scene::assets();
+        let mut accounts = Accounts::new(&assets, &instruments).unwrap();
+        accounts.add_account(false, None).unwrap();
+        accounts.allow_overdraft();
+        let mut header = Header::first(Stream::Trading, &veloz_core::facts::LIVE_RECORDS);
+        header.assets.clone_from(&assets);
+        header.instruments.clone_from(&instruments);
+        let journal = Journal::new(&header);
+        let mut desk = Desk::new(assets, instruments.clone(), accounts, journal, Limits::default());
+        desk.check_identity = true;
+        desk.go_live(scene::DAY_NS);
+        desk.set_leverage(0, PERPETUAL, 20);
+        let mut engine = Engine::new(desk);
+        let row = engine.add(Scripted::new(taker()), 0, u32::MAX, StopPolicy::Cancel);
+        engine.listen(row, PERPETUAL, wants::QUOTES, 0);
+        Live::new(engine, paper)
+    };
+    let mark = |n: i64| MarkPrice {
+        ts_exchange: 1_000 * MS + n * 10 * MS,
+        ts_recv: 1_020 * MS + n * 10 * MS,
+        instrument: PERPETUAL,
+        mark: scene::mark_of(100 - n),
+        ..MarkPrice::default()
+    };
+    let mut settings = VenueSettings::default();
+    settings.set("level=quote").unwrap();
+    let way = |stream| Channel::new(Latency::constant(5 * MS), 1, stream);
+    let venue = Venue::new(settings, &instruments, &scene::assets());
+    let mut first = seated(Some(Paper::new(venue, way(1), way(2), 100 * MS)));
+    // 1 bought at 100.1 with 10 behind it: nothing is left of it at 90.1.
+    first.engine.desk.deposit(0, scene::USDT, scene::coins(10)).unwrap();
+    first.start(1).unwrap();
+    for n in 0..20_i64 {
+        let (event, at) = (quote(1_000 * MS + n * 10 * MS, 100_00), mark(n));
+        first
+            .hear(event.ts_recv, Some(n as u64 + 1), |hearing| {
+                hearing.quote(&event)?;
+                hearing.mark(&at)
+            })
+            .unwrap();
+    }
+    first.advance(3_000 * MS).unwrap();
+    let desk = &first.engine.desk;
+    let wallet = desk.accounts.balance(0, scene::USDT).unwrap().wallet();
+    assert_eq!((desk.net_qty(0, PERPETUAL), wallet), (0, 0));
+    assert_eq!(desk.strategy_position(1, PERPETUAL), 0);
+    assert!(desk.frozen_by(0, 1, PERPETUAL).is_some());
+    let heard = &first.engine.strategy(1).heard;
+    let last = heard.iter().rfind(|line| line.contains(" fill ")).unwrap();
+    // Seen at a mark of 91 (1,110 ms), told 5 ms later: 91 leaves 0.90 of 0.91 that it must.
+    assert_eq!(last, &format!("{} fill 3 1000@9010", 1_115 * MS));
+
+    let last = first.engine.desk.journal.sequence();
+    let bytes = first.engine.desk.journal.drain();
+    let segment = Reader::new(bytes.as_slice()).unwrap();
+    let mut n = 0_i64;
+    let verified = seated(None).engine.verify(&segment, None, |engine, to| {
+        while n < 20 && (n as u64) < to {
+            engine.desk.pin_market(n as u64 + 1);
+            let (event, at) = (quote(1_000 * MS + n * 10 * MS, 100_00), mark(n));
+            engine.quote(&event, event.ts_recv).map_err(|error| error.to_string())?;
+            engine.mark(&at, at.ts_recv).map_err(|error| error.to_string())?;
+            n += 1;
+        }
+        Ok(())
+    });
+    assert_eq!(verified, Ok(last));
 }

@@ -12,7 +12,7 @@ use scene::{coins, limit, mark_of, market, Scripted, PERPETUAL, USDT};
 use veloz_core::engine::Engine;
 use veloz_core::market::{Bar, Funding, MarkPrice, Quote, Tick, Trade};
 use veloz_core::market::{TICK_BUY, TICK_CLEAR, TICK_LAST, TICK_TRADE, TICK_UNKNOWN_TAKER};
-use veloz_core::matching::{Channel, IsolatedMargin, Latency, Venue, VenueSettings};
+use veloz_core::matching::{Channel, Latency, Venue, VenueSettings};
 use veloz_core::order::Side;
 use veloz_core::replay::{
     Fetch, Replay, ReplayError, ReplaySettings, Row, Source, Stream, TimedBar,
@@ -27,7 +27,6 @@ const ONE: i64 = 10_i64.pow(RATE_SCALE as u32);
 /// How a test wants its replay.
 struct Plan {
     venue: Vec<&'static str>,
-    margin: Option<IsolatedMargin>,
     entry: Latency,
     report: Latency,
     sample_every_ns: i64,
@@ -38,7 +37,6 @@ impl Default for Plan {
     fn default() -> Self {
         Plan {
             venue: vec!["level=bar"],
-            margin: None,
             entry: Latency::None,
             report: Latency::None,
             sample_every_ns: 0,
@@ -59,7 +57,6 @@ impl Plan {
         for setting in self.venue {
             settings.set(setting).unwrap();
         }
-        settings.market.margin = self.margin;
         let open_last = settings.market.bar.open_last;
         let venue = Venue::new(settings, &scene::instruments(), &scene::assets());
         let mut engine: Engine<Scripted> = scene::engine(Limits::default());
@@ -354,29 +351,6 @@ fn funding_is_exchanged_at_its_instant_on_the_mark_of_its_instant() {
     }
     let text = data_error(&mut held_through(funding(0), Vec::new()));
     assert!(text.starts_with("funding of test:BTC/USDT:USDT is due and no mark price is known"));
-}
-
-#[test]
-fn a_liquidation_ends_the_run_with_its_reason() {
-    let margin = IsolatedMargin { initial: ONE / 10, maintenance: ONE / 20 };
-    let plan = Plan { margin: Some(margin), ..Plan::default() };
-    let mut replay = plan.replay(|event, port| {
-        if matches!(event, Event::Bar(bar) if bar.ts_open == 0) {
-            port.place(market(PERPETUAL, Side::Buy, 1_000), None);
-        }
-        Ok(())
-    });
-    replay.add(bars(&[100_00, 100_00, 100_00, 100_00]));
-    let mark = |ts, price| MarkPrice {
-        ts_exchange: ts,
-        ts_recv: ts,
-        instrument: PERPETUAL,
-        mark: mark_of(price),
-        ..MarkPrice::default()
-    };
-    replay.add(Source::Marks(stream(vec![mark(1, 100), mark(25, 80)])));
-    let text = data_error(&mut replay);
-    assert!(text.starts_with("the position in test:BTC/USDT:USDT was liquidated"), "{text}");
 }
 
 fn quote_at(ts_exchange: i64, ts_recv: i64, bid_price: i64) -> Quote {

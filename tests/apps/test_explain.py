@@ -104,3 +104,20 @@ def test_what_is_no_run_is_said_so(veloz) -> None:
     ended = veloz("explain", "nowhere")
     assert ended.returncode == 4
     assert "nowhere/tables.json is missing" in ended.stderr
+
+
+def test_a_liquidation_is_told_and_can_be_repeated(veloz, catalogue, strategy) -> None:
+    mine = strategy(
+        "if not self.position(self.symbol):\n    self.buy(self.symbol, round(9000 / bar.close, 3))"
+    )
+    words = ("--balance", "100 USDT", "--leverage", "100", "--maintenance", "0.01")
+    folder, found = explained(veloz, mine, catalogue, *words)
+    assert found["fills"] == 2
+    (group,) = found["refused"]
+    assert group["reason"] == "frozen"
+    assert "liquidation" in group["first"]["sentence"]
+    forced = checked("explain", veloz("explain", folder, "--order", "2", "--json").stdout)
+    assert (forced["status"], forced["reason"]) == ("filled", "liquidation")
+    assert [event["event"] for event in forced["events"]] == ["liquidated", "filled"]
+    assert veloz("verify", folder).returncode == 0
+    assert "✗ The venue liquidated" in veloz("report", folder).stdout

@@ -324,7 +324,7 @@ def test_finer_prices_later_raise_the_scale_and_keep_the_values(import_csv: Impo
 def test_a_stated_instrument_is_kept(import_csv: Import, tmp_path: Path) -> None:
     (tmp_path / "i.toml").write_text(
         f'[[instruments]]\nsymbol = "{SPOT}"\ntick = 0.01\nlot = "0.00001"\nmaker_fee = 0.001\n'
-        'min_notional = "5"\n'
+        'min_notional = "5"\ntiers = [{cap = 50000, rate = "0.004"}, {rate = "0.01"}]\n'
     )
     stated = tuple(read_instruments(tmp_path / "i.toml"))
     lines = ["time,open,high,low,close,volume", f"{JAN_MS},1.5,2,1,1.5,3"]
@@ -333,9 +333,15 @@ def test_a_stated_instrument_is_kept(import_csv: Import, tmp_path: Path) -> None
     assert (instrument.price_scale, instrument.qty_scale) == (2, 5)
     assert (instrument.tick, instrument.maker_fee) == (1, 10**15)
     assert instrument.filters.min_notional == 5 * 10**18
+    assert instrument.tiers == ((50_000 * 10**18, 4 * 10**15), (None, 10**16))
     assert instrument_of_row(instrument.to_row()) == instrument
     with pytest.raises(DataError, match=r"no field 'tik'.*did you mean tick"):
         instrument_of_row({"symbol": SPOT, "tik": "1", "lot": "1"})
+    falling = [{"cap": "5", "rate": "0.1"}, {"rate": "0.01"}]
+    capped, two_ends = [{"cap": "5", "rate": "0.01"}], [{"rate": "0.1"}, {"rate": "0.2"}]
+    for tiers in ([], capped, two_ends, falling, "0.01", [{"rat": "0.1"}]):
+        with pytest.raises(DataError, match="by rising value"):
+            instrument_of_row({"symbol": SPOT, "tick": "1", "lot": "1", "tiers": tiers})
     with pytest.raises(DataError, match="no tick"):
         instrument_of_row({"symbol": SPOT, "lot": "1"})
 

@@ -208,6 +208,12 @@ impl Accounts {
         Ok(id)
     }
 
+    /// Number of accounts.
+    #[must_use]
+    pub fn count(&self) -> u16 {
+        self.accounts.len() as u16
+    }
+
     /// Sets the leverage, at [`LEVERAGE_SCALE`]; it changes initial margin only (law L26).
     ///
     /// # Errors

@@ -224,6 +224,10 @@ pub struct Desk {
     leg: u32,
     /// What `worth` need not work out again while no money moves.
     settled: Option<worth::Settled>,
+    /// Changes of money so far.
+    money_moves: u64,
+    /// When the last fill happened at the venue, ns.
+    filled_ns: i64,
     /// Whether the money identity is checked after every change of money.
     pub check_identity: bool,
     /// True while strategies are told what happened before a restart: their orders are refused.
@@ -261,6 +265,8 @@ impl Desk {
             outside: outside::Outside::default(),
             leg: 0,
             settled: None,
+            money_moves: 0,
+            filled_ns: i64::MIN,
             check_identity: false,
             is_recovering: false,
         }
@@ -334,6 +340,20 @@ impl Desk {
         if !self.market_is_pinned {
             self.market_seq += inputs as u64;
         }
+    }
+
+    /// Changes of money so far: what is worked out of balances and positions holds until the next.
+    #[inline]
+    #[must_use]
+    pub fn money_moves(&self) -> u64 {
+        self.money_moves
+    }
+
+    /// When the last fill happened at the venue, ns.
+    #[inline]
+    #[must_use]
+    pub fn filled_ns(&self) -> i64 {
+        self.filled_ns
     }
 
     /// Market inputs applied so far.

@@ -58,6 +58,7 @@ impl Desk {
     #[inline]
     pub(super) fn check_money(&mut self, account: u16) -> Result<(), DeskError> {
         self.settled = None;
+        self.money_moves += 1;
         if self.check_identity {
             self.accounts
                 .check_identity(account)

@@ -91,7 +91,7 @@ impl Desk {
                     self.outside.fees_due.insert((report.order, fill.trade_id), fill.price);
                 }
                 self.outbox.turns.push_back(Turn::Notice(Notice::Fill(Box::new(fact))));
-                if self.outside.is_live {
+                if self.outside.is_live || !self.outside.origins.is_empty() {
                     self.after_fill(&fact)?;
                 }
             }
@@ -116,6 +116,7 @@ impl Desk {
             self.tell_order(report.order, strategy);
         }
         if matches!(change, Change::Fill(_)) {
+            self.filled_ns = report.ts_exchange;
             self.check_money(account)?;
         }
         Ok(())

@@ -52,11 +52,12 @@ pub struct Assumption {
     pub taker: Bias,
 }
 
-/// Everything that the settings of one market assume, in the order of ids.
+/// Everything that the settings of one market assume, in the order of ids. `is_margined` says that
+/// positions in it are liquidated ([`crate::liquidation`]).
 #[must_use]
 pub fn assumptions(
     settings: &VenueSettings,
-    instrument: u32,
+    (instrument, is_margined): (u32, bool),
     entry: &Latency,
     report: &Latency,
 ) -> Vec<Assumption> {
@@ -87,7 +88,7 @@ pub fn assumptions(
     }
     add("A19", "stops act at the instant of their trigger", None, Flatters);
     add("A20", "funding uses the mark price of its instant", Either, Either);
-    if market.margin.is_some() {
+    if is_margined || market.margin.is_some() {
         add("A21", "liquidation is at the bankruptcy price", Hurts, Hurts);
     }
     add("A22", "the venue is always reachable", Flatters, Flatters);
@@ -190,7 +191,7 @@ mod tests {
         for setting in settings {
             venue.set(setting).unwrap();
         }
-        let all = assumptions(&venue, 0, &Latency::None, &Latency::None);
+        let all = assumptions(&venue, (0, false), &Latency::None, &Latency::None);
         all.into_iter().map(|a| (a.id, a.maker, a.taker)).collect()
     }
 

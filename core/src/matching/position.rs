@@ -151,37 +151,61 @@ impl Venue {
         leg.margin + worth - leg.cost <= maintenance
     }
 
+    /// Takes an account's positions in an instrument over at `price`, its orders there expired: what
+    /// a venue does that looks at more than the instrument ([`crate::liquidation`]). There is no
+    /// fee on it: nothing is left that could pay one.
+    pub fn seize(&mut self, now: i64, account: u16, instrument: u32, price: i64) {
+        let at = instrument as usize;
+        let legs = self.markets[at].legs.get(usize::from(account)).copied().unwrap_or_default();
+        for (side, leg) in legs.iter().enumerate() {
+            if leg.qty != 0 {
+                self.take_over(at, now, (account, side), price, 0);
+            }
+        }
+    }
+
     /// All orders in the instrument expire, and the position goes at its bankruptcy price.
     fn liquidate(&mut self, at: usize, now: i64, account: u16, side: usize) {
-        for (slot, birth) in self.open_orders(Some(account), Some(at as u32)) {
-            self.expire(slot, birth, now, Expiry::Liquidation);
-        }
-        let market = &mut self.markets[at];
-        let leg = std::mem::take(&mut market.legs[usize::from(account)][side]);
+        let market = &self.markets[at];
+        let leg = market.legs[usize::from(account)][side];
         let closing = if leg.qty > 0 { Side::Sell } else { Side::Buy };
         let inst = &self.instruments[at];
         let price =
             bankruptcy_price(market, inst.kind, leg, inst.multiplier, inst.multiplier_scale);
-        let fees = &self.settings.fees;
         let paid = super::fees::fee(
             inst,
             &self.assets,
-            fees,
+            &self.settings.fees,
             closing,
             leg.qty.abs(),
             price,
             inst.liquidation_fee,
         );
-        let (fee, asset) = paid.unwrap_or((0, inst.settle));
+        self.take_over(at, now, (account, side), price, paid.map_or(0, |(fee, _)| fee));
+    }
+
+    /// Takes a leg over at `price`; `fee` is at the settlement currency's scale.
+    fn take_over(
+        &mut self,
+        at: usize,
+        now: i64,
+        (account, side): (u16, usize),
+        price: i64,
+        fee: i128,
+    ) {
+        for (slot, birth) in self.open_orders(Some(account), Some(at as u32)) {
+            self.expire(slot, birth, now, Expiry::Liquidation);
+        }
+        let leg = std::mem::take(&mut self.markets[at].legs[usize::from(account)][side]);
         let event = VenueEvent::Liquidated {
             instrument: at as u32,
             ts_exchange: now,
-            side: closing,
+            side: if leg.qty > 0 { Side::Sell } else { Side::Buy },
             leg: SIDES[side],
             qty: leg.qty.abs(),
             price,
             fee,
-            asset,
+            asset: self.instruments[at].settle,
         };
         self.reports.push(AccountReport { account, left: 0, event });
     }

@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 
 use super::{Replay, ReplayError, SINK_BYTES};
+use crate::engine::EngineError;
 use crate::instrument::InstrumentId;
+use crate::liquidation::{insured, liquidated};
 use crate::matching::timeline::{Key, Timeline, REPORT, REQUEST, TIMER};
 use crate::matching::{AccountReport, Venue, VenueEvent};
 use crate::order::{Request, RequestKind};
@@ -180,12 +182,17 @@ impl<S: Strategy> Replay<S> {
                      the data, or a mark column to the funding series"
                 )))
             }
-            VenueEvent::Liquidated { instrument, .. } => {
-                let symbol = &self.engine.desk.instruments[instrument as usize].symbol;
-                Err(ReplayError::Data(format!(
-                    "the position in {symbol} was liquidated; liquidation is not booked in \
-                     backtests yet: lower the leverage or the size"
-                )))
+            VenueEvent::Liquidated { instrument, ts_exchange, .. } => {
+                self.liquidations += 1;
+                let desk = &mut self.engine.desk;
+                for input in liquidated(report.account, &report.event, self.liquidations) {
+                    desk.apply(&input, now).map_err(EngineError::from)?;
+                }
+                if let Some(input) = insured(desk, report.account, instrument, ts_exchange) {
+                    desk.apply(&input, now).map_err(EngineError::from)?;
+                }
+                self.engine.settle()?;
+                Ok(())
             }
         }
     }

@@ -15,10 +15,12 @@
 
 mod later;
 mod quiet;
+mod sampling;
 mod stream;
 mod watching;
 
 use later::{DueTimer, Later};
+pub use sampling::Sample;
 use stream::{each, message_len, Lane};
 pub use stream::{Fetch, Row, Source, Stream, TimedBar};
 
@@ -26,15 +28,12 @@ use std::collections::BTreeMap;
 
 use crate::engine::{Engine, EngineError};
 use crate::instrument::InstrumentId;
+use crate::liquidation::Liquidation;
 use crate::market::Funding;
 use crate::matching::timeline::{prints_first, Key, Timeline, FEED, LATE_OPEN, MARKET, TIMER};
 use crate::matching::Channel;
 use crate::matching::Venue;
 use crate::strategy::Strategy;
-use crate::units::{to_f64, COST_SCALE};
-
-/// Rank of equity samples: after all else of an instant but late bar openings.
-const SAMPLE: u8 = 8;
 
 /// Why a replay cannot go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,19 +61,6 @@ impl From<EngineError> for ReplayError {
     fn from(error: EngineError) -> Self {
         ReplayError::Engine(error)
     }
-}
-
-/// One point of the equity curve.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Sample {
-    /// Event time, ns.
-    pub ts_ns: i64,
-    /// Equity in the report currency; NaN where a rate is missing.
-    pub equity: f64,
-    /// Signed value of all positions in the report currency.
-    pub net_exposure: f64,
-    /// Absolute value of all positions in the report currency.
-    pub gross_exposure: f64,
 }
 
 /// Takes journal bytes off the engine's hands, in order; it copies what it wants to keep.
@@ -113,6 +99,9 @@ pub struct Replay<S> {
     lanes: Vec<Lane>,
     later: Later,
     next_sample_ns: i64,
+    liquidation: Liquidation,
+    /// Positions that the venue took over so far.
+    liquidations: u64,
     fundings: BTreeMap<(InstrumentId, i64), Funding>,
     marks: Vec<i64>,
     /// Length of the shortest bars of each instrument, ns.
@@ -138,6 +127,8 @@ impl<S: Strategy> Replay<S> {
             lanes: Vec::new(),
             later: Later::default(),
             next_sample_ns: i64::MAX,
+            liquidation: Liquidation::default(),
+            liquidations: 0,
             fundings: BTreeMap::new(),
             marks,
             shortest,
@@ -239,15 +230,6 @@ impl<S: Strategy> Replay<S> {
         Ok(())
     }
 
-    /// Place of the next equity sample, [`Key::MAX`] if none is taken.
-    #[inline]
-    fn next_sample(&self) -> Key {
-        if self.next_sample_ns == i64::MAX {
-            return Key::MAX;
-        }
-        Key::new(self.next_sample_ns, SAMPLE, 0)
-    }
-
     /// One thing that the engine sees; false when nothing is left.
     #[inline]
     fn step(&mut self) -> Result<bool, ReplayError> {
@@ -277,6 +259,9 @@ impl<S: Strategy> Replay<S> {
             return Ok(false);
         }
         if sampling {
+            if self.liquidates()? {
+                return Ok(true); // what the venue says of it comes before the sample
+            }
             self.sample(self.next_sample_ns)?;
             self.next_sample_ns += self.settings.sample_every_ns;
         } else if lane != usize::MAX {
@@ -535,6 +520,10 @@ impl<S: Strategy> Replay<S> {
         match &mut lane.source {
             Source::Bars(stream) => {
                 let bar = stream.local_rows()[0].bar;
+                let desk = &mut self.engine.desk;
+                if self.liquidation.bar(desk, &mut self.venue, &bar).map_err(EngineError::from)? {
+                    return Ok(()); // what happened within the bar is heard before its end
+                }
                 stream.local_passed(1);
                 self.engine.bar(&bar, now)?;
             }
@@ -558,6 +547,7 @@ impl<S: Strategy> Replay<S> {
                 let mark = stream.local_rows()[0];
                 stream.local_passed(1);
                 self.engine.mark(&mark, now)?;
+                self.liquidates()?;
             }
             Source::Fundings(stream) => {
                 let funding = stream.local_rows()[0];
@@ -571,23 +561,6 @@ impl<S: Strategy> Replay<S> {
             }
         }
         self.prime_local(at);
-        Ok(())
-    }
-
-    /// Takes a point of the equity curve.
-    fn sample(&mut self, ts_ns: i64) -> Result<(), ReplayError> {
-        let (account, asset) = self.settings.sampled;
-        let worth = self.engine.desk.worth(account, asset).map_err(EngineError::from)?;
-        let float = |value: Option<i128>| match value {
-            Some(0) => 0.0,
-            Some(value) => to_f64(value, COST_SCALE),
-            None => f64::NAN,
-        };
-        let net_exposure = float(worth.net_exposure);
-        let same = worth.net_exposure.map(i128::abs) == worth.gross_exposure;
-        let gross_exposure = if same { net_exposure.abs() } else { float(worth.gross_exposure) };
-        let equity = float(worth.equity);
-        self.samples.push(Sample { ts_ns, equity, net_exposure, gross_exposure });
         Ok(())
     }
 }

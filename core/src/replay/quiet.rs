@@ -2,6 +2,7 @@
 
 use super::stream::Source;
 use super::{Lane, Replay, ReplayError, SINK_BYTES};
+use crate::engine::EngineError;
 use crate::matching::timeline::Key;
 use crate::strategy::Strategy;
 
@@ -39,9 +40,16 @@ impl<S: Strategy> Replay<S> {
                     stream.fill(|_| ())?;
                 }
             }
+            walked = true;
+            let desk = &mut self.engine.desk;
+            if self.liquidation.bar(desk, &mut self.venue, &row.bar).map_err(EngineError::from)? {
+                break;
+            }
+            let Lane { source: Source::Bars(stream), .. } = &mut self.lanes[0] else {
+                return Ok(());
+            };
             stream.local_passed(1);
             self.ended_ns = now;
-            walked = true;
             self.engine.bar(&row.bar, now)?;
             let desk = &self.engine.desk;
             let has_answer = !desk.outbox.requests.is_empty() || !desk.outbox.timers.is_empty();

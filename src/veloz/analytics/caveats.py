@@ -63,12 +63,28 @@ def _books(tables: RunTables, figures: Figures) -> list[dict[str, str]]:
             f"Some amounts have no rate to {tables.currency}; trade figures in money are not "
             "defined. Give the run a rate for every asset it trades or pays fees in."
         )))  # fmt: skip
-    curve = tables.equity
+    curve, seized = tables.equity, _liquidated(tables)
+    found += seized
     if (ruined := np.flatnonzero(curve.equity <= 0.0)).size:
+        why = "nothing is left to trade with" if seized else (
+            "a venue would have closed the positions before, and what the run shows after it is "
+            "fiction"
+        )  # fmt: skip
         found.append(_row("ruin", "error", (
-            f"Equity reached zero on {_day(int(curve.ts_ns[ruined[0]]))}: a venue would have "
-            "closed the positions before, and what the run shows after it is fiction; daily "
-            "figures end there."
+            f"Equity reached zero on {_day(int(curve.ts_ns[ruined[0]]))}: {why}; daily figures "
+            "end there."
+        )))  # fmt: skip
+    return found
+
+
+def _liquidated(tables: RunTables) -> list[dict[str, str]]:
+    """Positions that the venue took over because their margin was used up."""
+    orders, found = tables.orders, []
+    for row in np.flatnonzero((orders.reason == "liquidation") & (orders.status == "filled")):
+        found.append(_row("liquidated", "error", (
+            f"The venue liquidated {orders.symbol[row]} on {_day(int(orders.ts_created[row]))}: "
+            "its margin was used up, and later orders in it were refused. Lower the leverage or "
+            "the size."
         )))  # fmt: skip
     return found
 

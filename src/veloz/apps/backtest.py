@@ -72,6 +72,11 @@ def _add_account(parser: argparse.ArgumentParser) -> None:
         help="of every contract, or SYMBOL=N, …  (default 1)",
     )  # fmt: skip
     parser.add_argument(
+        "--maintenance", metavar="RATE",
+        help="margin at which a contract is liquidated, as a fraction of its value, or "
+        "SYMBOL=RATE, …; 0 liquidates nothing (default: the instrument's, else 0.005)",
+    )  # fmt: skip
+    parser.add_argument(
         "--report-currency", metavar="ASSET",
         help="what equity is told in (default: what the first instrument settles in)",
     )  # fmt: skip
@@ -119,6 +124,7 @@ def run(args: argparse.Namespace) -> int:
             end=args.end,
             balance=args.balance,
             leverage=args.leverage,
+            maintenance=args.maintenance,
             report_currency=args.report_currency,
             parameters=_pairs(args.parameters, "--set fast=12"),
             fees=args.fees,

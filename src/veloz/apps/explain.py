@@ -280,6 +280,9 @@ def _events(folder: Path, tables: RunTables, row: int) -> Iterator[tuple[int, st
             why = _decoded(record["text"].split(b"\0", 1)[0])
             detail = f"{_order_words(tables, row)}, {_word(_TIFS, record['tif'])}"
             yield ns, "ordered", f"{detail}; why: {why}" if why else detail
+        elif kind == "ExternalOrder":
+            detail = f"{_order_words(tables, row)}, by the venue: the margin was used up"
+            yield int(record["ts_exchange"]), "liquidated", detail
         elif kind == "AmendCommand":
             yield ns, "amendment asked", f"to {qty(record['qty'])} at {price(record['price'])}"
         elif kind == "CancelCommand":

@@ -11,7 +11,7 @@ import hashlib
 import json
 import random
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -32,6 +32,7 @@ from veloz.environments.run import Run, RunFacts
 from veloz.environments.settings import (
     BY_SYMBOL,
     LATENCY_OF_BOOKS,
+    STANDARD_MAINTENANCE,
     BacktestSettings,
     parse_balance,
     parse_fees,
@@ -39,11 +40,13 @@ from veloz.environments.settings import (
     parse_latency,
     parse_leverage,
     parse_limits,
+    parse_maintenance,
     parse_seed,
 )
 from veloz.environments.sources import Source, bars_in_pieces, open_source, range_ns, source_digest
 from veloz.environments.spool import JournalSpool
-from veloz.errors import ConfigError, DataError, StrategyError
+from veloz.environments.wanted import PUBLISHED, known, level_of, wanted_data
+from veloz.errors import ConfigError, StrategyError
 from veloz.storage.catalogue import NoRows
 from veloz.storage.journal import columns_of
 from veloz.storage.kinds import TICK_TRADE
@@ -59,14 +62,6 @@ if TYPE_CHECKING:
 
     Columns = Mapping[str, npt.NDArray[np.int64]]
 
-PUBLISHED = {
-    "index": ("index", "mark"),
-    "open_interest": ("open_interest",),
-    "liquidations": ("liquidation",),
-    "tickers": ("ticker",),
-}
-"""Subscriptions to what moves no order and no money, and the stored kinds that can serve them."""
-
 
 def backtest(  # noqa: PLR0913 - what decides a run is said by name, in one call
     strategy: str | type[Strategy] | Strategy,
@@ -76,6 +71,7 @@ def backtest(  # noqa: PLR0913 - what decides a run is said by name, in one call
     end: object = None,
     balance: object = "10000 USDT",
     leverage: object = 1,
+    maintenance: object = None,
     report_currency: str | None = None,
     parameters: Mapping[str, object] | None = None,
     fees: object = None,
@@ -98,6 +94,8 @@ def backtest(  # noqa: PLR0913 - what decides a run is said by name, in one call
         end: Last instant, exclusive.
         balance: Opening balances: `"10000 USDT, 0.5 BTC"` or a mapping.
         leverage: Of every contract, or by symbol.
+        maintenance: Maintenance margin of every contract, or by symbol, as a fraction of its value:
+            what it falls to is liquidated; 0 liquidates nothing.
         report_currency: What equity is told in; the settlement currency if not given.
         parameters: Values of the strategy's parameters, by name.
         fees: `0.001`, or `"maker=0.0002,taker=0.0005"`; else the instrument's own.
@@ -121,6 +119,7 @@ def backtest(  # noqa: PLR0913 - what decides a run is said by name, in one call
     settings = BacktestSettings(
         balance=parse_balance(balance),
         leverage=parse_leverage(leverage),
+        maintenance=parse_maintenance(maintenance),
         report_currency=report_currency,
         maker_fee=maker_fee,
         taker_fee=taker_fee,
@@ -179,11 +178,11 @@ class Session:
         self.warnings: list[str] = list(self.loaded.warnings)
         wanted = wanted_data(self.strategy)
         for symbol in wanted:
-            _known(symbol, self.source)
+            known(symbol, self.source)
         self.instruments = [self.source.instrument(symbol) for symbol in wanted]
         self._read: list[tuple[str, str, int | None, int | None]] = []
         self.levels = {
-            symbol: _level(symbol, kinds, self.source) for symbol, kinds in wanted.items()
+            symbol: level_of(symbol, kinds, self.source) for symbol, kinds in wanted.items()
         }
         self._wanted = wanted
         self._settle_defaults()
@@ -212,6 +211,10 @@ class Session:
     def _build(self) -> Backtest:
         settings = self.settings
         self._check_symbols(settings.leverage, "leverage")
+        self._check_symbols(settings.maintenance, "maintenance")
+        if settings.limits.get("check_funds") is False:
+            # Who trades beyond his funds on purpose has none that could be used up.
+            settings = self.settings = replace(settings, maintenance={"": Decimal(0)})
         rows, assumed = [], []
         for instrument in self.instruments:
             row, is_assumed = core_row(instrument, settings)
@@ -227,6 +230,12 @@ class Session:
             self.warnings.append(
                 f"fees of {', '.join(assumed)} are not in the data: the venue's standard rates "
                 "are assumed; set them with --fees"
+            )
+        if unknown := [i.symbol for i in self.instruments if self._is_guess(i)]:
+            self.warnings.append(
+                f"maintenance margin of {', '.join(unknown)} is not in the data: "
+                f"{STANDARD_MAINTENANCE * 100:f} % of the value is assumed; set it with "
+                "--maintenance"
             )
         names = {instrument.base for instrument in self.instruments}
         names |= {instrument.quote for instrument in self.instruments}
@@ -286,6 +295,12 @@ class Session:
     def _leverage(self, instrument: Instrument) -> int:
         by_symbol = self.settings.leverage
         return by_symbol.get(instrument.symbol, by_symbol.get("", 1))
+
+    def _is_guess(self, instrument: Instrument) -> bool:
+        """True if a leveraged contract's maintenance margin is the standard one."""
+        told = self.settings.maintenance
+        is_told = bool(instrument.tiers) or instrument.symbol in told or "" in told
+        return instrument.kind != "spot" and self._leverage(instrument) > 1 and not is_told
 
     def _limits(self) -> dict[str, Any]:
         """Risk limits as the core takes them; per-symbol quantities become columns."""
@@ -530,66 +545,6 @@ def _perhaps_none(pieces: Iterator[Columns]) -> Iterator[Columns]:
     """Pieces of a kind that may have no row in the range: a day without a liquidation."""
     with suppress(NoRows):
         yield from pieces
-
-
-def _known(symbol: str, source: Source) -> None:
-    """Refuses a symbol that the data do not hold.
-
-    Raises:
-        ConfigError: With the nearest ones that there are.
-    """
-    symbols = source.symbols()
-    if symbol not in symbols:
-        raise ConfigError(
-            f"the data hold no {symbol}: {did_you_mean(symbol, symbols)}",
-            hint="Set the strategy's symbol parameter, e.g. --set symbol=…, or import its data.",
-        )
-
-
-def wanted_data(strategy: Strategy) -> dict[str, dict[str, tuple[int, ...]]]:
-    """Kinds of data by symbol, with the intervals of bars, in the order of declaration."""
-    wanted: dict[str, dict[str, tuple[int, ...]]] = {}
-    for subscription in type(strategy).subscriptions().values():
-        kinds = wanted.setdefault(subscription.resolve(strategy), {})
-        have = kinds.get(subscription.kind, ())
-        if subscription.kind == "bars":
-            kinds["bars"] = tuple(sorted({*have, subscription.interval_ns}))
-        else:
-            kinds[subscription.kind] = ()
-    if not wanted:
-        raise StrategyError(
-            f"{type(strategy).__name__} subscribes to nothing, so nothing would ever happen",
-            hint='Declare data on the class, e.g. bars = Bars("symbol", "1m").',
-        )
-    return wanted
-
-
-def _level(symbol: str, kinds: Mapping[str, Sequence[int]], source: Source) -> str:
-    """How a symbol is matched: by the finest data that the strategy asks for and the source has.
-
-    Raises:
-        DataError: The source lacks data that the strategy asks for.
-    """
-    has = set(source.kinds(symbol))
-    needs = {
-        **{kind: set(stored) for kind, stored in PUBLISHED.items()},
-        "marks": {"mark"},
-        "books": {"tick"},
-        "trades": {"tick", "trade", "agg_trade"},
-        "quotes": {"tick", "quote"},
-    }
-    for kind, any_of in needs.items():
-        if kind in kinds and not has & any_of:
-            have = ", ".join(sorted(has)) or "nothing"
-            raise DataError(
-                f"the strategy asks for {kind} of {symbol}, and the data hold {have}: import them, "
-                "or take another symbol"
-            )
-    if "books" in kinds or ("tick" in has and ("trades" in kinds or "quotes" in kinds)):
-        return "book"
-    if "quotes" in kinds:
-        return "quote"
-    return "trade" if "trades" in kinds else "bar"
 
 
 @cache

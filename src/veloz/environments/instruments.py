@@ -5,14 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from veloz.environments.settings import STANDARD_FEES, BacktestSettings
+from veloz.environments.settings import STANDARD_FEES, STANDARD_MAINTENANCE, BacktestSettings
 from veloz.storage.decimals import text
+from veloz.storage.instruments import COST_SCALE
 from veloz.storage.kinds import RATE_SCALE
 
 if TYPE_CHECKING:
     from veloz.storage.instruments import Instrument
-
-NOTIONAL_SCALE = 18
 
 
 def core_row(instrument: Instrument, settings: BacktestSettings) -> tuple[dict[str, Any], bool]:
@@ -46,16 +45,34 @@ def core_row(instrument: Instrument, settings: BacktestSettings) -> tuple[dict[s
         "max_qty": limits.max_qty,
         "market_max_qty": limits.market_max_qty,
         "market_lot": limits.market_lot,
-        "min_notional": text(limits.min_notional, NOTIONAL_SCALE),
-        "max_notional": text(limits.max_notional, NOTIONAL_SCALE),
+        "min_notional": text(limits.min_notional, COST_SCALE),
+        "max_notional": text(limits.max_notional, COST_SCALE),
         "max_orders": limits.max_orders,
         "max_conditional_orders": limits.max_conditional_orders,
         "max_iceberg_parts": limits.max_iceberg_parts,
         "expiry_ns": instrument.expiry_ns,
         "valid_from_ns": instrument.valid_from_ns,
         "origin": instrument.origin,
+        "tiers": maintenance_tiers(instrument, settings),
     }
     return row, maker_assumed or taker_assumed
+
+
+def maintenance_tiers(
+    instrument: Instrument, settings: BacktestSettings
+) -> list[tuple[str | None, str]]:
+    """Maintenance of a contract: (upper end of its value or None, rate); empty for none."""
+    if instrument.kind == "spot":
+        return []
+    by_symbol = settings.maintenance
+    rate = by_symbol.get(instrument.symbol, by_symbol.get(""))
+    if rate is None and instrument.tiers:
+        return [
+            (None if cap is None else text(cap, COST_SCALE), text(rate, RATE_SCALE))
+            for cap, rate in instrument.tiers
+        ]
+    rate = STANDARD_MAINTENANCE if rate is None else rate
+    return [(None, f"{rate:f}")] if rate else []
 
 
 def _fee(given: Decimal | None, stated: int | None, standard: str) -> tuple[str, bool]:

@@ -65,8 +65,12 @@ class JournalTables:
         self._strategies = np.array(strategies, dtype=object)
         self._assets = np.array(assets, dtype=object)
         self._instruments, self._currency = instruments, currency
-        self._places = columns_of(journal, "PlaceCommand")
+        self._places, self._venue_made = _orders(journal, len(strategies) - 1)
         self._fills = columns_of(journal, "Fill")
+        # What the venue closed by force is the strategy's: nobody else trades in a backtest.
+        self._fills["strategy"] = np.where(
+            self._fills["strategy"] == 0, len(strategies) - 1, self._fills["strategy"]
+        )
         self._reports = columns_of(journal, "VenueReport")
         self._refused = columns_of(journal, "Refused")
         self._funding = columns_of(journal, "FundingPaid")
@@ -117,6 +121,9 @@ class JournalTables:
         words[at] = _texts([self._refused["text"][row] for row in never_left])
         sent = places["batch_now_ns"].copy()
         sent[at] = 0
+        sent[self._venue_made > 0] = 0
+        words[self._venue_made > 0] = "liquidation"
+        accepted = np.where(self._venue_made > 0, self._venue_made, accepted)
         return Orders.of(
             id=places["order"].astype(str).astype(object),
             symbol=self._symbols[places["instrument"]],
@@ -196,6 +203,40 @@ class JournalTables:
         quotes = np.array([i.quote for i in self._instruments], dtype=object)[fills["instrument"]]
         by_price = (assets == bases) & (quotes == self._currency)
         return np.where(assets == self._currency, 1.0, np.where(by_price, price, np.nan))
+
+
+def _orders(journal: bytes, strategy: int) -> tuple[dict[str, Any], Any]:
+    """The orders that were placed and those that the venue made, by number.
+
+    Args:
+        journal: The segment's bytes.
+        strategy: Whose the venue's orders are.
+
+    Returns:
+        The columns of placed orders, and when each was made if the venue made it, else 0.
+    """
+    placed = columns_of(journal, "PlaceCommand")
+    none = np.zeros(len(placed["order"]), dtype=np.int64)
+    try:
+        made = columns_of(journal, "ExternalOrder")
+    except KeyError:  # nothing that this run trades could be liquidated
+        return placed, none
+    count = len(made["order"])
+    if count == 0:
+        return placed, none
+    made |= {
+        "strategy": np.full(count, strategy),
+        "arrival_mid2": np.zeros(count, dtype=np.int64),
+        "text": [b"liquidated by the venue"] * count,
+    }
+    by_number = np.argsort(np.concatenate([placed["order"], made["order"]]), kind="stable")
+    both: dict[str, Any] = {}
+    for name in ("order", "instrument", "side", "kind", "qty", "price", "strategy",
+                 "arrival_mid2", "batch_now_ns"):  # fmt: skip
+        both[name] = np.concatenate([placed[name], made[name]])[by_number]
+    texts = [*placed["text"], *made["text"]]
+    both["text"] = [texts[at] for at in by_number]
+    return both, np.concatenate([none, made["ts_exchange"]])[by_number]
 
 
 def _first(target: Any, rows: Any, times: Any) -> None:

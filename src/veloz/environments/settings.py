@@ -23,6 +23,13 @@ STANDARD_FEES = {
     "inverse": ("0.0002", "0.0005"),
 }
 
+STANDARD_MAINTENANCE = Decimal("0.005")
+"""Maintenance margin as a fraction of a contract's value, where neither data nor user say it.
+
+Binance's tiers begin at 0.4 % for the largest contracts, at 1 % to 2.5 % for small ones, and rise
+with the value held.
+"""
+
 LATENCY_OF_BOOKS = "5ms"
 """Each way, where the data are finer than bars and the user says nothing."""
 
@@ -34,6 +41,8 @@ class BacktestSettings:
     Attributes:
         balance: Opening balances by asset.
         leverage: Leverage of every contract, or by symbol.
+        maintenance: Maintenance margin of every contract, or by symbol, as a fraction of its value;
+            0 liquidates nothing. What is not given is the instrument's, else the standard one.
         report_currency: What equity is told in; None takes the settlement currency.
         maker_fee: Fee rate of maker fills; None takes the instrument's, else the standard one.
         taker_fee: Fee rate of taker fills; likewise.
@@ -49,6 +58,7 @@ class BacktestSettings:
 
     balance: Mapping[str, Decimal] = field(default_factory=lambda: {"USDT": Decimal(10_000)})
     leverage: Mapping[str, int] = field(default_factory=lambda: {"": 1})
+    maintenance: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
     report_currency: str | None = None
     maker_fee: Decimal | None = None
     taker_fee: Decimal | None = None
@@ -66,6 +76,7 @@ class BacktestSettings:
         return {
             "balance": {asset: str(amount) for asset, amount in sorted(self.balance.items())},
             "leverage": dict(sorted(self.leverage.items())),
+            "maintenance": {symbol: str(rate) for symbol, rate in sorted(self.maintenance.items())},
             "report_currency": self.report_currency,
             "maker_fee": None if self.maker_fee is None else str(self.maker_fee),
             "taker_fee": None if self.taker_fee is None else str(self.taker_fee),
@@ -85,6 +96,7 @@ def settings_of(config: Mapping[str, Any]) -> BacktestSettings:
     return BacktestSettings(
         balance=parse_balance(config["balance"]),
         leverage=parse_leverage(config["leverage"]),
+        maintenance=parse_maintenance(config.get("maintenance")),
         report_currency=config["report_currency"],
         maker_fee=fees[0],
         taker_fee=fees[1],
@@ -176,6 +188,36 @@ def _whole(value: object) -> int:
     ):
         raise ConfigError(f"leverage {value!r} is not a whole number from 1 to 125")
     return times
+
+
+def parse_maintenance(value: object) -> dict[str, Decimal]:
+    """Maintenance margin of every contract ("0.01"), or by symbol ("binance:BTC/USDT:USDT=0.004").
+
+    Raises:
+        ConfigError: A rate is no fraction below one.
+
+    >>> parse_maintenance("0.01")
+    {'': Decimal('0.01')}
+    """
+    if value is None:
+        return {}
+    if isinstance(value, Mapping):
+        return {str(symbol): _fraction(rate) for symbol, rate in value.items()}
+    rates: dict[str, Decimal] = {}
+    for part in str(value).split(","):
+        symbol, equals, rate = part.strip().rpartition("=")
+        rates[symbol if equals else ""] = _fraction(rate)
+    return rates
+
+
+def _fraction(value: object) -> Decimal:
+    try:
+        rate = Decimal(str(value))
+    except InvalidOperation:
+        raise ConfigError(f"maintenance {value!r} is not a number such as 0.005") from None
+    if not rate.is_finite() or not 0 <= rate < 1:
+        raise ConfigError(f"maintenance {value} is not a fraction of the value; 0.5 % is 0.005")
+    return rate
 
 
 def parse_fees(value: object) -> tuple[Decimal | None, Decimal | None]:

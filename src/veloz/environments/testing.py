@@ -27,6 +27,7 @@ from veloz.environments.settings import (
     parse_fill,
     parse_latency,
     parse_leverage,
+    parse_maintenance,
 )
 from veloz.environments.sources import ArraySource
 from veloz.environments.testing_seen import (
@@ -75,7 +76,7 @@ class StrategyTest:
         self._class, self._parameters = strategy, dict(parameters)
         self.strategy = strategy(**self._parameters)
         self._settings = BacktestSettings(
-            balance={}, maker_fee=Decimal(0), taker_fee=Decimal(0),
+            balance={}, maintenance={"": Decimal(0)}, maker_fee=Decimal(0), taker_fee=Decimal(0),
             entry_latency="0ns", report_latency="0ns", check_identity=True,
         )  # fmt: skip
         self._series: dict[tuple[str, str], list[Row]] = {}
@@ -91,6 +92,7 @@ class StrategyTest:
         *,
         balance: object = None,
         leverage: object = None,
+        maintenance: object = None,
         fees: object = None,
         latency: object = None,
         fill: object = None,
@@ -103,6 +105,8 @@ class StrategyTest:
             changes["balance"] = parse_balance(balance)
         if leverage is not None:
             changes["leverage"] = parse_leverage(leverage)
+        if maintenance is not None or balance is not None:
+            changes["maintenance"] = parse_maintenance(maintenance)
         if fees is not None:
             changes["maker_fee"], changes["taker_fee"] = parse_fees(fees)
         if latency is not None:

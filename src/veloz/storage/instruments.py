@@ -73,6 +73,8 @@ class Instrument:
         maker_fee: At rate scale; `None` where the source does not say.
         taker_fee: See `maker_fee`.
         liquidation_fee: At rate scale; 0 where unknown.
+        tiers: Maintenance margin by rising value: (upper end at cost scale, None for the last;
+            rate at rate scale). Empty where unknown.
         filters: What an order may say.
         valid_from_ns: From when this version holds.
         status: `trading`, `cancel_only`, `halt` or `closed`.
@@ -91,6 +93,7 @@ class Instrument:
     maker_fee: int | None = None
     taker_fee: int | None = None
     liquidation_fee: int = 0
+    tiers: tuple[tuple[int | None, int], ...] = ()
     filters: Filters = field(default_factory=Filters)
     valid_from_ns: int = 0
     status: str = "trading"
@@ -174,6 +177,8 @@ class Instrument:
             "origin": self.origin,
             "origin_note": self.origin_note,
         }
+        if self.tiers:
+            row["tiers"] = [_tier_row(cap, rate) for cap, rate in self.tiers]
         for name, value in asdict(self.filters).items():
             if value:
                 row[name] = _filter_text(name, value, self)
@@ -222,6 +227,7 @@ def instrument_of_row(
         maker_fee=_rate(row.get("maker_fee")),
         taker_fee=_rate(row.get("taker_fee")),
         liquidation_fee=_rate(row.get("liquidation_fee")) or 0,
+        tiers=_tiers(row.get("tiers"), str(symbol)),
         filters=_filters(row, price_scale, qty_scale),
         valid_from_ns=parse_time(str(row.get("valid_from", "1970-01-01"))),
         status=str(row.get("status", "trading")),
@@ -318,7 +324,7 @@ _FILTER_NAMES = {f.name for f in fields(Filters)}
 _ROW_FIELDS = _FILTER_NAMES | {
     "symbol", "venue_symbol", "kind", "base", "quote", "settle", "price_scale", "qty_scale",
     "tick", "lot", "multiplier", "maker_fee", "taker_fee", "liquidation_fee", "valid_from",
-    "status", "origin", "origin_note",
+    "status", "origin", "origin_note", "tiers",
 }  # fmt: skip
 
 
@@ -343,6 +349,40 @@ def _filters(row: dict[str, Any], price_scale: int, qty_scale: int) -> Filters:
 def _filter_text(name: str, value: int, instrument: Instrument) -> str | int:
     scale = _filter_scale(name, instrument.price_scale, instrument.qty_scale)
     return value if scale is None else text(value, scale)
+
+
+def _tier_row(cap: int | None, rate: int) -> dict[str, str]:
+    row = {} if cap is None else {"cap": text(cap, COST_SCALE)}
+    return row | {"rate": text(rate, RATE_SCALE)}
+
+
+def _tiers(rows: object, symbol: str) -> tuple[tuple[int | None, int], ...]:
+    """The maintenance tiers of a file.
+
+    Raises:
+        DataError: They are no list of `{cap, rate}` by rising value whose last one has no cap.
+    """
+    if rows is None:
+        return ()
+    tiers: list[tuple[int | None, int]] = []
+    wrong = DataError(
+        f"the tiers of {symbol} are not by rising value with rising rates, the last without a cap: "
+        'write them like [{cap = "50000", rate = "0.004"}, {rate = "0.005"}]'
+    )
+    if not isinstance(rows, list) or not rows:
+        raise wrong
+    for row in rows:
+        if not isinstance(row, dict) or "rate" not in row or set(row) - {"cap", "rate"}:
+            raise wrong
+        cap = None if row.get("cap") is None else scaled(str(row["cap"]), COST_SCALE)
+        tiers.append((cap, scaled(str(row["rate"]), RATE_SCALE)))
+    caps, rates = [cap for cap, _ in tiers], [rate for _, rate in tiers]
+    below = [cap for cap in caps[:-1] if cap is not None]
+    is_rising = below == sorted(set(below)) and rates == sorted(set(rates))
+    in_range = rates[0] > 0 and rates[-1] < 10**RATE_SCALE and all(cap > 0 for cap in below)
+    if len(below) != len(tiers) - 1 or caps[-1] is not None or not is_rising or not in_range:
+        raise wrong
+    return tuple(tiers)
 
 
 def _rate(value: object) -> int | None:

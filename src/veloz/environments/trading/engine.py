@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from veloz import __version__
 from veloz._core import LiveEngine
-from veloz.environments.backtest import wanted_data
 from veloz.environments.loading import made_strategy
 from veloz.environments.settings import BY_SYMBOL, parse_limits
 from veloz.environments.trading.tables import ASSET_SCALE, Tables, market_of
+from veloz.environments.wanted import wanted_data
 from veloz.errors import ConfigError
 from veloz.storage.symbols import did_you_mean
 

@@ -113,8 +113,12 @@ class TradingSettings:
         return self.environment == "paper"
 
     def fees(self) -> BacktestSettings:
-        """The fee rates in the form that instruments take them."""
-        return BacktestSettings(maker_fee=self.maker_fee, taker_fee=self.taker_fee)
+        """Fee rates and maintenance as instruments take them; live it is the venue that knows."""
+        return BacktestSettings(
+            maker_fee=self.maker_fee,
+            taker_fee=self.taker_fee,
+            maintenance={} if self.is_paper else {"": Decimal(0)},
+        )
 
     def plain(self) -> dict[str, Any]:
         """The settings as JSON values."""
