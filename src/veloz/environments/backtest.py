@@ -24,6 +24,7 @@ import numpy as np
 
 from veloz import __version__
 from veloz._core import Backtest
+from veloz.environments.framed import frames_in, source_of
 from veloz.environments.heard import Progress, RowCounter, warm_up_of
 from veloz.environments.instruments import core_row
 from veloz.environments.loading import made_strategy
@@ -89,7 +90,8 @@ def backtest(  # noqa: PLR0913 - what decides a run is said by name, in one call
 
     Args:
         strategy: `"file.py"` or `"file.py:Class"`, a `Strategy` class, or a fresh object of one.
-        data: A catalogue's folder, a `Catalogue`, or an `ArraySource`.
+        data: A catalogue's folder, a `Catalogue`, a DataFrame of what the strategy subscribes to
+            (or a mapping from symbol to DataFrame), or an `ArraySource`.
         start: First instant, inclusive: a date, ISO time or ns; None from the first row.
         end: Last instant, exclusive.
         balance: Opening balances: `"10000 USDT, 0.5 BTC"` or a mapping.
@@ -171,12 +173,14 @@ class Session:
         start: object = None,
         end: object = None,
     ) -> None:
-        self.source: Source = open_source(data)
+        frames = frames_in(data)
+        opened = open_source(data) if frames is None else None
         self.start, self.end = range_ns(start, end)
         self.loaded, self.strategy = made_strategy(strategy, parameters or {})
         self.settings = replace(settings, limits=parse_limits(settings.limits))
         self.warnings: list[str] = list(self.loaded.warnings)
         wanted = wanted_data(self.strategy)
+        self.source: Source = opened or source_of(frames or {}, wanted)
         for symbol in wanted:
             known(symbol, self.source)
         self.instruments = [self.source.instrument(symbol) for symbol in wanted]

@@ -231,11 +231,8 @@ def open_source(data: object) -> Source:
                 "--catalog catalog', then use --data catalog"
             )
         return CatalogueSource(Catalogue(path))
-    hint = ""
-    if hasattr(data, "__arrow_c_stream__") or hasattr(data, "to_parquet"):
-        hint = "Write it as Parquet and import that: veloz data import FILE --symbol …"
     raise DataError(
-        f"data are a catalogue's folder or arrays, not {type(data).__name__}", hint=hint
+        f"data are a catalogue's folder, a DataFrame or arrays, not {type(data).__name__}"
     )
 
 
