@@ -6,8 +6,8 @@
 //! the positions over, so that nothing of the margin is left (A31): the largest at its bankruptcy
 //! price, others at their marks. A gap beyond that price costs no more than there was.
 //!
-//! A newcomer would look for the margin at each price; there is one number instead, until money
-//! moves: the price up to which the only contract of a pool is safe.
+//! A newcomer would work the margin out at each price; there is one number instead, until money
+//! moves: the price up to which the only contract of a pool is surely safe.
 
 use crate::desk::{CashKind, Desk, DeskError, Input, Origin};
 use crate::facts;
@@ -15,7 +15,7 @@ use crate::instrument::{AssetId, InstrumentId, Kind};
 use crate::market::Bar;
 use crate::matching::{Venue, VenueEvent};
 use crate::order::OrderType;
-use crate::units::{pow10, rescale, Rounding, MARK_SCALE};
+use crate::units::{rescale, to_f64, Rounding, COST_SCALE, MARK_SCALE, RATE_SCALE};
 
 /// Decimals that a liquidation price has more than its instrument's prices.
 const FINER: u8 = 6;
@@ -65,10 +65,10 @@ impl Liquidation {
             let mut open: Vec<(InstrumentId, i64, usize)> = Vec::new();
             for leg in desk.accounts.positions(account).map_err(refused)? {
                 let row = leg.instrument;
-                let is_isolated = desk.accounts.setting(account, row).map_err(refused)?.is_isolated;
-                let instrument = &desk.instruments[row as usize];
-                let is_carried = instrument.kind != Kind::Spot && !instrument.tiers.is_empty();
-                if leg.qty == 0 || is_isolated || !is_carried {
+                if leg.qty == 0 || desk.instruments[row as usize].kind == Kind::Spot {
+                    continue;
+                }
+                if desk.accounts.setting(account, row).map_err(refused)?.is_isolated {
                     continue;
                 }
                 match open.iter_mut().find(|(known, ..)| *known == row) {
@@ -76,15 +76,16 @@ impl Liquidation {
                     None => open.push((row, leg.qty, 1)),
                 }
             }
+            let settle = |row: InstrumentId| desk.instruments[row as usize].settle;
             for &(instrument, net, legs) in &open {
-                let settle = desk.instruments[instrument as usize].settle;
-                let alone = |&&(other, ..): &&(InstrumentId, i64, usize)| {
-                    desk.instruments[other as usize].settle == settle
-                };
-                let is_alone = open.iter().filter(alone).count() == 1 && legs == 1;
-                let (from, to) = match is_alone.then(|| safe(desk, account, instrument, net)) {
-                    Some(band) => band?,
-                    None => (i64::MAX, i64::MIN),
+                if desk.instruments[instrument as usize].tiers.is_empty() {
+                    continue;
+                }
+                let pool = open.iter().filter(|(other, ..)| settle(*other) == settle(instrument));
+                let (from, to) = if legs == 1 && pool.count() == 1 {
+                    safe(desk, account, instrument, net)?
+                } else {
+                    (i64::MAX, i64::MIN)
                 };
                 self.held.push(Held { account, instrument, from, to, direction: net.signum() });
             }
@@ -323,29 +324,37 @@ pub fn insured(
 
 /// The prices, in price units, at and above which, or at and below which, the only contract of a
 /// pool is surely safe.
+///
+/// Estimated in floats, by the highest tier's rate and a thousandth besides: what lies beyond is
+/// looked at exactly.
 fn safe(
     desk: &Desk,
     account: u16,
     instrument: InstrumentId,
     net: i64,
 ) -> Result<(i64, i64), DeskError> {
-    let unknown = (i64::MAX, i64::MIN);
+    let own = &desk.instruments[instrument as usize];
     let mut legs = desk.accounts.positions(account).map_err(refused)?;
-    let Some(leg) = legs.find(|leg| leg.instrument == instrument && leg.qty != 0) else {
-        return Ok(unknown);
+    let leg = legs.find(|leg| leg.instrument == instrument && leg.qty != 0);
+    let (Some(leg), Some(tier), Kind::Linear) = (leg, own.tiers.last(), own.kind) else {
+        return Ok((i64::MAX, i64::MIN));
     };
-    let figures = desk.accounts.position_margin(account, instrument, leg.side).map_err(refused)?;
-    let Some(figures) = figures else { return Ok(unknown) };
-    Ok(match figures.liquidation_price {
-        // Shown prices are rounded, so the unit that one lies in is looked at exactly.
-        Some(price) => match i64::try_from(price / pow10(FINER)) {
-            Ok(price) if net > 0 => (price.saturating_add(2), i64::MIN),
-            Ok(price) => (i64::MAX - 1, price.saturating_sub(1)),
-            Err(_) => unknown,
-        },
-        // No price liquidates it: a long one that is paid for in full, an inverse short one that
-        // hedges the coins behind it.
-        None => (i64::MIN, i64::MIN),
+    let wallet = desk.accounts.balance(account, own.settle).map_err(refused)?.cross;
+    let wallet = to_f64(wallet, desk.assets[usize::from(own.settle)].scale);
+    let unit = own.notional(net.abs(), 1).map_or(f64::NAN, |unit| to_f64(unit, COST_SCALE));
+    let (cost, rate) = (to_f64(leg.cost, COST_SCALE), to_f64(i128::from(tier.rate), RATE_SCALE));
+    // Balance equals maintenance where wallet + unit·p·sign - cost = rate·unit·p.
+    let price = if net > 0 {
+        (cost - wallet) / (unit * (1.0 - rate))
+    } else {
+        (wallet - cost) / (unit * (1.0 + rate))
+    };
+    Ok(if !price.is_finite() {
+        (i64::MAX, i64::MIN)
+    } else if net > 0 {
+        (((price * 1.001).ceil() as i64).saturating_add(2), i64::MIN)
+    } else {
+        (i64::MAX, ((price * 0.999).floor() as i64).saturating_sub(2))
     })
 }
 
