@@ -50,6 +50,7 @@ ALLOWED: dict[str, dict[str, str]] = {
         "read_bytes": RESEARCH,
     },
     "environments/csv_tables.py": {"open": RESEARCH, "unlink": RESEARCH},
+    "environments/framed.py": {"import tempfile": RESEARCH, "unlink": RESEARCH},
     "environments/loading.py": {"read_bytes": RESEARCH},
     "environments/run.py": {
         "import tempfile": RESEARCH,

@@ -126,17 +126,17 @@ pub fn instrument_of(row: &Bound<'_, PyDict>, assets: &[Asset]) -> PyResult<Inst
     Ok(instrument)
 }
 
-/// Maintenance tiers: (upper end of the notional or None, rate) by rising notional. Amounts follow,
+/// Maintenance tiers: [upper end of the notional or None, rate] by rising notional. Amounts follow,
 /// so that the margin does not jump at a border (rule A28).
 fn tiers_of(row: &Bound<'_, PyDict>) -> PyResult<Vec<Tier>> {
     let mut tiers: Vec<Tier> = Vec::new();
-    let given: Vec<(Option<String>, String)> = get_or(row, "tiers", Vec::new())?;
+    let given: Vec<[Option<String>; 2]> = get_or(row, "tiers", Vec::new())?;
     let decimal = |text: &str, scale: u8| {
         parse_decimal(text, scale)
             .map_err(|_| PyValueError::new_err(format!("tier figure {text:?} is no decimal")))
     };
-    for (cap, rate) in given {
-        let rate = narrow(decimal(&rate, RATE_SCALE)?, "a maintenance rate")?;
+    for [cap, rate] in given {
+        let rate = narrow(decimal(&rate.unwrap_or_default(), RATE_SCALE)?, "a maintenance rate")?;
         let cap = cap.map(|cap| decimal(&cap, COST_SCALE)).transpose()?;
         let (floor, amount) = match tiers.last() {
             None => (0, 0),

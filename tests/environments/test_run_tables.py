@@ -64,10 +64,6 @@ def test_the_card_of_a_notebook_shows_figures_and_the_curve(run: Any) -> None:
     assert "http" not in card
 
 
-def test_a_frame_instead_of_a_catalogue_is_told_what_to_do() -> None:
-    class Frame:
-        def to_parquet(self) -> None: ...
-
-    with pytest.raises(DataError) as refused:
-        vz.backtest(Once, Frame())
-    assert "veloz data import" in refused.value.hint
+def test_what_is_no_source_is_told_what_there_is() -> None:
+    with pytest.raises(DataError, match="a catalogue's folder, a DataFrame or arrays, not int"):
+        vz.backtest(Once, 5)

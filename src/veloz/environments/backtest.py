@@ -219,28 +219,7 @@ class Session:
         if settings.limits.get("check_funds") is False:
             # Who trades beyond his funds on purpose has none that could be used up.
             settings = self.settings = replace(settings, maintenance={"": Decimal(0)})
-        rows, assumed = [], []
-        for instrument in self.instruments:
-            row, is_assumed = core_row(instrument, settings)
-            rows.append(row)
-            if is_assumed:
-                assumed.append(instrument.symbol)
-            if instrument.origin == "inferred":
-                self.warnings.append(
-                    f"units of {instrument.symbol} are inferred from the data: "
-                    "tick and lot are the steps seen, and no venue limit is known"
-                )
-        if assumed:
-            self.warnings.append(
-                f"fees of {', '.join(assumed)} are not in the data: the venue's standard rates "
-                "are assumed; set them with --fees"
-            )
-        if unknown := [i.symbol for i in self.instruments if self._is_guess(i)]:
-            self.warnings.append(
-                f"maintenance margin of {', '.join(unknown)} is not in the data: "
-                f"{STANDARD_MAINTENANCE * 100:f} % of the value is assumed; set it with "
-                "--maintenance"
-            )
+        rows = self._rows(settings)
         names = {instrument.base for instrument in self.instruments}
         names |= {instrument.quote for instrument in self.instruments}
         names |= {instrument.settle for instrument in self.instruments}
@@ -274,6 +253,32 @@ class Session:
             raise ConfigError(str(error)) from error
         self._deposit(core)
         return core
+
+    def _rows(self, settings: BacktestSettings) -> list[dict[str, Any]]:
+        """The instruments as the core takes them; what had to be assumed becomes a warning."""
+        rows, assumed = [], []
+        for instrument in self.instruments:
+            row, is_assumed = core_row(instrument, settings)
+            rows.append(row)
+            if is_assumed:
+                assumed.append(instrument.symbol)
+            if instrument.origin == "inferred":
+                self.warnings.append(
+                    f"units of {instrument.symbol} are inferred from the data: "
+                    "tick and lot are the steps seen, and no venue limit is known"
+                )
+        if assumed:
+            self.warnings.append(
+                f"fees of {', '.join(assumed)} are not in the data: the venue's standard rates "
+                "are assumed; set them with --fees"
+            )
+        if unknown := [i.symbol for i in self.instruments if self._is_guess(i)]:
+            self.warnings.append(
+                f"maintenance margin of {', '.join(unknown)} is not in the data: "
+                f"{(STANDARD_MAINTENANCE * 100).normalize():f} % of the value is assumed; set it "
+                "with --maintenance"
+            )
+        return rows
 
     def _deposit(self, core: Backtest) -> None:
         for asset, amount in self.settings.balance.items():

@@ -58,21 +58,19 @@ def core_row(instrument: Instrument, settings: BacktestSettings) -> tuple[dict[s
     return row, maker_assumed or taker_assumed
 
 
-def maintenance_tiers(
-    instrument: Instrument, settings: BacktestSettings
-) -> list[tuple[str | None, str]]:
-    """Maintenance of a contract: (upper end of its value or None, rate); empty for none."""
+def maintenance_tiers(instrument: Instrument, settings: BacktestSettings) -> list[list[str | None]]:
+    """Maintenance of a contract: [upper end of its value or None, rate]; empty for none."""
     if instrument.kind == "spot":
         return []
     by_symbol = settings.maintenance
     rate = by_symbol.get(instrument.symbol, by_symbol.get(""))
     if rate is None and instrument.tiers:
         return [
-            (None if cap is None else text(cap, COST_SCALE), text(rate, RATE_SCALE))
+            [None if cap is None else text(cap, COST_SCALE), text(rate, RATE_SCALE)]
             for cap, rate in instrument.tiers
         ]
     rate = STANDARD_MAINTENANCE if rate is None else rate
-    return [(None, f"{rate:f}")] if rate else []
+    return [[None, f"{rate:f}"]] if rate else []
 
 
 def _fee(given: Decimal | None, stated: int | None, standard: str) -> tuple[str, bool]:
