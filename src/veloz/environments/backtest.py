@@ -219,7 +219,7 @@ class Session:
         if settings.limits.get("check_funds") is False:
             # Who trades beyond his funds on purpose has none that could be used up.
             settings = self.settings = replace(settings, maintenance={"": Decimal(0)})
-        rows = self._rows(settings)
+        rows = self._core_rows(settings)
         names = {instrument.base for instrument in self.instruments}
         names |= {instrument.quote for instrument in self.instruments}
         names |= {instrument.settle for instrument in self.instruments}
@@ -254,7 +254,7 @@ class Session:
         self._deposit(core)
         return core
 
-    def _rows(self, settings: BacktestSettings) -> list[dict[str, Any]]:
+    def _core_rows(self, settings: BacktestSettings) -> list[dict[str, Any]]:
         """The instruments as the core takes them; what had to be assumed becomes a warning."""
         rows, assumed = [], []
         for instrument in self.instruments:
