@@ -179,7 +179,7 @@ fn a_short_position_goes_at_the_high() {
     run.run().unwrap();
     // With a value above 1,000 the second tier counts: 100 + 1,000 - 10p = 0.02·10p - 10 at 108.82.
     assert_eq!((run.engine.desk.net_qty(0, PERPETUAL), wallet(&run, USDT)), (0, 0));
-    let last = heard(&run).into_iter().filter(|told| told.contains(" fill ")).next_back();
+    let last = heard(&run).into_iter().rfind(|told| told.contains(" fill "));
     assert_eq!(last, Some("29 fill 2 10000@11000"));
 }
 
@@ -312,7 +312,7 @@ fn reports_take_their_time() {
     );
     run.add(bars(PERPETUAL, &[flat(100_00), flat(100_00), flat(90_50), flat(90_50), flat(90_50)]));
     run.run().unwrap();
-    let last = heard(&run).into_iter().filter(|told| told.contains(" fill ")).next_back();
+    let last = heard(&run).into_iter().rfind(|told| told.contains(" fill "));
     assert_eq!(last, Some("32 fill 2 10000@9000"));
     assert_eq!(wallet(&run, USDT), 0);
 }

@@ -541,7 +541,6 @@ fn over_the_book(rows: &[Tick], size: usize, watched: bool) -> (Vec<u8>, Vec<(i6
         report: Latency::constant(4),
         sample_every_ns: 11,
         wants: if watched { wants::BOOKS | wants::TRADES } else { 0 },
-        ..Plan::default()
     };
     let mut replay = plan.replay(|event, port| {
         match event {
