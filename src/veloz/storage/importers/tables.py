@@ -144,6 +144,8 @@ def store_named_columns(
 def interval_of(origin: str, options: Options, deposit: Deposit, time: str) -> str:
     """The interval of bars: told, in the file's name, or the step between most rows.
 
+    Of steps that are equally frequent it is the shortest: longer ones are holes.
+
     Raises:
         DataError: If none of these tells.
     """
@@ -155,8 +157,8 @@ def interval_of(origin: str, options: Options, deposit: Deposit, time: str) -> s
     moment = SourceTimes(ExactColumns(deposit.work, TABLE, origin=origin), options, origin).ns(time)
     # Newest first is as good an order as oldest first.
     row = deposit.work.execute(
-        f"SELECT mode(step) FROM (SELECT abs({moment} - lag({moment}) OVER (ORDER BY rowid)) "
-        f"AS step FROM {TABLE}) WHERE step > 0"
+        f"SELECT step FROM (SELECT abs({moment} - lag({moment}) OVER (ORDER BY rowid)) "
+        f"AS step FROM {TABLE}) WHERE step > 0 GROUP BY step ORDER BY count(*) DESC, step LIMIT 1"
     ).fetchone()
     if row is None or row[0] is None:
         raise DataError(f"{origin} does not tell the interval of its bars: add --interval, e.g. 1m")
