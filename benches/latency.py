@@ -69,7 +69,7 @@ def venue(folder: Path, speed: float, args: Any) -> Iterator[str]:
     """The exchange as a process; gives the line that it prints, and leaves a key file."""
     words = [
         "exchange", "--json", "--market", "frames", str(args.recording), "--speed", f"{speed:.3f}",
-        *(["--spin"] if args.spin else []),
+        *(["--spin"] if args.spin_venue else []),
     ]  # fmt: skip
     with on_core(None if args.free else 0):
         serving = subprocess.Popen([*VELOZ, *words], text=True, stdout=subprocess.PIPE, cwd=folder)
@@ -102,6 +102,7 @@ def traded(folder: Path, line: str, seconds: float, args: Any) -> dict[str, Any]
         "--account", "key.toml", "--simulated", line, "--policy", args.policy,
         "--folder", str(folder / "run"),
         "--set", f"gap={args.gap}", *(["--awake"] if args.awake else []),
+        *(["--spin"] if args.spin else []),
     ]  # fmt: skip
     env = {**os.environ, "VELOZ_HOME": str(folder / "home")}
     with on_core(None if args.free else -1):
@@ -129,7 +130,8 @@ def main() -> None:
     parser.add_argument("--policy", default="os", help="of the journal (os)")
     parser.add_argument("--recording", type=Path, default=RECORDING, help="what is sent")
     parser.add_argument("--awake", action="store_true", help="as `veloz run --awake`")
-    parser.add_argument("--spin", action="store_true", help="as `veloz exchange --spin`")
+    parser.add_argument("--spin", action="store_true", help="as `veloz run --spin`")
+    parser.add_argument("--spin-venue", action="store_true", help="as `veloz exchange --spin`")
     parser.add_argument(
         "--free", action="store_true", help="leave the processes' cores to the kernel"
     )
@@ -148,6 +150,7 @@ def main() -> None:
             "own_cores": not args.free,
             "awake": args.awake,
             "spin": args.spin,
+            "spin_venue": args.spin_venue,
         }
         for stage, name in STAGES.items():
             count, *times = told[stage]

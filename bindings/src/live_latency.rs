@@ -74,8 +74,9 @@ impl Latencies {
     }
 
     fn written(&mut self, number: u64) {
+        let now_ns = wall_ns(); // first: what is noted takes its time as well
         if let Some(cause_ns) = self.unwritten.remove(&number) {
-            self.written.add(wall_ns() - cause_ns);
+            self.written.add(now_ns - cause_ns);
         }
     }
 

@@ -207,7 +207,7 @@ def plan_of(body: bytes, name: str) -> dict[str, Any]:
 
 
 async def _serve(args: argparse.Namespace) -> None:
-    from veloz.net.real import Alarm, real_doors  # loads the network libraries
+    from veloz.net.real import Alarm, real_doors, spinning  # loads the network libraries
     from veloz.venues.binance.dialect import Frames
 
     host, port = _listening(args)
@@ -229,16 +229,9 @@ async def _serve(args: argparse.Namespace) -> None:
                 alarm = Alarm()
                 alarms.callback(alarm.close)
                 moving.append(asyncio.create_task(simulation.follow(driver, alarm.until)))
-        if args.spin:
-            moving.append(asyncio.create_task(_spin()))
         stopping = asyncio.create_task(stop.wait())
-        with alarms:
+        with alarms, spinning() if args.spin else contextlib.nullcontext():
             await _until(stopping, moving)
-
-
-async def _spin() -> None:
-    while True:  # noqa: ASYNC110 - the point is that it does not wait
-        await asyncio.sleep(0)
 
 
 async def _until(stopping: asyncio.Task[Any], moving: list[asyncio.Task[None]]) -> None:

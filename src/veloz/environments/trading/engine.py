@@ -36,7 +36,7 @@ __all__ = [
     "seat_strategies",
 ]
 
-_REMEMBERS_NS = 1_000_000_000
+_REMEMBERS_NS = 10_000_000
 """How long a rehearsed order is remembered once it has ended."""
 
 
@@ -189,6 +189,7 @@ def empty_engine(tables: Tables) -> LiveEngine:
         "accounts": list(tables.markets),
         "remembers_ns": _REMEMBERS_NS,
         "rehearses": True,
+        "limits": {"max_orders_per_second": 1_000_000},
     }
     assets = [(name, ASSET_SCALE) for name in tables.assets]
     return LiveEngine(assets, [dict(row) for row in tables.instruments], given)

@@ -21,6 +21,7 @@ from veloz.net.real.awake import awake
 from veloz.net.real.host import RealClock, RealFiles, RealThreads
 from veloz.net.real.requests import RealHttp
 from veloz.net.real.sockets import RealSockets
+from veloz.net.real.spin import spinning
 from veloz.net.real.tls import client_tls
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ __all__ = [
     "awake",
     "real_doors",
     "run",
+    "spinning",
 ]
 
 T = TypeVar("T")
