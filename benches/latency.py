@@ -1,6 +1,6 @@
 """L1: from the socket to the strategy, and to the wire, over loopback.
 
-    python benches/latency.py FOLDER --awake [--n 36000] [--rate 2000] [--policy os]
+    python benches/latency.py FOLDER [--n 36000] [--rate 2000] [--policy os] [--plain]
 
 `veloz exchange` sends recorded depth, trades and quotes in a process of its own, and `veloz run`
 trades on it in another with `strategies/probe.py`: the commands as a user has them. The times are
@@ -8,7 +8,9 @@ those that the run states of itself, over every frame, from the receipt of the f
 read: to the strategy's callback, until an order's bytes are written, from a report to `on_fill`.
 Each process has a core of its own, unless `--free`: the kernel otherwise likes to run the exchange,
 woken by an order, on the core of the run, which then waits for it inside of `send`; a venue is on
-another machine. The load is stated beside the times.
+another machine. The run spins and keeps the processors awake, as `veloz run --spin --awake` does,
+where there are two cores and where the system lets it; `--plain` does neither. What was done and
+the load are stated beside the times.
 """
 
 import contextlib
@@ -32,6 +34,7 @@ EXAMPLES = HERE.parent / "examples" / "data" / "binance_usdm"
 RECORDING = EXAMPLES / "BTCUSDT_2023-04-04_5min.jsonl.gz"
 VELOZ = (sys.executable, "-m", "veloz.apps.cli")
 STAGES = {"callback": "callback", "request": "request", "written": "written", "fill": "on_fill"}
+LETS_AWAKE = "/dev/cpu_dma_latency"
 ENDS_WITHIN_S = 90
 
 
@@ -129,14 +132,17 @@ def main() -> None:
     parser.add_argument("--gap", type=int, default=100, help="events between two requests (100)")
     parser.add_argument("--policy", default="os", help="of the journal (os)")
     parser.add_argument("--recording", type=Path, default=RECORDING, help="what is sent")
-    parser.add_argument("--awake", action="store_true", help="as `veloz run --awake`")
-    parser.add_argument("--spin", action="store_true", help="as `veloz run --spin`")
+    parser.add_argument(
+        "--plain", action="store_true", help="without --spin and --awake of the run"
+    )
     parser.add_argument("--spin-venue", action="store_true", help="as `veloz exchange --spin`")
     parser.add_argument(
         "--free", action="store_true", help="leave the processes' cores to the kernel"
     )
     args = parser.parse_args()
     args.free |= len(os.sched_getaffinity(0)) < 2
+    args.spin = not (args.plain or args.free)  # on a shared core it would keep the exchange off it
+    args.awake = not args.plain and os.access(LETS_AWAKE, os.W_OK)
     folder = Path(args.data).resolve() / "latency"
     speed, seconds = speed_for(args.recording, args.rate, args.n), args.n / args.rate
     for _ in range(args.runs):

@@ -126,7 +126,7 @@ def test_a_paper_run_verifies_in_another_process(venue: tuple[Commands, str]) ->
     commands, line = venue
     code, ended = commands.run(
         "run", STRATEGY, "--env", "paper", "--simulated", line, "--set", "step=200",
-        "--for", "4s", "--folder", "runs/paper", "--json",
+        "--for", "4s", "--folder", "runs/paper", "--json", "--spin",
     )  # fmt: skip
     assert (code, ended["event"]) == (0, "ended")
     assert ended["fills"] > 4
