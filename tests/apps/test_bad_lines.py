@@ -47,6 +47,8 @@ LINES: list[tuple[list[str], int, str]] = [
     ([*PAPER, "--balance", "NaN USDT"], CONFIG, "NaN"),
     ([*PAPER, "--leverage", "0"], CONFIG, "leverage '0'"),
     ([*PAPER, "--leverage", "9" * 400], CONFIG, "is not a whole number from 1 to 125"),
+    ([*PAPER, "--maintenance", "half"], CONFIG, "maintenance 'half' is not a number"),
+    ([*PAPER, "--maintenance", "5"], CONFIG, "maintenance 5 is not a fraction"),
     ([*PAPER, "--fees", "five"], CONFIG, "five"),
     ([*PAPER, "--latency", "-5ms"], USAGE, "--latency"),
     ([*PAPER, "--latency", "later"], CONFIG, "later"),

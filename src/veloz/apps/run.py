@@ -103,6 +103,11 @@ def _add_paper(parser: argparse.ArgumentParser) -> None:
     paper.add_argument(
         "--leverage", default="1", metavar="N", help="of every contract, or SYMBOL=N, …  (1)"
     )
+    paper.add_argument(
+        "--maintenance", metavar="RATE",
+        help="margin at which a contract is liquidated, as a fraction of its value, or "
+        "SYMBOL=RATE, …; 0 liquidates nothing (0.005)",
+    )  # fmt: skip
     paper.add_argument("--fees", metavar="RATES", help="maker=0.0002,taker=0.0005")
     paper.add_argument("--latency", metavar="MODEL", help='each way, e.g. "5ms" (default 5ms)')
     paper.add_argument(
@@ -219,6 +224,7 @@ def _settings(args: argparse.Namespace) -> tuple[TradingSettings, Credential | N
         parse_latency,
         parse_leverage,
         parse_limits,
+        parse_maintenance,
         parse_seed,
     )
     from veloz.environments.trading.engine import check_words
@@ -247,6 +253,7 @@ def _settings(args: argparse.Namespace) -> tuple[TradingSettings, Credential | N
         policy=args.policy,
         balance=parse_balance(args.balance),
         leverage=parse_leverage(args.leverage),
+        maintenance=parse_maintenance(args.maintenance),
         maker_fee=maker,
         taker_fee=taker,
         entry_latency=entry or LATENCY_OF_BOOKS,

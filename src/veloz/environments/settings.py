@@ -169,15 +169,18 @@ def parse_leverage(value: object) -> dict[str, int]:
     Raises:
         ConfigError: It is no whole number from 1 to 125.
     """
+    return {symbol: _whole(times) for symbol, times in _by_symbol(value).items()}
+
+
+def _by_symbol(value: object) -> dict[str, object]:
+    """What is given for each symbol, under "" what is for all: "5", "SYMBOL=5, …", or a mapping."""
     if isinstance(value, Mapping):
-        return {str(symbol): _whole(times) for symbol, times in value.items()}
-    if isinstance(value, (int, float)):
-        return {"": _whole(value)}
-    leverage: dict[str, int] = {}
+        return {str(symbol): given for symbol, given in value.items()}
+    found: dict[str, object] = {}
     for part in str(value).split(","):
-        symbol, equals, times = part.strip().rpartition("=")
-        leverage[symbol if equals else ""] = _whole(times)
-    return leverage
+        symbol, equals, given = part.strip().rpartition("=")
+        found[symbol if equals else ""] = given
+    return found
 
 
 def _whole(value: object) -> int:
@@ -201,13 +204,7 @@ def parse_maintenance(value: object) -> dict[str, Decimal]:
     """
     if value is None:
         return {}
-    if isinstance(value, Mapping):
-        return {str(symbol): _fraction(rate) for symbol, rate in value.items()}
-    rates: dict[str, Decimal] = {}
-    for part in str(value).split(","):
-        symbol, equals, rate = part.strip().rpartition("=")
-        rates[symbol if equals else ""] = _fraction(rate)
-    return rates
+    return {symbol: _fraction(rate) for symbol, rate in _by_symbol(value).items()}
 
 
 def _fraction(value: object) -> Decimal:

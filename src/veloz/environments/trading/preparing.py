@@ -11,6 +11,7 @@ from veloz.environments.trading.engine import hedged
 from veloz.environments.trading.folder import FORMAT
 from veloz.environments.trading.tables import Tables, tables_of
 from veloz.errors import ConfigError
+from veloz.storage.symbols import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,7 +56,11 @@ def new_tables(
     listings: Mapping[Market, Listing],
     surveys: Mapping[Market, Survey],
 ) -> Tables:
-    """The tables of a run that begins: what is traded, and what the accounts hold already."""
+    """The tables of a run that begins: what is traded, and what the accounts hold already.
+
+    Raises:
+        ConfigError: A setting names a symbol that is not traded.
+    """
     symbols = [symbol for seated in made for symbol in seated.wanted]
     leverage = dict(settings.leverage)
     held: list[str] = list(settings.balance) if settings.is_paper else []
@@ -70,6 +75,13 @@ def new_tables(
         leverage |= {
             rows[name]["symbol"]: times for name, times in seen.leverage.items() if name in rows
         }
+    for what, given in (("leverage", settings.leverage), ("maintenance", settings.maintenance)):
+        for symbol in given:
+            if symbol and symbol not in symbols:
+                raise ConfigError(
+                    f"{what} is given for {symbol}, which no strategy trades: "
+                    f"{did_you_mean(symbol, symbols)}"
+                )
     tables = tables_of(listings, symbols, held, leverage, settings.fees())
     return replace(tables, hedge=tuple(name for name in listings if name in hedged(made)))
 

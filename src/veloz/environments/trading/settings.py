@@ -75,6 +75,8 @@ class TradingSettings:
         policy: When a request may leave; see `JournalWriter`.
         balance: Paper: opening balances of every market's account.
         leverage: Paper: of every contract, or by symbol.
+        maintenance: Paper: margin at which a contract is liquidated, as a fraction of its value; of
+            every contract (under ""), or by symbol. What is not named has the standard one.
         maker_fee: Paper: rate; None takes the standard one.
         taker_fee: Likewise.
         entry_latency: Paper: from sending to arrival.
@@ -96,6 +98,7 @@ class TradingSettings:
     policy: Policy = "group"
     balance: Mapping[str, Decimal] = field(default_factory=lambda: {"USDT": Decimal(10_000)})
     leverage: Mapping[str, int] = field(default_factory=lambda: {"": 1})
+    maintenance: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
     maker_fee: Decimal | None = None
     taker_fee: Decimal | None = None
     entry_latency: str = LATENCY_OF_BOOKS
@@ -117,7 +120,7 @@ class TradingSettings:
         return BacktestSettings(
             maker_fee=self.maker_fee,
             taker_fee=self.taker_fee,
-            maintenance={} if self.is_paper else {"": Decimal(0)},
+            maintenance=self.maintenance if self.is_paper else {"": Decimal(0)},
         )
 
     def plain(self) -> dict[str, Any]:
@@ -128,6 +131,7 @@ class TradingSettings:
             "policy": self.policy,
             "balance": {name: str(amount) for name, amount in sorted(self.balance.items())},
             "leverage": dict(sorted(self.leverage.items())),
+            "maintenance": {name: str(rate) for name, rate in sorted(self.maintenance.items())},
             "entry_latency": self.entry_latency,
             "report_latency": self.report_latency,
             "fill": list(self.fill),
