@@ -42,12 +42,12 @@ demo: build ## trade real recorded data, offline, and print the report
 .PHONY: test
 test: setup ## the whole suite: Rust, then Python
 	@$(CARGO_TEST) $(CRATES)
-	@$(BIN)/python -m pytest -n $(JOBS) -m "not long"
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not long"
 
 .PHONY: test-long
 test-long: setup ## the heavy figures; LONG=0.1 does a tenth of them
 	@VELOZ_LONG=$(or $(LONG),1) $(CARGO_TEST) $(CRATES) -- --ignored
-	@VELOZ_LONG=$(or $(LONG),1) $(BIN)/python -m pytest -n $(JOBS) -m long --timeout 3600
+	@VELOZ_LONG=$(or $(LONG),1) $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m long --timeout 3600
 
 SECONDS ?= 60
 .PHONY: fuzz
