@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 _REMEMBERS_NS = 10_000_000
-"""How long a rehearsed order is remembered once it has ended; what is kept is kept in the caches."""
+"""How long a rehearsed order is remembered once it ended: what is kept fills the caches."""
 
 
 @dataclass(frozen=True)
