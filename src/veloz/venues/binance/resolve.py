@@ -203,7 +203,7 @@ class Resolver:
         answer = await self._rest.call(name, params)
         if doubt.is_settled:
             return True
-        if answer.status == 200 and isinstance(answer.value(), dict):
+        if answer.status == 200 and _is_order(answer.value(), is_algo=doubt.is_algo):
             return self._found(doubt, answer.body, answer, is_past=is_past)
         code, _ = answer.error()
         if code not in _NOT_FOUND:
@@ -317,6 +317,12 @@ def _terms(request: VenueRequest) -> dict[str, str]:
     asked = dict(request.encoded.params)
     wanted = {"origQty": asked.get("quantity") or asked.get("newQty"), "price": asked.get("price")}
     return {field: value for field, value in wanted.items() if value is not None}
+
+
+def _is_order(value: object, *, is_algo: bool) -> bool:
+    """False of a 200 that holds anything else, an error among it: that says nothing of the order."""
+    name = "clientAlgoId" if is_algo else "clientOrderId"
+    return isinstance(value, dict) and name in value and "code" not in value
 
 
 def _rows(answer: RestAnswer) -> list[dict[str, object]] | None:
