@@ -320,7 +320,7 @@ def _terms(request: VenueRequest) -> dict[str, str]:
 
 
 def _is_order(value: object, *, is_algo: bool) -> bool:
-    """False of a 200 that holds anything else, an error among it: that says nothing of the order."""
+    """False of a 200 that holds anything else, such as an error: it says nothing of the order."""
     name = "clientAlgoId" if is_algo else "clientOrderId"
     return isinstance(value, dict) and name in value and "code" not in value
 
