@@ -2,6 +2,7 @@
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::{PyBytes, PyDict};
 use veloz_core::desk::Recovery;
 use veloz_core::journal::{Header, Journal, Reader};
@@ -193,8 +194,8 @@ impl LiveEngine {
     fn recover<'py>(
         &mut self,
         py: Python<'py>,
-        segments: Vec<Vec<u8>>,
-        snapshot: Option<Vec<u8>>,
+        segments: Vec<PyBackedBytes>,
+        snapshot: Option<PyBackedBytes>,
     ) -> PyResult<Bound<'py, PyDict>> {
         let own = self.desk().journal.header().clone();
         let recovery = self.recover_from(segments, snapshot, &own)?;
@@ -376,8 +377,8 @@ impl LiveEngine {
 
     fn recover_from(
         &mut self,
-        segments: Vec<Vec<u8>>,
-        snapshot: Option<Vec<u8>>,
+        segments: Vec<PyBackedBytes>,
+        snapshot: Option<PyBackedBytes>,
         own: &Header,
     ) -> PyResult<Recovery> {
         let broken = |text: String| errors::data_error(&text);

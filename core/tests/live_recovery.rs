@@ -564,14 +564,13 @@ fn random_runs_hold_every_record_that_they_could() {
 }
 
 #[test]
-#[ignore = "a figure, to be taken on a quiet machine"]
-fn a_million_records_are_recovered_in_two_seconds() {
+fn thousands_of_ended_orders_come_back_from_journal_and_snapshot() {
     let mut desk = blank_with_defaults();
     desk.check_identity = false;
     desk.deposit(0, USDT, coins(1_000_000)).unwrap();
     desk.begin_epoch(1, 7).unwrap();
     desk.bar(&bar(PERPETUAL, 60, 100_00)).unwrap();
-    for n in 0..250_000_i64 {
+    for n in 0..2_500_i64 {
         desk.now_ns = SECOND + n * 10_000_000;
         let side = if n % 2 == 0 { Side::Buy } else { Side::Sell };
         let id = desk.orders.insert(0, 1, limit(PERPETUAL, side, 10, 100_00), desk.now_ns);
@@ -596,23 +595,11 @@ fn a_million_records_are_recovered_in_two_seconds() {
     }
     let (bytes, hash) = (desk.journal.drain(), desk.state_hash());
     let snapshot = desk.snapshot();
-    let began = std::time::Instant::now();
-    let segment = reader(&bytes);
-    let read = began.elapsed();
     let (mut again, mut recovery) = (blank_with_defaults(), Recovery::default());
     again.check_identity = false;
-    again.recover(&segment, &mut recovery).unwrap();
-    let took = began.elapsed();
-    assert_eq!(again.state_hash(), hash);
-    let began = std::time::Instant::now();
+    again.recover(&reader(&bytes), &mut recovery).unwrap();
+    assert_eq!((again.state_hash(), recovery.batches), (hash, 10_002));
     let mut third = blank_with_defaults();
     third.restore(&snapshot).unwrap();
-    let restored = began.elapsed();
-    println!(
-        "{} batches: read {read:?}, recovered {took:?}; {} bytes of snapshot restored in {restored:?}",
-        recovery.batches,
-        snapshot.len()
-    );
     assert_eq!(third.state_hash(), hash);
-    assert!(took.as_secs_f64() < 2.0, "took {took:?}");
 }
