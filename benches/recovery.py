@@ -57,8 +57,9 @@ def engine_of(epoch: int) -> LiveEngine:
 
 def update(request: Any, number: int, now_ms: int, **fields: Any) -> str:
     """An ORDER_TRADE_UPDATE as the venue writes it."""
+    side = request.terms["side"].upper()
     order = {
-        "s": "BTCUSDT", "c": request.client_order_id, "S": request.terms["side"].upper(), "o": "LIMIT",
+        "s": "BTCUSDT", "c": request.client_order_id, "S": side, "o": "LIMIT",
         "f": "GTC", "q": "0.010", "p": "30000.00", "ap": "0", "sp": "0", "x": "NEW", "X": "NEW",
         "i": number, "l": "0", "z": "0", "L": "0", "n": "0", "N": "USDT", "T": now_ms, "t": 0,
         "b": "0", "a": "0", "m": False, "R": False, "wt": "CONTRACT_PRICE", "ot": "LIMIT",

@@ -54,6 +54,7 @@ BENCHES = (
     Bench("journal.py", 1e6, 20_000, words=("append",)),
     Bench("journal.py", 0, 50, words=("group",)),
     Bench("journal.py", 0.5e6, 100_000, words=("recovery",)),
+    Bench("recovery.py", 0.5e6, 100_000),
     Bench("latency.py", 2000, 2_000),
     Bench("start.py", 333, 50),
 )  # fmt: skip

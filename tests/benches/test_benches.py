@@ -66,6 +66,7 @@ def test_everything_runs_in_a_folder_that_is_empty_at_first(bench: Bench, tmp_pa
         "J1",
         "J2",
         "J3",
+        "J4",
         "L1",
         "L2",
     ]
