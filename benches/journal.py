@@ -1,12 +1,15 @@
 """J1 to J3: the journal on this machine's own disk.
 
-    python benches/journal.py FOLDER [append|group|fsync|recovery] [--n N]
+    python benches/journal.py FOLDER [append|group|fsync|recovery] [--n N] [--plain]
 
 `append` times single calls of `JournalWriter.append` under policy os. `group` and `fsync` time from
 the call to the release of that batch, and take off what the device took for the very sync that
 released it: what is more is ours. A bare write and fdatasync on a file of the same kind, in turn
 with them, shows what that disk does for anybody. `recovery` opens a journal of N records:
 reads it and checks every frame, the hash chain and that segments join, without and with a snapshot.
+
+The processors are kept awake, as `veloz run --awake` does, where the system lets it; `--plain` lets
+them sleep. What a release takes beyond the device is two wake-ups.
 """
 
 import asyncio
@@ -20,7 +23,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import uvloop
-from timing import arguments, emit
+from timing import arguments, can_stay_awake, emit
 
 from veloz._core import Journal
 from veloz.net.real.awake import awake
@@ -109,7 +112,7 @@ async def append(folder: Path, n: int) -> None:
     emit("J1", "appends/s", n, [sum(took) / 1e9], fields)
 
 
-async def release(folder: Path, n: int, policy: str) -> None:
+async def release(folder: Path, n: int, policy: str, *, is_awake: bool) -> None:
     threads = RealThreads()
     writer, journal, tail = writer_in(folder, threads, policy)
     files, bare_path = RealFiles(), folder / "bare"
@@ -141,6 +144,7 @@ async def release(folder: Path, n: int, policy: str) -> None:
         "more_p50_us": percentile(more, 0.50),
         "more_p90_us": percentile(more, 0.90),
         "bare_p50_us": percentile(bare_took, 0.50),
+        "awake": is_awake,
     }
     emit("J2", f"releases/s ({policy})", n, [sum(took) / 1e9], fields)
 
@@ -191,8 +195,9 @@ def main() -> None:
     """Run the bench and print its lines."""
     parser = arguments("J1 to J3: the journal on a disk.", n=0)
     parser.add_argument("what", nargs="?", choices=list(SIZES), help="one of them; else all")
-    parser.add_argument("--awake", action="store_true", help="as `veloz run --awake`")
+    parser.add_argument("--plain", action="store_true", help="let the processors sleep")
     args = parser.parse_args()
+    args.awake = not args.plain and can_stay_awake()
     with awake() if args.awake else nullcontext():
         measure(args)
 
@@ -207,7 +212,7 @@ def measure(args) -> None:
             elif what == "recovery":
                 uvloop.run(recovery(folder, n, args.runs))
             else:
-                uvloop.run(release(folder, n, what))
+                uvloop.run(release(folder, n, what, is_awake=args.awake))
 
 
 if __name__ == "__main__":

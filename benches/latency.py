@@ -27,14 +27,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from timing import arguments, emit
+from timing import arguments, can_stay_awake, emit
 
 HERE = Path(__file__).resolve().parent
 EXAMPLES = HERE.parent / "examples" / "data" / "binance_usdm"
 RECORDING = EXAMPLES / "BTCUSDT_2023-04-04_5min.jsonl.gz"
 VELOZ = (sys.executable, "-m", "veloz.apps.cli")
 STAGES = {"callback": "callback", "request": "request", "written": "written", "fill": "on_fill"}
-LETS_AWAKE = "/dev/cpu_dma_latency"
 ENDS_WITHIN_S = 90
 
 
@@ -142,7 +141,7 @@ def main() -> None:
     args = parser.parse_args()
     args.free |= len(os.sched_getaffinity(0)) < 2
     args.spin = not (args.plain or args.free)  # on a shared core it would keep the exchange off it
-    args.awake = not args.plain and os.access(LETS_AWAKE, os.W_OK)
+    args.awake = not args.plain and can_stay_awake()
     folder = Path(args.data).resolve() / "latency"
     speed, seconds = speed_for(args.recording, args.rate, args.n), args.n / args.rate
     for _ in range(args.runs):

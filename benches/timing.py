@@ -8,6 +8,7 @@ import argparse
 import cProfile
 import gc
 import json
+import os
 import platform
 import pstats
 import resource
@@ -19,6 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import veloz._core as core
+
+
+def can_stay_awake() -> bool:
+    """True if the system lets this user keep the processors from sleeping."""
+    return os.access("/dev/cpu_dma_latency", os.R_OK | os.W_OK)
 
 
 def arguments(about: str, *, n: int, runs: int = 3) -> argparse.ArgumentParser:
